@@ -1,0 +1,1 @@
+"""Tests as specifications; see CONTRIBUTING.md."""
