@@ -4,7 +4,7 @@
 
     GatewayError
     ├── ConfigError            a setting is wrong; fails at start-up
-    ├── CompositionFailed      subgraphs do not compose; carries every diagnostic
+    ├── CompositionError       subgraphs do not compose; carries every diagnostic
     ├── SupergraphError        a supergraph document cannot be served
     ├── RequestError           the client's request is at fault; text is shown as is
     ├── PlanningError          a valid operation that no plan answers, or a spent budget
@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 __all__ = [
-    "CompositionFailed",
+    "CompositionError",
     "ConfigError",
     "ErrorCode",
     "GatewayError",
@@ -106,7 +106,7 @@ class ConfigError(GatewayError):
         super().__init__(ErrorCode.CONFIG_INVALID, message)
 
 
-class CompositionFailed(GatewayError):
+class CompositionError(GatewayError):
     """The subgraphs do not compose; ``problems`` holds one line per diagnostic, all of them."""
 
     def __init__(self, problems: Iterable[str]) -> None:

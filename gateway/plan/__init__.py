@@ -1,0 +1,1 @@
+"""Query plans: nodes, printing, soundness; shared by planner and executor."""

@@ -1,0 +1,73 @@
+"""What the executor wants of a way to a subgraph: bytes in, bytes out, and a close.
+
+A transport knows neither plans nor the server. Each failure arrives as one :class:`gateway.errors.SubgraphError`, mapped
+at the one place where the library's own exceptions are caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["SubgraphRequest", "SubgraphResponse", "SubgraphTransport"]
+
+
+@dataclass(frozen=True, slots=True)
+class SubgraphRequest:
+    """One GraphQL request to a subgraph.
+
+    Attributes:
+        body: JSON of ``query``, ``operationName``, ``variables``, ``extensions``; never changed after.
+        headers: lower-case names with values, content headers not among them.
+        timeout_s: seconds from now in which the whole answer must have come; None leaves it to the transport's limit.
+        is_mutation: True forbids sharing the request and sending it twice.
+    """
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float | None = None
+    is_mutation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubgraphResponse:
+    """What the subgraph answered, undecoded.
+
+    Attributes:
+        status: HTTP status, 200 for transports without one.
+        content_type: media type with parameters, empty when absent.
+        body: the whole body, not larger than the transport's limit.
+    """
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class SubgraphTransport(Protocol):
+    """A way to one subgraph. Safe for concurrent use by one event loop."""
+
+    async def send(self, request: SubgraphRequest) -> SubgraphResponse:
+        """Send a query or mutation and return the answer, whatever its status.
+
+        Raises:
+            SubgraphError: no answer came (unreachable, timeout, body over the limit).
+
+        Cancel/retry: when cancelled the subgraph may have run the request; mutations must not be sent again blindly.
+        """
+        ...
+
+    def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes, None]:
+        """Start a subscription and yield the JSON text of each execution result, in order.
+
+        The generator ends when the subgraph completes the stream; closing it unsubscribes.
+
+        Raises:
+            SubgraphError: while iterating, when the stream cannot start or breaks.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections; further calls fail."""
+        ...
