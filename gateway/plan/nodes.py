@@ -78,7 +78,7 @@ Path = tuple[PathStep, ...]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A fetch or field applies only when Boolean ``variable`` has the value ``expected`` (from @include and @skip)."""
+    """Applies only when Boolean ``variable`` has the value ``expected`` (from @include and @skip)."""
 
     variable: str
     expected: bool
@@ -188,7 +188,7 @@ class OutputField:
         source: internal key in the merged data.
         type: type as the API schema prints it, for example ``[Order!]!``.
         on: object types (sorted) for which the field is selected; None means every type possible here.
-        guards: alternatives of conjunctions; the field is in the answer when one alternative holds; empty means always.
+        guards: alternatives of conjunctions; the field is answered when one alternative holds; empty means always.
         fields: sub-selection in answer order; empty for leaves. Fields of one key are merged already.
     """
 
@@ -259,7 +259,7 @@ class ConditionNode:
 
 @dataclass(frozen=True, slots=True)
 class DeferNode:
-    """Parts that are delivered later than ``primary``; ``deferred`` pairs an index into ``QueryPlan.deferred`` with a node."""
+    """Parts delivered after ``primary``; ``deferred`` pairs an index into ``QueryPlan.deferred`` with a node."""
 
     primary: PlanNode | None
     deferred: tuple[tuple[int, PlanNode | None], ...]
@@ -273,9 +273,7 @@ class SubscriptionNode:
     rest: PlanNode | None
 
 
-PlanNode = (
-    FetchNode | FlattenNode | SequenceNode | ParallelNode | ConditionNode | DeferNode | SubscriptionNode
-)
+PlanNode = FetchNode | FlattenNode | SequenceNode | ParallelNode | ConditionNode | DeferNode | SubscriptionNode
 
 
 @dataclass(frozen=True, slots=True)

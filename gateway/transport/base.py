@@ -1,7 +1,7 @@
 """What the executor wants of a way to a subgraph: bytes in, bytes out, and a close.
 
-A transport knows neither plans nor the server. Each failure arrives as one :class:`gateway.errors.SubgraphError`, mapped
-at the one place where the library's own exceptions are caught.
+A transport knows neither plans nor the server. Each failure arrives as one :class:`gateway.errors.SubgraphError`,
+mapped at the one place where the library's own exceptions are caught.
 """
 
 from __future__ import annotations
