@@ -1,0 +1,1 @@
+"""The demo world: one seed, one distributor, told to each sandbox system in its own words."""

@@ -1,0 +1,1 @@
+"""Event contracts: the envelope and the names of what can happen."""

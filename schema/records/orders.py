@@ -1,0 +1,362 @@
+"""Records of quotes, orders, shipments, invoices and returns.
+
+An order has two halves. :class:`ErpOrder` is the document of the home ERP, the authority for what was accepted.
+:class:`LedgerOrder` is the platform's own record of the submission: it exists first, holds what the ERP does not know
+(holds, problems, process) and stays the only half while the ERP has not answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from schema.enums import (
+    HoldKind,
+    InvoiceStatus,
+    OrderChannel,
+    OrderStatus,
+    QuoteStatus,
+    ReturnStatus,
+    ShipmentStatus,
+    SourceSystem,
+)
+from schema.records.problems import Problem
+from schema.records.values import ExternalRef, Money, Quantity
+
+__all__ = [
+    "Allocation",
+    "ApprovalRecord",
+    "ErpLine",
+    "ErpOrder",
+    "Invoice",
+    "LedgerLine",
+    "LedgerOrder",
+    "Milestone",
+    "NewErpLine",
+    "NewErpOrder",
+    "OrderFilter",
+    "OrderHold",
+    "Quote",
+    "QuoteLine",
+    "ReleaseLine",
+    "Return",
+    "ReturnLine",
+    "Shipment",
+    "ShipmentLine",
+    "Tracking",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """All conditions that are not None must hold; times bound ``submitted_at``, ``end`` exclusive."""
+
+    statuses: tuple[OrderStatus, ...] | None = None
+    po_number: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Quantity (asked unit) of a line set aside at a warehouse; ``firm`` ones are the ERP's."""
+
+    warehouse_code: str
+    quantity: Quantity
+    ship_date: date
+    firm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErpLine:
+    """A line of an ERP order; quantities are in ``uom``."""
+
+    line_no: int
+    sku: str
+    description: str
+    uom: str
+    ordered: Decimal
+    allocated: Decimal
+    backordered: Decimal
+    shipped: Decimal
+    invoiced: Decimal
+    cancelled: Decimal
+    unit_price: Money
+    extended: Money
+    promised_date: date | None
+    allocations: tuple[Allocation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErpOrder:
+    """A sales order as its home ERP holds it. ``id`` is the platform id that travelled in the external document number.
+
+    ``status`` is canonical: VALIDATING (ERP draft), ON_HOLD, ACCEPTED, COMPLETED or CANCELLED.
+    ``etag`` is what the ERP wants back with a change.
+    """
+
+    id: str
+    number: str
+    account_id: str
+    ship_to_id: str | None
+    po_number: str | None
+    channel: OrderChannel
+    status: OrderStatus
+    currency: str
+    lines: tuple[ErpLine, ...]
+    subtotal: Money
+    tax: Money
+    freight: Money
+    total: Money
+    requested_date: date | None
+    promised_date: date | None
+    submitted_at: datetime
+    accepted_at: datetime | None
+    completed_at: datetime | None
+    opportunity_id: str | None
+    quote_id: str | None
+    home_erp: SourceSystem
+    refs: tuple[ExternalRef, ...]
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewErpLine:
+    """A line to create; ``unit_price`` was agreed with the customer and is checked by the ERP against its own."""
+
+    line_no: int
+    sku: str
+    description: str
+    quantity: Quantity
+    unit_price: Money
+    requested_date: date | None
+    warehouse_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewErpOrder:
+    """An order to create. ``key`` is its idempotency key and becomes the external document number (``or:{id}:erp``)."""
+
+    key: str
+    order_id: str
+    number: str
+    account_id: str
+    ship_to_id: str
+    po_number: str | None
+    channel: OrderChannel
+    currency: str
+    requested_date: date | None
+    opportunity_id: str | None
+    quote_id: str | None
+    lines: tuple[NewErpLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHold:
+    """Why an order waits, since when, who owns it, by when."""
+
+    kind: HoldKind
+    reason: str
+    since: datetime
+    owner_queue: str
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A line as submitted and priced; ``unit_price`` is None until priced. ``backordered`` is in the asked unit."""
+
+    line_no: int
+    sku: str
+    description: str
+    quantity: Quantity
+    unit_price: Money | None
+    price_source: str | None
+    requested_date: date | None
+    promised_date: date | None = None
+    allocations: tuple[Allocation, ...] = ()
+    backordered: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerOrder:
+    """The platform's record of a submitted order. ``version`` grows with every change of it."""
+
+    id: str
+    number: str
+    version: int
+    account_id: str
+    ship_to_id: str
+    po_number: str | None
+    channel: OrderChannel
+    status: OrderStatus
+    currency: str
+    quote_id: str | None
+    opportunity_id: str | None
+    requested_date: date | None
+    promised_date: date | None
+    submitted_at: datetime
+    accepted_at: datetime | None
+    completed_at: datetime | None
+    lines: tuple[LedgerLine, ...]
+    holds: tuple[OrderHold, ...]
+    exceptions: tuple[Problem, ...]
+    process_id: str
+    submitted_by: str
+    erp_number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteLine:
+    """A line of a quote; ``priced_at`` is when the price was asked live."""
+
+    line_no: int
+    sku: str
+    description: str
+    quantity: Quantity
+    unit_price: Money
+    list_price: Money | None
+    price_source: str
+    price_token: str | None
+    priced_at: datetime
+    extended: Money
+    promised_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRecord:
+    """Who asked for what approval, and who decided it how."""
+
+    level: str
+    reason: str
+    requested_at: datetime
+    decided_at: datetime | None = None
+    decision: str | None = None
+    by: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A quote; the platform is its system of record."""
+
+    id: str
+    number: str
+    version: int
+    status: QuoteStatus
+    account_id: str
+    ship_to_id: str | None
+    opportunity_id: str | None
+    lines: tuple[QuoteLine, ...]
+    total: Money
+    valid_until: date
+    approvals: tuple[ApprovalRecord, ...]
+    order_id: str | None
+    created_at: datetime
+    created_by: str
+    process_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLine:
+    """A line for the WMS to pick, in base units."""
+
+    line_no: int
+    sku: str
+    quantity: Decimal
+    uom: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentLine:
+    """What a shipment carries of one order line, in base units."""
+
+    line_no: int
+    sku: str
+    quantity: Quantity
+    lot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One thing that happened to a shipment; ``code`` is X12 214 for carriers, the WMS's own word before."""
+
+    code: str
+    status: ShipmentStatus
+    at: datetime
+    place: str | None
+    reason_code: str | None
+    source: SourceSystem
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A shipment as the WMS knows it. ``id`` is ``sh_`` and the number."""
+
+    id: str
+    number: str
+    order_id: str
+    account_id: str
+    warehouse_code: str
+    status: ShipmentStatus
+    sscc: tuple[str, ...]
+    lines: tuple[ShipmentLine, ...]
+    milestones: tuple[Milestone, ...]
+    planned_delivery: datetime | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """A shipment as the TMS and its carrier know it; milestones sorted by time."""
+
+    shipment_number: str
+    carrier: str
+    tracking_number: str
+    status: ShipmentStatus
+    milestones: tuple[Milestone, ...]
+    estimated_delivery: datetime | None
+    delivered_at: datetime | None
+    proof_of_delivery_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice of the ERP. ``id`` is ``inv_`` and the number."""
+
+    id: str
+    number: str
+    account_id: str
+    order_id: str | None
+    status: InvoiceStatus
+    posted_at: datetime | None
+    due_date: date | None
+    total: Money
+    balance: Money
+    pdf_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLine:
+    """A returned line."""
+
+    line_no: int
+    sku: str
+    quantity: Quantity
+    reason: str
+    disposition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A return (RMA). ``id`` is ``rma_`` and the number."""
+
+    id: str
+    rma_number: str
+    account_id: str
+    order_id: str
+    status: ReturnStatus
+    lines: tuple[ReturnLine, ...]
+    credit: Money | None
+    created_at: datetime
