@@ -1,0 +1,22 @@
+"""The platform's own ledgers: submissions, quotes, reservations, tasks, keys, process log and dead letters."""
+
+from systems.platform.database import AppendEvents, Database
+from systems.platform.dead_letters import PlatformDeadLetterStore
+from systems.platform.keys import PlatformKeyRegistry
+from systems.platform.orders import PlatformOrderLedger
+from systems.platform.process_log import PlatformProcessLog
+from systems.platform.quotes import PlatformQuoteStore
+from systems.platform.reservations import PlatformReservationLedger
+from systems.platform.tasks import PlatformTaskQueue
+
+__all__ = [
+    "AppendEvents",
+    "Database",
+    "PlatformDeadLetterStore",
+    "PlatformKeyRegistry",
+    "PlatformOrderLedger",
+    "PlatformProcessLog",
+    "PlatformQuoteStore",
+    "PlatformReservationLedger",
+    "PlatformTaskQueue",
+]

@@ -1,0 +1,160 @@
+"""Canonical records as JSON documents and back.
+
+Decimals become text, times ISO 8601 in UTC, enumerations their value, tuples arrays. A problem carries its class name
+under ``type``, because the field that holds it only names the root class. Reading forgives what a newer or older
+version wrote: keys that the record does not know are left out, missing ones take the field's default.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from schema.records import problems
+from schema.records.problems import Problem
+
+__all__ = ["UndecodableRecord", "decode", "encode"]
+
+R = TypeVar("R")
+
+_TAG = "type"
+_PROBLEMS: Mapping[str, type[Problem]] = {
+    name: member
+    for name in problems.__all__
+    if isinstance(member := getattr(problems, name), type) and issubclass(member, Problem)
+}
+
+
+class UndecodableRecord(ValueError):
+    """A stored document does not fit its record: the data is damaged or was written by an unknown version."""
+
+
+def encode(value: Any) -> Any:
+    """Return the value as JSON.
+
+    Raises:
+        TypeError: the value holds something that no record may hold.
+    """
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case Enum():
+            return value.value
+        case str():
+            return value
+        case Decimal():
+            return format(value, "f")
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): encode(entry) for key, entry in value.items()}
+        case tuple() | list():
+            return [encode(entry) for entry in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            encoded = {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+            return {_TAG: type(value).__name__, **encoded} if isinstance(value, Problem) else encoded
+        case _:
+            raise TypeError(f"{type(value).__name__} is not part of any record")
+
+
+def decode(record: type[R], document: Any) -> R:
+    """Return the record that a document stands for.
+
+    Raises:
+        UndecodableRecord: a value has the wrong shape or a field without default is missing.
+    """
+    decoded: R = _reader(cast("Any", record))(document)
+    return decoded
+
+
+@cache
+def _reader(annotation: Any) -> Callable[[Any], Any]:
+    """Return the function that reads values of one annotation; made once per annotation."""
+    if annotation is Any:
+        return lambda value: value
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return _optional_reader(annotation)
+    if origin is tuple:
+        read_entry = _reader(get_args(annotation)[0])
+        return lambda value: tuple(read_entry(entry) for entry in _expect(list, value))
+    if isinstance(annotation, type) and issubclass(annotation, Problem):
+        return _read_problem
+    if is_dataclass(annotation):
+        return _RecordReader(annotation)  # type: ignore[arg-type]  # is_dataclass narrows to instance or type
+    return _scalar_reader(annotation)
+
+
+def _optional_reader(annotation: Any) -> Callable[[Any], Any]:
+    inner = [entry for entry in get_args(annotation) if entry is not type(None)]
+    if len(inner) != 1:
+        raise TypeError(f"records hold no unions but optional values, found {annotation}")
+    read = _reader(inner[0])
+    return lambda value: None if value is None else read(value)
+
+
+def _scalar_reader(annotation: Any) -> Callable[[Any], Any]:
+    if annotation is Decimal:
+        return lambda value: _convert(Decimal, value)
+    if annotation is datetime:
+        return lambda value: _convert(datetime.fromisoformat, value)
+    if annotation is date:
+        return lambda value: _convert(date.fromisoformat, value)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return lambda value: _convert(annotation, value)
+    if annotation in (str, int, bool, float):
+        return lambda value: _expect(annotation, value)
+    raise TypeError(f"records hold no {annotation}")
+
+
+def _expect(wanted: type, value: Any) -> Any:
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise UndecodableRecord(f"expected {wanted.__name__}, found {value!r}")
+    return value
+
+
+def _convert(make: Callable[[str], Any], value: Any) -> Any:
+    try:
+        return make(_expect(str, value))
+    except (ValueError, ArithmeticError) as error:
+        raise UndecodableRecord(f"{value!r}: {error}") from error
+
+
+def _read_problem(value: Any) -> Problem:
+    name = _expect(dict, value).get(_TAG)
+    found = _PROBLEMS.get(name)
+    if found is None:
+        raise UndecodableRecord(f"no problem is called {name!r}")
+    problem: Problem = _RecordReader(found)(value)
+    return problem
+
+
+class _RecordReader:
+    """Reads one record class; its fields are resolved at first use, so that records may nest each other."""
+
+    __slots__ = ("_fields", "_record")
+
+    def __init__(self, record: type) -> None:
+        self._record = record
+        self._fields: tuple[tuple[Field[Any], Callable[[Any], Any]], ...] | None = None
+
+    def __call__(self, value: Any) -> Any:
+        if self._fields is None:
+            hints = get_type_hints(self._record)
+            self._fields = tuple((field, _reader(hints[field.name])) for field in fields(self._record))
+        document = _expect(dict, value)
+        found = {}
+        for field, read in self._fields:
+            if field.name in document:
+                found[field.name] = read(document[field.name])
+            elif field.default is MISSING and field.default_factory is MISSING:
+                raise UndecodableRecord(f"{self._record.__name__}: {field.name} is missing")
+        return self._record(**found)

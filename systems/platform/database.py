@@ -1,0 +1,242 @@
+"""The platform's own database, SQLite or PostgreSQL, behind one small class.
+
+1. ``transaction()`` writes: everything within is one commit. On SQLite it begins ``IMMEDIATE``, because a transaction
+   that reads first and writes later would fail when another one wrote in between.
+2. ``reading()`` reads: one consistent moment on SQLite, committed rows on PostgreSQL; it never waits for writers.
+3. Failures of the driver leave as :class:`systems.errors.ConnectorError`, so that callers know one kind of failure.
+
+Writers of one process take turns on SQLite by a lock, which costs microseconds where the file's own lock is polled for;
+other processes are waited for by the file's busy timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import URL, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from schema.enums import SourceSystem
+from schema.events.envelope import Event
+from systems.errors import Conflict, ConnectorError, Rejected, Unavailable
+
+__all__ = ["MAX_POOL_SIZE", "AppendEvents", "Database", "insert_into"]
+
+AppendEvents = Callable[[AsyncConnection, Sequence[Event]], Awaitable[None]]
+"""Appends events to the event log within the transaction of the given connection."""
+
+MAX_POOL_SIZE = 10
+"""Connections that one process holds; more would only wait for each other at the database."""
+
+POOL_WAIT_S = 10.0
+"""Longest wait for a free connection before the database counts as unavailable."""
+
+LOCK_WAIT_S = 10.0
+"""Longest wait for another writer; also SQLite's busy timeout and PostgreSQL's lock timeout."""
+
+STATEMENT_TIMEOUT_S = 30.0
+"""Longest run of one statement on PostgreSQL; ledgers read and write by key, so more means trouble."""
+
+_WRITING = "platform_writing"
+_SQLITE = "sqlite"
+_DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
+
+
+class Database:
+    """A database of the platform; opened with ``async with`` and used in the event loop that opened it.
+
+    Args:
+        url: ``sqlite+aiosqlite:///path/to/file`` or ``postgresql+psycopg://user:password@host/name``.
+        pool_size: connections kept at most, up to ``MAX_POOL_SIZE``.
+
+    Raises:
+        ValueError: the URL names another driver, or an SQLite database without a file.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = MAX_POOL_SIZE) -> None:
+        self._url = _checked(url)
+        self._pool_size = min(max(pool_size, 1), MAX_POOL_SIZE)
+        self._engine: AsyncEngine | None = None
+        self._writer: AsyncEngine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is an SQLite file."""
+        return self._url.get_backend_name() == _SQLITE
+
+    @property
+    def url(self) -> str:
+        """The URL with its password replaced by stars."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine, for libraries that want one; its transactions are for reading on SQLite.
+
+        Raises:
+            RuntimeError: the database is not open, or was opened in another event loop.
+        """
+        return self._opened()[0]
+
+    async def __aenter__(self) -> Self:
+        """Make the engine; connections are made when they are first wanted."""
+        if self._engine is not None:
+            raise RuntimeError("the database is open already")
+        self._engine = _sqlite_engine(self._url, self._pool_size) if self.is_sqlite else self._postgres_engine()
+        self._writer = self._engine.execution_options(**{_WRITING: True})
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Lock()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        engine, self._engine, self._writer = self._engine, None, None
+        if engine is not None:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
+        """Yield a connection whose changes are committed together at the end, or not at all on an exception.
+
+        Not to be nested: a second transaction inside the first would wait for it until ``LOCK_WAIT_S`` has passed.
+
+        Args:
+            operation: what is done, for the message of a failure.
+
+        Raises:
+            Conflict: a uniqueness rule of the database is broken.
+            Rejected: the database cannot hold a value.
+            Unavailable: the database does not answer; ``outcome_unknown`` when it failed while committing.
+        """
+        writer = self._opened()[1]
+        committing = False
+        try:
+            async with self._own_turn(operation), writer.begin() as connection:
+                yield connection
+                committing = True
+        except (StatementError, PoolTimeoutError) as error:
+            raise _translated(error, operation, outcome_unknown=committing) from error
+
+    @asynccontextmanager
+    async def reading(self, operation: str = "read") -> AsyncIterator[AsyncConnection]:
+        """Yield a connection to read with; what is written through it is lost.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        engine = self._opened()[0]
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        except (StatementError, PoolTimeoutError) as error:
+            raise _translated(error, operation, outcome_unknown=False) from error
+
+    @asynccontextmanager
+    async def _own_turn(self, operation: str) -> AsyncIterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        try:
+            async with asyncio.timeout(LOCK_WAIT_S):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            waited = f"another transaction of this process holds the file for more than {LOCK_WAIT_S:g} s"
+            raise Unavailable(SourceSystem.PLATFORM, operation, waited, outcome_unknown=False) from error
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _opened(self) -> tuple[AsyncEngine, AsyncEngine]:
+        if self._engine is None or self._writer is None:
+            raise RuntimeError("the database is not open: use it within 'async with'")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError("the database was opened in another event loop: open one database per loop")
+        return self._engine, self._writer
+
+    def _postgres_engine(self) -> AsyncEngine:
+        options = (
+            f"-c statement_timeout={STATEMENT_TIMEOUT_S * 1000:.0f} -c lock_timeout={LOCK_WAIT_S * 1000:.0f} "
+            f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_S * 1000:.0f} -c timezone=UTC"
+        )
+        return create_async_engine(
+            self._url,
+            pool_size=self._pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=True,
+            connect_args={"options": options, "connect_timeout": int(POOL_WAIT_S)},
+        )
+
+
+def insert_into(
+    connection: AsyncConnection, table: Table, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that knows ``on_conflict_do_nothing`` and ``on_conflict_do_update`` of the connection's kind."""
+    if connection.dialect.name == _SQLITE:
+        return sqlite.insert(table).values(values)
+    return postgresql.insert(table).values(values)
+
+
+def _checked(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.drivername not in _DRIVERS:
+        raise ValueError(f"database URL starts with {parsed.drivername!r}: use one of {', '.join(_DRIVERS)}")
+    if parsed.get_backend_name() == _SQLITE and parsed.database in (None, "", ":memory:"):
+        raise ValueError("database URL names no file: an SQLite database of the platform is a file that outlives it")
+    return parsed
+
+
+def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        connect_args={"timeout": LOCK_WAIT_S},
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    """Give a new SQLite connection its settings and take transaction control away from the driver."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(_WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _translated(error: StatementError | PoolTimeoutError, operation: str, *, outcome_unknown: bool) -> ConnectorError:
+    """Return what a driver's failure means, most specific first."""
+    system = SourceSystem.PLATFORM
+    if isinstance(error, PoolTimeoutError):
+        busy = f"no free connection within {POOL_WAIT_S:g} s"
+        return Unavailable(system, operation, busy, outcome_unknown=False)
+    cause = str(error.orig or error).strip()
+    if isinstance(error, IntegrityError):
+        return Conflict(system, operation, cause)
+    if isinstance(error, DataError) or not isinstance(error, DBAPIError):
+        return Rejected(system, operation, cause, reason="BAD_VALUE")
+    return Unavailable(system, operation, cause, outcome_unknown=outcome_unknown)

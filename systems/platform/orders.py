@@ -1,0 +1,192 @@
+"""The ledger of submitted orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+
+from schema.enums import OrderStatus, SourceSystem
+from schema.events.envelope import Event
+from schema.records.currencies import round_to_minor
+from schema.records.orders import LedgerOrder, OrderFilter
+from schema.records.values import Money
+from systems.errors import Conflict
+from systems.platform.codec import decode, encode
+from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.numbers import ORDER_NUMBERS
+from systems.platform.records import grouped, records_by
+from systems.platform.tables import ledger_orders
+
+__all__ = ["PlatformOrderLedger"]
+
+_NO_EXPOSURE = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.COMPLETED)
+
+
+class PlatformOrderLedger:
+    """:class:`systems.ports.OrderLedger` in the platform's database."""
+
+    def __init__(self, database: Database, append_events: AppendEvents) -> None:
+        self._database = database
+        self._append = append_events
+
+    async def next_number(self) -> str:
+        """Return a new order number, never given twice."""
+        return await ORDER_NUMBERS.next(self._database)
+
+    async def create(self, order: LedgerOrder, events: Sequence[Event] = ()) -> LedgerOrder:
+        """Record a submitted order, or return the one with the same id recorded before.
+
+        Raises:
+            Conflict: another order has the number.
+        """
+        table = ledger_orders
+        async with self._database.transaction("create order") as connection:
+            insert = insert_into(connection, table, {"id": order.id, **_columns(order)})
+            made = await connection.execute(
+                insert.on_conflict_do_nothing(index_elements=[table.c.id]).returning(table.c.id)
+            )
+            if made.first() is not None:
+                await self._append(connection, events)
+                return order
+            stored = await connection.execute(select(table.c.record).where(table.c.id == order.id))
+            return decode(LedgerOrder, stored.scalar_one())
+
+    async def update(self, order: LedgerOrder, events: Sequence[Event] = ()) -> LedgerOrder:
+        """Write the order when the stored version is ``order.version``; return it with the next version.
+
+        Raises:
+            Conflict: the stored version differs, or the order is not recorded.
+        """
+        table = ledger_orders
+        written = replace(order, version=order.version + 1)
+        async with self._database.transaction("update order") as connection:
+            changed = await connection.execute(
+                update(table).where(table.c.id == order.id, table.c.version == order.version).values(_columns(written))
+            )
+            if changed.rowcount != 1:
+                raise Conflict(
+                    SourceSystem.PLATFORM,
+                    "update order",
+                    f"order {order.id} is not stored with version {order.version}: read it again",
+                )
+            await self._append(connection, events)
+        return written
+
+    async def find_duplicate_po(self, account_id: str, po_number: str, since: datetime, not_id: str) -> str | None:
+        """Return the id of the earliest other order of the account with this PO number that was not rejected."""
+        table = ledger_orders
+        statement = (
+            select(table.c.id)
+            .where(
+                table.c.account_id == account_id,
+                table.c.po_number == po_number,
+                table.c.submitted_at >= since,
+                table.c.id != not_id,
+                table.c.status != OrderStatus.REJECTED,
+            )
+            .order_by(table.c.submitted_at, table.c.id)
+            .limit(1)
+        )
+        async with self._database.reading("find duplicate PO") as connection:
+            found: str | None = (await connection.execute(statement)).scalar_one_or_none()
+            return found
+
+    async def orders(self, ids: Sequence[str]) -> Mapping[str, LedgerOrder]:
+        """Return orders by platform id."""
+        async with self._database.reading("orders") as connection:
+            return await records_by(connection, ledger_orders, ledger_orders.c.id, ids, LedgerOrder)
+
+    async def order_by_number(self, number: str) -> LedgerOrder | None:
+        """Return the order with this number."""
+        async with self._database.reading("order by number") as connection:
+            found = await records_by(connection, ledger_orders, ledger_orders.c.number, [number], LedgerOrder)
+            return found.get(number)
+
+    async def orders_of(
+        self, account_ids: Sequence[str], where: OrderFilter, limit: int
+    ) -> Mapping[str, tuple[LedgerOrder, ...]]:
+        """Return each account's newest submitted orders, at most ``limit`` per account, newest first."""
+        table = ledger_orders
+        newest_first = (table.c.submitted_at.desc(), table.c.id.desc())
+        ranked = (
+            select(
+                table.c.account_id,
+                table.c.record,
+                func.row_number().over(partition_by=table.c.account_id, order_by=newest_first).label("place"),
+            )
+            .where(table.c.account_id.in_(account_ids), *_conditions(where))
+            .subquery()
+        )
+        statement = (
+            select(ranked.c.account_id, ranked.c.record)
+            .where(ranked.c.place <= limit)
+            .order_by(ranked.c.account_id, ranked.c.place)
+        )
+        async with self._database.reading("orders of accounts") as connection:
+            return await grouped(connection, statement, account_ids, LedgerOrder)
+
+    async def search_orders(self, where: OrderFilter, limit: int) -> tuple[LedgerOrder, ...]:
+        """Return submitted orders, newest first."""
+        table = ledger_orders
+        statement = (
+            select(table.c.record)
+            .where(*_conditions(where))
+            .order_by(table.c.submitted_at.desc(), table.c.id.desc())
+            .limit(limit)
+        )
+        async with self._database.reading("search orders") as connection:
+            return tuple(decode(LedgerOrder, record) for (record,) in await connection.execute(statement))
+
+    async def open_exposure(self, account_id: str, not_order_id: str) -> tuple[Money, ...]:
+        """Return totals of the account's other submissions that no ERP document stands for yet, oldest first."""
+        table = ledger_orders
+        statement = (
+            select(table.c.record)
+            .where(
+                and_(table.c.account_id == account_id, table.c.id != not_order_id),
+                table.c.erp_number.is_(None),
+                table.c.status.not_in(_NO_EXPOSURE),
+            )
+            .order_by(table.c.submitted_at, table.c.id)
+        )
+        async with self._database.reading("open exposure") as connection:
+            orders = [decode(LedgerOrder, record) for (record,) in await connection.execute(statement)]
+        return tuple(_total(order) for order in orders)
+
+
+def _columns(order: LedgerOrder) -> dict[str, Any]:
+    return {
+        "number": order.number,
+        "version": order.version,
+        "account_id": order.account_id,
+        "po_number": order.po_number,
+        "status": order.status.value,
+        "submitted_at": order.submitted_at,
+        "erp_number": order.erp_number,
+        "record": encode(order),
+    }
+
+
+def _conditions(where: OrderFilter) -> list[ColumnElement[bool]]:
+    table = ledger_orders
+    conditions: list[ColumnElement[bool]] = []
+    if where.statuses is not None:
+        conditions.append(table.c.status.in_([status.value for status in where.statuses]))
+    if where.po_number is not None:
+        conditions.append(table.c.po_number == where.po_number)
+    if where.start is not None:
+        conditions.append(table.c.submitted_at >= where.start)
+    if where.end is not None:
+        conditions.append(table.c.submitted_at < where.end)
+    return conditions
+
+
+def _total(order: LedgerOrder) -> Money:
+    lines = (line.unit_price.amount * line.quantity.value for line in order.lines if line.unit_price is not None)
+    rounded = (round_to_minor(amount, order.currency).amount for amount in lines)
+    return Money(sum(rounded, Decimal(0)), order.currency)

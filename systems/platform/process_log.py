@@ -1,0 +1,127 @@
+"""How each business process went."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schema.enums import ProcessState, SourceSystem
+from schema.events.envelope import Event
+from schema.records.operations import ProcessRecord, ProcessStepRecord
+from systems.errors import NotFound
+from systems.platform.codec import decode, encode
+from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.records import batches
+from systems.platform.tables import process_steps, processes
+
+__all__ = ["PlatformProcessLog"]
+
+_FINAL = (ProcessState.COMPLETED, ProcessState.FAILED, ProcessState.CANCELLED)
+
+
+class PlatformProcessLog:
+    """:class:`systems.ports.ProcessLog` in the platform's database."""
+
+    def __init__(self, database: Database, append_events: AppendEvents) -> None:
+        self._database = database
+        self._append = append_events
+
+    async def start(self, process: ProcessRecord) -> None:
+        """Record a started process with its steps once."""
+        row = {
+            "id": process.id,
+            "business_key": process.business_key,
+            "state": process.state.value,
+            "started_at": process.started_at,
+            "ended_at": process.ended_at,
+            "record": encode(replace(process, steps=())),
+        }
+        async with self._database.transaction("start process") as connection:
+            insert = insert_into(connection, processes, row).on_conflict_do_nothing(index_elements=[processes.c.id])
+            if (await connection.execute(insert.returning(processes.c.id))).first() is None:
+                return
+            for step in process.steps:
+                await _write_step(connection, process.id, step)
+
+    async def set_state(self, process_id: str, state: ProcessState, at: datetime, events: Sequence[Event] = ()) -> None:
+        """Record a state; a final state sets the end. The state it has already is no change and tells no event.
+
+        Raises:
+            NotFound: the process is not recorded.
+        """
+        ended_at = at if state in _FINAL else None
+        async with self._database.transaction("set process state") as connection:
+            changed = await connection.execute(
+                update(processes)
+                .where(processes.c.id == process_id, processes.c.state != state.value)
+                .values(state=state.value, ended_at=ended_at)
+            )
+            if changed.rowcount == 1:
+                await self._append(connection, events)
+                return
+            known = await connection.execute(select(processes.c.id).where(processes.c.id == process_id))
+            if known.first() is None:
+                raise NotFound(SourceSystem.PLATFORM, "set process state", f"process {process_id} is not recorded")
+
+    async def step(self, process_id: str, step: ProcessStepRecord) -> None:
+        """Create the step, or replace the one with the same name; steps keep the order of their creation."""
+        async with self._database.transaction("record step") as connection:
+            await _write_step(connection, process_id, step)
+
+    async def processes(self, ids: Sequence[str]) -> Mapping[str, ProcessRecord]:
+        """Return processes with their steps in order by id."""
+        found: dict[str, ProcessRecord] = {}
+        async with self._database.reading("processes") as connection:
+            for batch in batches(ids):
+                read = await _read(connection, processes.c.id.in_(batch))
+                found.update({process.id: process for process in read})
+        return found
+
+    async def processes_of(self, business_keys: Sequence[str]) -> Mapping[str, tuple[ProcessRecord, ...]]:
+        """Return processes per business key, oldest first; a key without processes maps to ()."""
+        found: dict[str, list[ProcessRecord]] = {key: [] for key in business_keys}
+        async with self._database.reading("processes of business keys") as connection:
+            for batch in batches(business_keys):
+                for process in await _read(connection, processes.c.business_key.in_(batch)):
+                    found[process.business_key].append(process)
+        return {key: tuple(entries) for key, entries in found.items()}
+
+
+async def _write_step(connection: AsyncConnection, process_id: str, step: ProcessStepRecord) -> None:
+    table = process_steps
+    insert = insert_into(connection, table, {"process_id": process_id, "name": step.name, "record": encode(step)})
+    await connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=[table.c.process_id, table.c.name], set_={"record": insert.excluded.record}
+        )
+    )
+
+
+async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list[ProcessRecord]:
+    """Return processes, oldest first, with their steps: two statements."""
+    rows = (
+        await connection.execute(
+            select(processes.c.id, processes.c.state, processes.c.ended_at, processes.c.record)
+            .where(where)
+            .order_by(processes.c.started_at, processes.c.id)
+        )
+    ).all()
+    steps: dict[str, list[ProcessStepRecord]] = defaultdict(list)
+    for batch in batches(row.id for row in rows):
+        chosen = select(process_steps.c.process_id, process_steps.c.record).where(process_steps.c.process_id.in_(batch))
+        for process_id, record in await connection.execute(chosen.order_by(process_steps.c.position)):
+            steps[process_id].append(decode(ProcessStepRecord, record))
+    return [
+        replace(
+            decode(ProcessRecord, row.record),
+            state=ProcessState(row.state),
+            ended_at=row.ended_at,
+            steps=tuple(steps[row.id]),
+        )
+        for row in rows
+    ]

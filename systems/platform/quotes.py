@@ -1,0 +1,105 @@
+"""Quotes; the platform is their system of record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Column, func, select, update
+
+from schema.enums import QuoteStatus, SourceSystem
+from schema.events.envelope import Event
+from schema.records.orders import Quote
+from systems.errors import Conflict
+from systems.platform.codec import encode
+from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.numbers import QUOTE_NUMBERS
+from systems.platform.records import grouped, records_by
+from systems.platform.tables import quotes
+
+__all__ = ["PlatformQuoteStore"]
+
+MAX_QUOTES_PER_OPPORTUNITY = 200
+"""Newest quotes that an opportunity shows; an opportunity with more is an import gone wrong."""
+
+
+class PlatformQuoteStore:
+    """:class:`systems.ports.QuoteStore` in the platform's database."""
+
+    def __init__(self, database: Database, append_events: AppendEvents) -> None:
+        self._database = database
+        self._append = append_events
+
+    async def next_number(self) -> str:
+        """Return a new quote number, never given twice."""
+        return await QUOTE_NUMBERS.next(self._database)
+
+    async def save(self, quote: Quote, events: Sequence[Event] = ()) -> Quote:
+        """Insert a quote with version 0, or update the one stored with its version; return it with the next version.
+
+        Raises:
+            Conflict: the stored version differs, or another quote has the number.
+        """
+        written = replace(quote, version=quote.version + 1)
+        async with self._database.transaction("save quote") as connection:
+            if quote.version == 0:
+                insert = insert_into(connection, quotes, {"id": quote.id, **_columns(written)})
+                insert = insert.on_conflict_do_nothing(index_elements=[quotes.c.id])
+                saved = (await connection.execute(insert.returning(quotes.c.id))).first() is not None
+            else:
+                condition = (quotes.c.id == quote.id, quotes.c.version == quote.version)
+                changed = await connection.execute(update(quotes).where(*condition).values(_columns(written)))
+                saved = changed.rowcount == 1
+            if not saved:
+                raise Conflict(
+                    SourceSystem.PLATFORM,
+                    "save quote",
+                    f"quote {quote.id} is not stored with version {quote.version}: read it again",
+                )
+            await self._append(connection, events)
+        return written
+
+    async def quotes(self, ids: Sequence[str]) -> Mapping[str, Quote]:
+        """Return quotes by platform id."""
+        async with self._database.reading("quotes") as connection:
+            return await records_by(connection, quotes, quotes.c.id, ids, Quote)
+
+    async def quotes_of(
+        self, account_ids: Sequence[str], status: QuoteStatus | None, limit: int
+    ) -> Mapping[str, tuple[Quote, ...]]:
+        """Return each account's newest quotes, at most ``limit`` per account, newest first."""
+        return await self._newest(quotes.c.account_id, account_ids, status, limit)
+
+    async def quotes_of_opportunities(self, opportunity_ids: Sequence[str]) -> Mapping[str, tuple[Quote, ...]]:
+        """Return quotes per opportunity, newest first."""
+        return await self._newest(quotes.c.opportunity_id, opportunity_ids, None, MAX_QUOTES_PER_OPPORTUNITY)
+
+    async def _newest(
+        self, owner: Column[Any], ids: Sequence[str], status: QuoteStatus | None, limit: int
+    ) -> Mapping[str, tuple[Quote, ...]]:
+        newest_first = (quotes.c.created_at.desc(), quotes.c.id.desc())
+        place = func.row_number().over(partition_by=owner, order_by=newest_first).label("place")
+        candidates = select(owner.label("owner"), quotes.c.record, place).where(owner.in_(ids))
+        if status is not None:
+            candidates = candidates.where(quotes.c.status == status.value)
+        ranked = candidates.subquery()
+        statement = (
+            select(ranked.c.owner, ranked.c.record)
+            .where(ranked.c.place <= limit)
+            .order_by(ranked.c.owner, ranked.c.place)
+        )
+        async with self._database.reading("newest quotes") as connection:
+            return await grouped(connection, statement, ids, Quote)
+
+
+def _columns(quote: Quote) -> dict[str, Any]:
+    return {
+        "number": quote.number,
+        "version": quote.version,
+        "account_id": quote.account_id,
+        "opportunity_id": quote.opportunity_id,
+        "status": quote.status.value,
+        "created_at": quote.created_at,
+        "record": encode(quote),
+    }

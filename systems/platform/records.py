@@ -1,0 +1,46 @@
+"""What every store does alike: split long id lists, read documents, and group rows by whom they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Select, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from systems.platform.codec import decode
+
+__all__ = ["MAX_IDS_PER_STATEMENT", "batches", "grouped", "records_by"]
+
+R = TypeVar("R")
+
+MAX_IDS_PER_STATEMENT = 5_000
+"""Ids in one ``IN``; SQLite takes 32,766 parameters and PostgreSQL 65,535 in a statement."""
+
+
+def batches(ids: Iterable[str]) -> Iterator[Sequence[str]]:
+    """Yield the ids without repetition in pieces that fit a statement."""
+    unique = list(dict.fromkeys(ids))
+    for start in range(0, len(unique), MAX_IDS_PER_STATEMENT):
+        yield unique[start : start + MAX_IDS_PER_STATEMENT]
+
+
+async def records_by(
+    connection: AsyncConnection, table: Table, key: Column[Any], ids: Sequence[str], record: type[R]
+) -> dict[str, R]:
+    """Return the records whose ``key`` column is one of the ids, one statement per ``MAX_IDS_PER_STATEMENT`` ids."""
+    found: dict[str, R] = {}
+    for batch in batches(ids):
+        rows = await connection.execute(select(key, table.c.record).where(key.in_(batch)))
+        found.update({row[0]: decode(record, row[1]) for row in rows})
+    return found
+
+
+async def grouped(
+    connection: AsyncConnection, statement: Select[Any], ids: Sequence[str], record: type[R]
+) -> Mapping[str, tuple[R, ...]]:
+    """Return the records of a (owner, record) statement per owner in the statement's order; every id has an entry."""
+    groups: dict[str, list[R]] = {owner: [] for owner in ids}
+    for owner, document in await connection.execute(statement):
+        groups[owner].append(decode(record, document))
+    return {owner: tuple(entries) for owner, entries in groups.items()}

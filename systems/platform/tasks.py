@@ -1,0 +1,97 @@
+"""Exception tasks: what a person must decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from schema.events.envelope import Event
+from schema.records.operations import ExceptionTask
+from schema.records.values import Page, PageRequest
+from systems.platform.codec import decode, encode
+from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.paging import read_page
+from systems.platform.records import records_by
+from systems.platform.tables import exception_tasks
+
+__all__ = ["RESOLVED", "PlatformTaskQueue"]
+
+RESOLVED = "RESOLVED"
+"""State of a task that needs nobody any more."""
+
+
+class PlatformTaskQueue:
+    """:class:`systems.ports.TaskQueue` in the platform's database."""
+
+    def __init__(self, database: Database, append_events: AppendEvents) -> None:
+        self._database = database
+        self._append = append_events
+
+    async def open_task(self, task: ExceptionTask, events: Sequence[Event] = ()) -> ExceptionTask:
+        """Open a task, or return the one with the same id opened before."""
+        table = exception_tasks
+        row = {
+            "id": task.id,
+            "queue": task.queue,
+            "kind": task.kind,
+            "state": task.state,
+            "order_id": task.order_id,
+            "due_at": task.due_at,
+            "record": encode(task),
+        }
+        async with self._database.transaction("open task") as connection:
+            insert = insert_into(connection, table, row).on_conflict_do_nothing(index_elements=[table.c.id])
+            if (await connection.execute(insert.returning(table.c.id))).first() is not None:
+                await self._append(connection, events)
+                return task
+            stored = await connection.execute(select(table.c.record).where(table.c.id == task.id))
+            return decode(ExceptionTask, stored.scalar_one())
+
+    async def tasks(self, ids: Sequence[str]) -> Mapping[str, ExceptionTask]:
+        """Return tasks by id."""
+        async with self._database.reading("tasks") as connection:
+            return await records_by(connection, exception_tasks, exception_tasks.c.id, ids, ExceptionTask)
+
+    async def search_tasks(self, queue: str | None, state: str | None, page: PageRequest) -> Page[ExceptionTask]:
+        """Return tasks, earliest due first.
+
+        Raises:
+            Rejected: the page's cursor is not one of this list.
+        """
+        table = exception_tasks
+        statement = select(table.c.id, table.c.due_at, table.c.record)
+        if queue is not None:
+            statement = statement.where(table.c.queue == queue)
+        if state is not None:
+            statement = statement.where(table.c.state == state)
+        async with self._database.reading("search tasks") as connection:
+            return await read_page(connection, statement, (table.c.due_at, table.c.id), page, _task)
+
+    async def close_tasks(
+        self, order_id: str, kind: str, now: datetime, events: Sequence[Event] = ()
+    ) -> tuple[ExceptionTask, ...]:
+        """Close the open tasks of an order and kind as resolved and return them; ``events`` enter only if there are."""
+        table = exception_tasks
+        unsettled = (
+            select(table.c.record)
+            .where(table.c.order_id == order_id, table.c.kind == kind, table.c.state != RESOLVED)
+            .order_by(table.c.id)
+            .with_for_update()
+        )
+        async with self._database.transaction("close tasks") as connection:
+            found = (await connection.execute(unsettled)).scalars().all()
+            closed = tuple(replace(decode(ExceptionTask, record), state=RESOLVED) for record in found)
+            for task in closed:
+                changes = {"state": RESOLVED, "closed_at": now, "record": encode(task)}
+                await connection.execute(update(table).where(table.c.id == task.id).values(changes))
+            if closed:
+                await self._append(connection, events)
+        return closed
+
+
+def _task(row: Row[Any]) -> ExceptionTask:
+    return decode(ExceptionTask, row.record)
