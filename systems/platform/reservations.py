@@ -65,7 +65,7 @@ class PlatformReservationLedger:
             (reservations, short): ``short`` is empty when all lines are held.
 
         Raises:
-            Rejected: a quantity is not positive, or a line number appears twice.
+            Rejected: a quantity is not positive, or a line is there twice for the same warehouse.
         """
         _check(lines)
         try:
@@ -77,7 +77,8 @@ class PlatformReservationLedger:
                 positions = sorted({(line.sku, line.warehouse_code) for line in lines})
                 await _expire_at(connection, positions, now)
                 await self._hold(connection, positions, lines)
-                rows = [_row(key, account_id, line, expires_at) for line in lines]
+                in_order = sorted(lines, key=lambda entry: (entry.line_no, entry.warehouse_code))
+                rows = [_row(key, account_id, line, expires_at) for line in in_order]
                 if rows:
                     await connection.execute(reservations.insert(), rows)
                 await self._append(connection, events)
@@ -179,17 +180,16 @@ class PlatformReservationLedger:
 
 
 def _check(lines: Sequence[ReserveLine]) -> None:
-    numbers = [line.line_no for line in lines]
+    seen: set[tuple[int, str]] = set()
     for place, line in enumerate(lines):
-        wrong = (
-            f"line {line.line_no}: quantity {line.quantity} is not above zero"
-            if line.quantity <= 0
-            else f"line number {line.line_no} appears twice"
-            if numbers.index(line.line_no) != place
-            else None
-        )
+        wrong = None
+        if line.quantity <= 0:
+            wrong = f"line {line.line_no}: quantity {line.quantity} is not above zero"
+        elif (line.line_no, line.warehouse_code) in seen:
+            wrong = f"line {line.line_no} is there twice for warehouse {line.warehouse_code}"
         if wrong is not None:
             raise Rejected(SourceSystem.PLATFORM, "reserve", wrong, reason="BAD_LINE", fields=("lines", str(place)))
+        seen.add((line.line_no, line.warehouse_code))
 
 
 def _held() -> ColumnElement[bool]:
@@ -198,7 +198,9 @@ def _held() -> ColumnElement[bool]:
 
 async def _of_key(connection: AsyncConnection, key: str) -> tuple[Reservation, ...]:
     rows = await connection.execute(
-        select(reservations).where(reservations.c.key == key).order_by(reservations.c.line_no)
+        select(reservations)
+        .where(reservations.c.key == key)
+        .order_by(reservations.c.line_no, reservations.c.warehouse_code)
     )
     return tuple(_reservation(row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's name
 
@@ -243,7 +245,7 @@ async def _give_back(connection: AsyncConnection, rows: Iterable[Row[Any]]) -> N
 
 def _row(key: str, account_id: str, line: ReserveLine, expires_at: datetime) -> dict[str, Any]:
     return {
-        "id": f"rsv_{key}:{line.line_no}",
+        "id": f"rsv_{key}:{line.line_no}:{line.warehouse_code}",
         "key": key,
         "line_no": line.line_no,
         "account_id": account_id,
