@@ -1,0 +1,133 @@
+"""Compile a plan: everything about it that is the same for each request is worked out once.
+
+1. Each fetch gets the constant start of its request body and its compiled entity calls.
+2. Dependencies are turned round: each fetch knows who waits for it, and how many it waits for.
+3. Shapes and projections are made when first needed, one set per combination of guard values that requests bring.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+from graphql import GraphQLSchema
+
+from gateway.executor.context import ExecutionContext
+from gateway.executor.introspection import Introspection
+from gateway.executor.projection import Projection, compile_projection
+from gateway.executor.representations import CompiledCall, compile_call
+from gateway.executor.shape import Composite, SchemaTypes, build_root
+from gateway.plan.nodes import Fetch, Guard, OutputField, Path, QueryPlan
+
+__all__ = ["CompiledFetch", "ExecutablePlan", "Shape", "compile_plan"]
+
+MAX_SHAPES = 32
+"""Combinations of guard values kept per plan; n Boolean variables could bring 2^n."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFetch:
+    """A fetch ready to run.
+
+    Attributes:
+        prefix: JSON of the request body up to the value of ``variables``.
+        bare_body: the whole body when there is nothing variable in it, else None.
+        waits_for: number of fetches that must finish first.
+        followers: fetches that wait for this one.
+    """
+
+    fetch: Fetch
+    prefix: bytes
+    bare_body: bytes | None
+    calls: tuple[CompiledCall, ...]
+    waits_for: int
+    followers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The answer's shape for one set of guard values; ``project`` is None when only the exact way is right."""
+
+    root: Composite
+    project: Projection | None
+
+
+class ExecutablePlan:
+    """A compiled plan. Shared by all requests; the shapes that it caches are all that ever changes."""
+
+    __slots__ = ("_guard_variables", "_shapes", "fetches", "introspection", "ready", "source", "types")
+
+    def __init__(self, plan: QueryPlan, schema: GraphQLSchema, types: SchemaTypes) -> None:
+        self.source = plan
+        self.types = types
+        self.fetches = _compile_fetches(plan)
+        first = 1 if plan.kind == "subscription" else 0
+        self.ready = tuple(index for index, item in enumerate(self.fetches) if index >= first and item.waits_for == 0)
+        self.introspection = Introspection(schema, plan.introspection) if plan.introspection else None
+        self._guard_variables = tuple(sorted(_guard_variables(plan)))
+        self._shapes: OrderedDict[tuple[bool, ...], Shape] = OrderedDict()
+
+    def shape(self, context: ExecutionContext) -> Shape:
+        """Return the shape for a request's guard values."""
+        values = tuple([context.flag(name) for name in self._guard_variables])
+        found = self._shapes.get(values)
+        if found is None:
+            found = self._build_shape(dict(zip(self._guard_variables, values, strict=True)).__getitem__)
+            self._shapes[values] = found
+            if len(self._shapes) > MAX_SHAPES:
+                self._shapes.popitem(last=False)
+        return found
+
+    def _build_shape(self, flag: Callable[[str], bool]) -> Shape:
+        def holds(guard: Guard) -> bool:
+            return flag(guard.variable) is guard.expected
+
+        output = tuple(field for field in self.source.output if field.name not in _ANSWERED_HERE)
+        root = build_root(output, self.source.root_type, self.types, holds)
+        return Shape(root, compile_projection(root))
+
+
+_ANSWERED_HERE = frozenset({"__schema", "__type"})
+
+
+def compile_plan(plan: QueryPlan, schema: GraphQLSchema, types: SchemaTypes | None = None) -> ExecutablePlan:
+    """Compile a plan against the API schema that it was made for."""
+    return ExecutablePlan(plan, schema, types or SchemaTypes(schema))
+
+
+def _compile_fetches(plan: QueryPlan) -> tuple[CompiledFetch, ...]:
+    stream = {0} if plan.kind == "subscription" else set()
+    followers: dict[int, list[int]] = {fetch.id: [] for fetch in plan.fetches}
+    for fetch in plan.fetches:
+        for other in fetch.after:
+            followers[other].append(fetch.id)
+    written: frozenset[Path] = frozenset(
+        target.path for fetch in plan.fetches for call in fetch.calls for target in call.targets
+    )
+    return tuple(
+        _compile_fetch(fetch, written, len(set(fetch.after) - stream), tuple(followers[fetch.id]))
+        for fetch in plan.fetches
+    )
+
+
+def _compile_fetch(fetch: Fetch, written: frozenset[Path], waits_for: int, followers: tuple[int, ...]) -> CompiledFetch:
+    head = b'{"query":' + orjson.dumps(fetch.document)
+    if fetch.operation_name is not None:
+        head += b',"operationName":' + orjson.dumps(fetch.operation_name)
+    bare = head + b"}" if not fetch.calls and not fetch.variables else None
+    calls = tuple(compile_call(call, written) for call in fetch.calls)
+    return CompiledFetch(fetch, head + b',"variables":', bare, calls, waits_for, followers)
+
+
+def _guard_variables(plan: QueryPlan) -> set[str]:
+    found: set[str] = set()
+
+    def visit(fields: tuple[OutputField, ...]) -> None:
+        for field in fields:
+            found.update(guard.variable for guards in field.guards for guard in guards)
+            visit(field.fields)
+
+    visit(plan.output)
+    return found

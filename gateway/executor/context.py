@@ -1,0 +1,48 @@
+"""What one execution brings along besides its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.errors import ErrorCode, SubgraphError
+from gateway.transport.base import SubgraphTransport
+
+__all__ = ["ExecutionContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionContext:
+    """The surroundings of one execution.
+
+    Attributes:
+        transports: one per subgraph that the plan names.
+        variables: the client's variables as validated JSON; what the client left out is absent.
+        defaults: values of left-out variables that have a default; they decide guards and are not sent.
+        headers: lower-case names with values, sent with every fetch.
+        timeout_s: seconds that one fetch may take, None for the transport's own limit.
+    """
+
+    transports: Mapping[str, SubgraphTransport]
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float | None = None
+
+    def flag(self, variable: str) -> bool:
+        """Return the value of a Boolean variable, its default when it was left out."""
+        found = self.variables.get(variable, self.defaults.get(variable))
+        return found is True
+
+    def transport(self, subgraph: str) -> SubgraphTransport:
+        """Return the way to a subgraph.
+
+        Raises:
+            SubgraphError: SUBGRAPH_UNAVAILABLE, nobody configured one.
+        """
+        found = self.transports.get(subgraph)
+        if found is None:
+            message = f"subgraph {subgraph} has no transport; give it a url in the supergraph or the settings"
+            raise SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=subgraph, retryable=False)
+        return found

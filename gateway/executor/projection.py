@@ -1,0 +1,232 @@
+"""Shape the answer fast: generated code for data without faults.
+
+1. Each composite position becomes one Python function whose body is a dict display in answer order; lists become
+   comprehensions over it. The functions of a plan are compiled together, once.
+2. The functions only know good data. At the first sign of anything else (a missing key, a null in a non-null position,
+   a class that the leaf type does not have, an unknown enum value or type name) they raise, and the caller shapes the
+   data by :mod:`gateway.executor.completion` instead. So this module never decides what an error looks like.
+
+Leaf classes are checked for a whole object at once: the tuple of their classes is looked up among the tuples that were
+found right before, and only a tuple that is new is judged leaf by leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.executor.shape import Composite, Leaf, Position
+
+__all__ = ["Mismatch", "Projection", "compile_projection"]
+
+Projection = Callable[[dict[str, Any]], dict[str, Any]]
+
+_MAX_KNOWN_CLASS_TUPLES = 256
+"""Class tuples that are remembered per object position; custom scalars could bring endless new ones."""
+
+
+class Mismatch(Exception):
+    """The data is not what generated code is for."""
+
+
+def compile_projection(root: Composite) -> Projection | None:
+    """Return the generated projection of the root object; None when a field always needs the exact way.
+
+    The projection raises :class:`Mismatch`, KeyError, TypeError or AttributeError on any fault in the data.
+    """
+    generator = _Generator()
+    try:
+        name = generator.composite(root)
+    except _NeedsExactness:
+        return None
+    code = compile("\n".join(generator.lines), "<projection>", "exec")
+    exec(code, generator.scope)  # noqa: S102 - names and keys enter the code through repr() or the scope only
+    projection: Projection = generator.scope[name]
+    return projection
+
+
+class _NeedsExactness(Exception):
+    pass
+
+
+class _Generator:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.scope: dict[str, Any] = {"bad": _bad, "Mismatch": Mismatch}
+        self._count = 0
+
+    def composite(self, target: Composite) -> str:
+        """Generate the function of a composite position and return its name."""
+        if target.is_abstract:
+            return self._abstract(target)
+        return self._object(target.fields.get(target.name, ()), target.name)
+
+    def _abstract(self, target: Composite) -> str:
+        needs_type = any(field.name == "__typename" for fields in target.fields.values() for field in fields)
+        if not target.fields:
+            raise _NeedsExactness
+        if target.is_uniform and not needs_type:
+            inner = self._object(next(iter(target.fields.values())), target.name)
+            allowed = self._bind("allowed", target.possible | target.tolerated | {None})
+            return self._define("o", f" return {inner}(o) if o.get('__typename') in {allowed} else bad()")
+        by_fields: dict[int, str] = {}
+        functions: dict[str, Any] = {}
+        for runtime, fields in target.fields.items():
+            if id(fields) not in by_fields:
+                by_fields[id(fields)] = self._object(fields, None)
+            functions[runtime] = by_fields[id(fields)]
+        table = self._name("table")
+        pairs = ",".join(f"{runtime!r}:{function}" for runtime, function in functions.items())
+        self.lines.append(f"{table}={{{pairs}}}")
+        return self._define("o", f" return {table}[o['__typename']](o)")
+
+    def _object(self, fields: tuple[Position, ...], typename: str | None) -> str:
+        """Generate the function of an object; ``typename`` None takes it from the data."""
+        body: list[str] = []
+        items: list[str] = []
+        leaves: list[tuple[str, Position]] = []
+        for number, field in enumerate(fields):
+            if field.is_denied:
+                raise _NeedsExactness
+            if field.name == "__typename":
+                items.append(f"{field.key!r}:{typename!r}" if typename else f"{field.key!r}:o['__typename']")
+            elif isinstance(field.target, Leaf) and "[" not in field.wrappers:
+                variable = f"v{number}"
+                body.append(f" {variable}=o[{field.source!r}]")
+                leaves.append((variable, field))
+                items.append(f"{field.key!r}:{variable}")
+            else:
+                items.append(f"{field.key!r}:{self._expression(field)}")
+        if not any(field.name != "__typename" for field in fields):
+            body.append(" if o.__class__ is not dict: bad()")
+        body += self._leaf_checks(leaves)
+        return self._define("o", "\n".join([*body, f" return {{{','.join(items)}}}"]))
+
+    def _leaf_checks(self, leaves: list[tuple[str, Position]]) -> list[str]:
+        checks: list[str] = []
+        judged: list[tuple[str, Position]] = []
+        for variable, field in leaves:
+            leaf = field.target
+            assert isinstance(leaf, Leaf)  # noqa: S101 - for the type checker, the caller sorts fields by target
+            if leaf.values is not None:
+                allowed = self._bind("enum", leaf.values if field.wrappers else leaf.values | {None})
+                checks.append(f" if {variable} not in {allowed}: bad()")
+            elif leaf.classes is not None or field.wrappers:
+                judged.append((variable, field))
+        if len(judged) == 1:
+            variable, field = judged[0]
+            classes = self._bind("classes", _Accepted(field))
+            checks.append(f" if {variable}.__class__ not in {classes}: bad()")
+        elif judged:
+            known: set[tuple[type, ...]] = set()
+            known_name = self._bind("known", known)
+            learn = self._bind("learn", _learner(tuple(_Accepted(field) for _, field in judged), known))
+            classes = ",".join(f"{variable}.__class__" for variable, _ in judged)
+            checks.append(f" if ({classes}) not in {known_name}: {learn}(({classes}))")
+        return checks
+
+    def _expression(self, field: Position) -> str:
+        """Return the expression for a list or a composite."""
+        value = f"o[{field.source!r}]"
+        if isinstance(field.target, Leaf):
+            check = self._bind("check", _leaf_list_check(field.target, field.wrappers))
+            return f"{check}({value})"
+        function = self.composite(field.target)
+        return self._wrap(field.wrappers, value, function, 0)
+
+    def _wrap(self, wrappers: str, value: str, function: str, depth: int) -> str:
+        nullable = not wrappers.startswith("!")
+        inner = wrappers if nullable else wrappers[1:]
+        here = f"w{self._count}_{depth}"
+        self._count += 1
+        if not inner:
+            if not nullable:
+                return f"{function}({value})"
+            return f"None if ({here}:={value}) is None else {function}({here})"
+        item = self._wrap(inner[1:], f"i{depth}", function, depth + 1)
+        listed = f"[{item} for i{depth} in {here}]"
+        otherwise = f"bad_unless_none({here})" if nullable else "bad()"
+        self.scope["bad_unless_none"] = _bad_unless_none
+        return f"({listed} if ({here}:={value}).__class__ is list else {otherwise})"
+
+    def _define(self, parameter: str, body: str) -> str:
+        name = self._name("f")
+        self.lines.append(f"def {name}({parameter}):\n{body}")
+        return name
+
+    def _bind(self, kind: str, value: Any) -> str:
+        name = self._name(kind)
+        self.scope[name] = value
+        return name
+
+    def _name(self, kind: str) -> str:
+        self._count += 1
+        return f"{kind}_{self._count}"
+
+
+class _Accepted:
+    """The classes that a leaf position accepts."""
+
+    __slots__ = ("_classes", "_nullable")
+
+    def __init__(self, field: Position) -> None:
+        leaf = field.target
+        self._classes = leaf.classes if isinstance(leaf, Leaf) else None
+        self._nullable = not field.wrappers
+
+    def __contains__(self, found: type) -> bool:
+        if found is _NONE:
+            return self._nullable
+        return self._classes is None or found in self._classes
+
+
+def _learner(accepted: tuple[_Accepted, ...], known: set[tuple[type, ...]]) -> Callable[[tuple[type, ...]], None]:
+    def learn(classes: tuple[type, ...]) -> None:
+        if not all(found in one for found, one in zip(classes, accepted, strict=True)):
+            raise Mismatch
+        if len(known) < _MAX_KNOWN_CLASS_TUPLES:
+            known.add(classes)
+
+    return learn
+
+
+def _leaf_list_check(leaf: Leaf, wrappers: str) -> Callable[[Any], Any]:
+    nullable = not wrappers.startswith("!")
+    inner = wrappers if nullable else wrappers[1:]
+    if inner:
+        item = _leaf_list_check(leaf, inner[1:])
+
+        def check_list(value: Any) -> Any:
+            if value is None and nullable:
+                return None
+            if value.__class__ is not list:
+                raise Mismatch
+            return [item(one) for one in value]
+
+        return check_list
+
+    def check_leaf(value: Any) -> Any:
+        if value is None:
+            if nullable:
+                return None
+            raise Mismatch
+        if leaf.values is not None:
+            if value.__class__ is str and value in leaf.values:
+                return value
+        elif leaf.classes is None or value.__class__ in leaf.classes:
+            return value
+        raise Mismatch
+
+    return check_leaf
+
+
+def _bad() -> Any:
+    raise Mismatch
+
+
+def _bad_unless_none(value: Any) -> None:
+    if value is not None:
+        raise Mismatch
+
+
+_NONE = type(None)

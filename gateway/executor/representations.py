@@ -1,0 +1,219 @@
+"""Build the representations of one ``_entities`` call.
+
+1. Collect the objects of each target.
+2. Give each object an identity: the values that would be sent. Equal identities share one representation, across all
+   targets of the call.
+3. Build a representation for each new identity only.
+
+Invariant: ``slots[t][i]`` is the index of the representation of ``objects[t][i]``, -1 for objects left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.executor.paths import Collector, compile_collector
+from gateway.plan.nodes import (
+    EntityCall,
+    EntityTarget,
+    Path,
+    Representation,
+    RequiredField,
+    RequiredFragment,
+    RequiredSelection,
+)
+
+__all__ = ["CompiledCall", "EntityBatch", "compile_call"]
+
+Builder = Callable[[dict[str, Any]], tuple[Any, dict[str, Any] | None]]
+_Copy = Callable[[dict[str, Any], dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class EntityBatch:
+    """The representations of one call and where each answer goes; one request's own."""
+
+    representations: list[dict[str, Any]]
+    objects: list[list[dict[str, Any]]]
+    slots: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTarget:
+    """A target with its walk and its builders by runtime type."""
+
+    path: Path
+    collect: Collector
+    builders: dict[str, Builder]
+    copies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCall:
+    """An entity call ready to run."""
+
+    key: str
+    variable: str
+    targets: tuple[CompiledTarget, ...]
+
+    def build(self, root: dict[str, Any]) -> EntityBatch:
+        """Return the batch for the data merged so far; empty ``representations`` when there is nothing to ask."""
+        representations: list[dict[str, Any]] = []
+        index: dict[Any, int] = {}
+        all_objects: list[list[dict[str, Any]]] = []
+        all_slots: list[list[int]] = []
+        for target in self.targets:
+            objects = target.collect(root)
+            builders = target.builders
+            slots: list[int] = []
+            for item in objects:
+                try:
+                    identity, representation = builders[item["__typename"]](item)
+                except (KeyError, TypeError):
+                    slots.append(-1)
+                    continue
+                if representation is None:
+                    slots.append(-1)
+                    continue
+                slot = index.setdefault(identity, len(representations))
+                if slot == len(representations):
+                    representations.append(representation)
+                slots.append(slot)
+            all_objects.append(objects)
+            all_slots.append(slots)
+        return EntityBatch(representations, all_objects, all_slots)
+
+
+def compile_call(call: EntityCall, written_paths: frozenset[Path]) -> CompiledCall:
+    """Compile one call of a plan whose targets are at ``written_paths``; data is merged below them while it runs."""
+    several = len(call.targets) > 1
+    targets = tuple(
+        _compile_target(target, copies=several and _is_written_below(target.path, written_paths))
+        for target in call.targets
+    )
+    return CompiledCall(call.key, call.variable, targets)
+
+
+def _is_written_below(path: Path, written_paths: frozenset[Path]) -> bool:
+    """Tell whether fetches write into objects nested in the entities at ``path``.
+
+    Two targets may then ask for different values under the same key, so they must not share these objects. Objects
+    of one target may: whatever is written for one of them is written for all.
+    """
+    return any(len(other) > len(path) and other[: len(path)] == path for other in written_paths)
+
+
+def _compile_target(target: EntityTarget, *, copies: bool) -> CompiledTarget:
+    builders: dict[str, Builder] = {}
+    for representation in target.representations:
+        for name in representation.types:
+            builders.setdefault(name, _compile_builder(representation, representation.typename or name))
+    return CompiledTarget(target.path, compile_collector(target.path), builders, copies)
+
+
+def _compile_builder(representation: Representation, typename: str) -> Builder:
+    fields = [item for item in representation.selections if isinstance(item, RequiredField) and not item.selections]
+    if len(fields) != len(representation.selections):
+        return _compile_nested(representation.selections, typename)
+    if len(fields) == 1:
+        return _compile_single(fields[0], typename)
+    return _compile_flat(fields, typename)
+
+
+def _compile_single(field: RequiredField, typename: str) -> Builder:
+    name, source = field.name, field.source
+
+    def build(item: dict[str, Any]) -> tuple[Any, dict[str, Any] | None]:
+        value = item[source]
+        if value is None:
+            return None, None
+        representation = {"__typename": typename, name: value}
+        if value.__class__ is str:
+            return (typename, name, value), representation
+        return _canonical(representation), representation
+
+    return build
+
+
+def _compile_flat(fields: list[RequiredField], typename: str) -> Builder:
+    pairs = tuple((field.name, field.source) for field in sorted(fields, key=lambda field: field.name))
+
+    def build(item: dict[str, Any]) -> tuple[Any, dict[str, Any] | None]:
+        representation = {"__typename": typename}
+        identifies = False
+        for name, source in pairs:
+            value = item[source]
+            representation[name] = value
+            identifies = identifies or value is not None
+        return (_canonical(representation), representation) if identifies else (None, None)
+
+    return build
+
+
+def _compile_nested(selections: tuple[RequiredSelection, ...], typename: str) -> Builder:
+    copy = _compile_copy(selections)
+
+    def build(item: dict[str, Any]) -> tuple[Any, dict[str, Any] | None]:
+        representation: dict[str, Any] = {"__typename": typename}
+        copy(item, representation)
+        if all(value is None for name, value in representation.items() if name != "__typename"):
+            return None, None
+        return _canonical(representation), representation
+
+    return build
+
+
+def _compile_copy(selections: tuple[RequiredSelection, ...]) -> _Copy:
+    """Return a function that copies the selected values; it raises KeyError when one is missing."""
+    parts = [_compile_part(selection) for selection in selections]
+
+    def copy(source: dict[str, Any], into: dict[str, Any]) -> None:
+        for part in parts:
+            part(source, into)
+
+    return copy
+
+
+def _compile_part(selection: RequiredSelection) -> _Copy:
+    if isinstance(selection, RequiredFragment):
+        types = frozenset(selection.types)
+        inner = _compile_copy(selection.selections)
+
+        def copy_fragment(source: dict[str, Any], into: dict[str, Any]) -> None:
+            if source["__typename"] in types:
+                inner(source, into)
+
+        return copy_fragment
+    name, key = selection.name, selection.source
+    if not selection.selections:
+
+        def copy_leaf(source: dict[str, Any], into: dict[str, Any]) -> None:
+            into[name] = source[key]
+
+        return copy_leaf
+    nested = _compile_copy(selection.selections)
+
+    def copy_object(source: dict[str, Any], into: dict[str, Any]) -> None:
+        into[name] = _copy_value(source[key], nested, into.get(name))
+
+    return copy_object
+
+
+def _copy_value(value: Any, copy: _Copy, known: Any) -> Any:
+    """Copy an object or list of objects; ``known`` is what another selection of the same field copied before."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        before = known if isinstance(known, list) and len(known) == len(value) else [None] * len(value)
+        return [_copy_value(item, copy, old) for item, old in zip(value, before, strict=True)]
+    into: dict[str, Any] = dict(known) if isinstance(known, dict) else {}
+    copy(value, into)
+    return into
+
+
+def _canonical(representation: dict[str, Any]) -> bytes:
+    return orjson.dumps(representation, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,33 @@
+"""The outcome of an execution, ready to be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+__all__ = ["ExecutionResult"]
+
+
+@dataclass(slots=True)
+class ExecutionResult:
+    """What a client gets for one operation or one event.
+
+    Attributes:
+        data: the shaped answer; None when null reached the root. May share objects within itself, never with others.
+        errors: GraphQL errors as plain values.
+        body: the whole answer as JSON when a subgraph's bytes are passed on; ``data`` is then already its content.
+    """
+
+    data: dict[str, Any] | None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    body: bytes | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the response object; ``errors`` only when there are some."""
+        return {"errors": self.errors, "data": self.data} if self.errors else {"data": self.data}
+
+    def to_bytes(self) -> bytes:
+        """Return the response as JSON."""
+        return self.body if self.body is not None else orjson.dumps(self.to_dict())

@@ -1,0 +1,234 @@
+"""Run a compiled plan for one request.
+
+1. Start every fetch that waits for nothing. A fetch whose guards do not hold, or that has nothing to represent, is
+   done at once and sends nothing.
+2. When a fetch is done its answer is merged, and each follower whose other dependencies are done starts. There are no
+   stages. A failed fetch is done too: its followers find less to represent, and the rest of the answer survives.
+3. When all are done the tree is shaped into the answer.
+
+Everything between two awaits runs on one event loop without interleaving, so merging needs no locks. When the request
+is cancelled its open fetches are cancelled with it; a failing fetch never cancels another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from gateway.errors import ErrorCode, SubgraphError
+from gateway.executor.answer import decode_answer
+from gateway.executor.blame import Blame
+from gateway.executor.compile import CompiledFetch, ExecutablePlan
+from gateway.executor.completion import MAX_ERRORS, complete
+from gateway.executor.context import ExecutionContext
+from gateway.executor.merge import merge_entities, merge_object
+from gateway.executor.projection import Mismatch
+from gateway.executor.representations import CompiledTarget, EntityBatch
+from gateway.executor.result import ExecutionResult
+from gateway.transport.base import SubgraphRequest
+
+__all__ = ["complete_event", "run", "variables_of"]
+
+
+async def run(plan: ExecutablePlan, context: ExecutionContext) -> ExecutionResult:
+    """Execute a query or mutation and return its answer; faults of subgraphs are in it, never raised.
+
+    Cancel/retry: cancelling cancels the open fetches; a mutation may have taken effect then.
+    """
+    execution = _Execution(plan, context, {})
+    await execution.run_all()
+    return execution.shape()
+
+
+async def complete_event(
+    plan: ExecutablePlan, context: ExecutionContext, data: dict[str, Any] | None, errors: list[dict[str, Any]]
+) -> ExecutionResult:
+    """Complete one event of a subscription: ``data`` is what the stream sent, further fetches add to it."""
+    execution = _Execution(plan, context, data or {})
+    stream = plan.source.fetches[0]
+    execution.errors += Blame(stream, plan.source.output).root_errors(errors, execution.data)
+    if data is not None:
+        await execution.run_all()
+    return execution.shape()
+
+
+def variables_of(fetch: CompiledFetch, context: ExecutionContext) -> dict[str, Any]:
+    """Return the client's variables that a fetch uses; those that the client left out are absent."""
+    given = context.variables
+    return {name: given[name] for name in fetch.fetch.variables if name in given}
+
+
+class _Execution:
+    """One request under way."""
+
+    def __init__(self, plan: ExecutablePlan, context: ExecutionContext, data: dict[str, Any]) -> None:
+        self._plan = plan
+        self._context = context
+        self.data = data
+        self.errors: list[dict[str, Any]] = []
+        self._waiting = [fetch.waits_for for fetch in plan.fetches]
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run_all(self) -> None:
+        """Run every fetch; afterwards ``data`` and ``errors`` are complete."""
+        ready = self._plan.ready
+        if len(ready) == 1:
+            await self._run_from(ready[0])
+        elif ready:
+            for index in ready:
+                self._start(index)
+        tasks = self._tasks
+        if not tasks:
+            return
+        try:
+            while tasks:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                tasks -= done
+                for task in done:
+                    task.result()
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    def _start(self, index: int) -> None:
+        self._tasks.add(asyncio.get_running_loop().create_task(self._run_from(index)))
+
+    async def _run_from(self, index: int) -> None:
+        """Run a fetch and then its followers; the last follower that becomes ready runs in this same task."""
+        following: int | None = index
+        while following is not None:
+            fetch = self._plan.fetches[following]
+            if self._is_wanted(fetch):
+                await self._run_fetch(fetch)
+            following = None
+            for follower in fetch.followers:
+                self._waiting[follower] -= 1
+                if self._waiting[follower] == 0:
+                    if following is not None:
+                        self._start(following)
+                    following = follower
+
+    def _is_wanted(self, fetch: CompiledFetch) -> bool:
+        guards = fetch.fetch.guards
+        return not guards or all(self._context.flag(guard.variable) is guard.expected for guard in guards)
+
+    async def _run_fetch(self, fetch: CompiledFetch) -> None:
+        batches: list[EntityBatch] = []
+        if fetch.calls:
+            batches = [call.build(self.data) for call in fetch.calls]
+            if not any(batch.representations for batch in batches):
+                return
+            variables = variables_of(fetch, self._context)
+            for call, batch in zip(fetch.calls, batches, strict=True):
+                variables[call.variable] = batch.representations
+            body = fetch.prefix + orjson.dumps(variables) + b"}"
+        elif fetch.bare_body is not None:
+            body = fetch.bare_body
+        else:
+            body = fetch.prefix + orjson.dumps(variables_of(fetch, self._context)) + b"}"
+        try:
+            data, errors = await self._send(fetch, body)
+            if batches:
+                self._merge_calls(fetch, batches, data, errors)
+            else:
+                self._merge_root(fetch, data, errors)
+        except SubgraphError as error:
+            self.errors += self._blame(fetch).failure(error, self.data)
+
+    async def _send(self, fetch: CompiledFetch, body: bytes) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+        name = fetch.fetch.subgraph
+        context = self._context
+        transport = context.transport(name)
+        request = SubgraphRequest(body, context.headers, context.timeout_s, fetch.fetch.kind == "mutation")
+        return decode_answer(await transport.send(request), name)
+
+    def _merge_root(self, fetch: CompiledFetch, data: dict[str, Any] | None, errors: Sequence[dict[str, Any]]) -> None:
+        if data is not None:
+            if self.data:
+                merge_object(self.data, data, self._plan.types.is_object_type)
+            else:
+                self.data = data
+        if errors:
+            self.errors += self._blame(fetch).root_errors(errors[:MAX_ERRORS], self.data)
+
+    def _merge_calls(
+        self,
+        fetch: CompiledFetch,
+        batches: list[EntityBatch],
+        data: dict[str, Any] | None,
+        errors: Sequence[dict[str, Any]],
+    ) -> None:
+        is_object_type = self._plan.types.is_object_type
+        wrong: list[dict[str, Any]] = []
+        for call, batch in zip(fetch.calls, batches, strict=True):
+            entities = data.get(call.key) if data is not None else None
+            if entities is None:
+                continue
+            if entities.__class__ is not list or len(entities) != len(batch.representations):
+                found = f"{len(entities)} entities" if isinstance(entities, list) else "no list of entities"
+                wrong.append(_wrong_count(fetch, call.key, found, len(batch.representations)))
+                continue
+            for target, objects, slots in zip(call.targets, batch.objects, batch.slots, strict=True):
+                bad = merge_entities(target, objects, slots, entities, is_object_type)
+                wrong += [_wrong_entity(fetch, call.key, slot) for slot in dict.fromkeys(bad)]
+        if not errors and data is None:
+            message = f"subgraph {fetch.fetch.subgraph} sent no GraphQL answer: it has neither data nor errors"
+            raise SubgraphError(ErrorCode.SUBGRAPH_MALFORMED, message, subgraph=fetch.fetch.subgraph, retryable=False)
+        if errors or wrong:
+            calls: dict[str, tuple[Sequence[CompiledTarget], EntityBatch]] = {
+                call.key: (call.targets, batch) for call, batch in zip(fetch.calls, batches, strict=True)
+            }
+            reported = [*errors[:MAX_ERRORS], *wrong[:MAX_ERRORS]]
+            self.errors += self._blame(fetch).entity_errors(reported, calls, self.data)
+
+    def _blame(self, fetch: CompiledFetch) -> Blame:
+        return Blame(fetch.fetch, self._plan.source.output)
+
+    def shape(self) -> ExecutionResult:
+        """Return the answer for the merged data."""
+        plan = self._plan
+        shape = plan.shape(self._context)
+        errors = self.errors
+        shaped: dict[str, Any] | None = None
+        if not errors and shape.project is not None:
+            try:
+                shaped = shape.project(self.data)
+            except (Mismatch, KeyError, TypeError, AttributeError):
+                shaped, errors = complete(shape.root, self.data, errors)
+        else:
+            shaped, errors = complete(shape.root, self.data, errors)
+        if plan.introspection is not None and shaped is not None:
+            shaped, errors = self._add_introspection(shaped, errors)
+        return ExecutionResult(shaped, errors)
+
+    def _add_introspection(
+        self, shaped: dict[str, Any], errors: list[dict[str, Any]]
+    ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+        introspection = self._plan.introspection
+        if introspection is None:
+            return shaped, errors
+        answered, faults = introspection.answer({**self._context.defaults, **self._context.variables})
+        if answered is None:
+            return None, errors + faults
+        return {**answered, **shaped}, errors + faults
+
+
+def _wrong_count(fetch: CompiledFetch, key: str, found: str, expected: int) -> dict[str, Any]:
+    return {
+        "message": f"subgraph {fetch.fetch.subgraph} answered {found} for {expected} representations",
+        "path": [key],
+        "extensions": {"code": str(ErrorCode.SUBGRAPH_MALFORMED), "retryable": False},
+    }
+
+
+def _wrong_entity(fetch: CompiledFetch, key: str, slot: int) -> dict[str, Any]:
+    return {
+        "message": f"subgraph {fetch.fetch.subgraph} answered an entity of another type than was asked for",
+        "path": [key, slot],
+        "extensions": {"code": str(ErrorCode.SUBGRAPH_MALFORMED), "retryable": False},
+    }
