@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from graphql import GraphQLError
+
 __all__ = [
     "CompositionError",
     "ConfigError",
@@ -123,13 +125,20 @@ class SupergraphError(GatewayError):
 
 
 class RequestError(GatewayError):
-    """The client's request is at fault; nothing was sent to any subgraph."""
+    """The client's request is at fault; nothing was sent to any subgraph.
+
+    Attributes:
+        errors: every fault with its location where the document is at fault, else empty.
+    """
 
     http_status = 400
 
-    def __init__(self, code: ErrorCode, message: str, *, http_status: int = 400) -> None:
+    def __init__(
+        self, code: ErrorCode, message: str, *, http_status: int = 400, errors: tuple[GraphQLError, ...] = ()
+    ) -> None:
         super().__init__(code, message)
         self.http_status = http_status
+        self.errors = errors
 
 
 class PlanningError(GatewayError):

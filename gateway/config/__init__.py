@@ -1,0 +1,29 @@
+"""The gateway's settings: frozen models, read once, refused when anything is unknown."""
+
+from gateway.config.load import load_settings, settings_from, settings_schema
+from gateway.config.models import (
+    DevelopmentIdentity,
+    GatewaySettings,
+    HeaderSettings,
+    IdentitySettings,
+    LimitSettings,
+    ServerSettings,
+    SubgraphSettings,
+    SubscriptionSettings,
+    TrafficSettings,
+)
+
+__all__ = [
+    "DevelopmentIdentity",
+    "GatewaySettings",
+    "HeaderSettings",
+    "IdentitySettings",
+    "LimitSettings",
+    "ServerSettings",
+    "SubgraphSettings",
+    "SubscriptionSettings",
+    "TrafficSettings",
+    "load_settings",
+    "settings_from",
+    "settings_schema",
+]

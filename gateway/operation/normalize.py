@@ -1,0 +1,180 @@
+"""Turn a selection set into a tree of fields.
+
+1. Fragments are unfolded; a type condition becomes the set of object types for which a field is selected.
+2. Constant ``@skip`` and ``@include`` are folded; those with variables become guards.
+3. Fields with one response key are merged per object type: the types for which the same nodes contribute form one
+   group, so that implementations that are asked for the same are planned together.
+
+Cost: linear in the size of the unfolded operation times the number of types of its conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from graphql import print_ast
+from graphql.language import (
+    BooleanValueNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    ListTypeNode,
+    NamedTypeNode,
+    NonNullTypeNode,
+    SelectionNode,
+    SelectionSetNode,
+    TypeNode,
+    VariableNode,
+)
+from graphql.language.ast import NameNode
+
+from gateway.errors import ErrorCode, RequestError
+from gateway.operation.document import Guards, SelectedField
+from gateway.plan.nodes import Guard
+from gateway.supergraph import Supergraph
+
+__all__ = ["Normalizer", "named_type"]
+
+MAX_FIELDS = 20_000
+"""Most fields that an operation may unfold to; nested fragments grow exponentially and must not exhaust memory."""
+
+_INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
+_TYPENAME_TYPE = NonNullTypeNode(type=NamedTypeNode(name=NameNode(value="String")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Contribution:
+    node: FieldNode
+    on: frozenset[str]
+    guards: tuple[Guard, ...]
+
+
+def named_type(type_: TypeNode) -> str:
+    """Return the name inside list and non-null wrappers."""
+    while isinstance(type_, ListTypeNode | NonNullTypeNode):
+        type_ = type_.type
+    return type_.name.value if isinstance(type_, NamedTypeNode) else ""
+
+
+class Normalizer:
+    """Normalises selection sets of one document against one supergraph."""
+
+    def __init__(self, supergraph: Supergraph, fragments: Mapping[str, FragmentDefinitionNode] | None = None) -> None:
+        self._types = supergraph.types
+        self._possible = {name: frozenset(types) for name, types in supergraph.possible_types.items()}
+        self._fragments = fragments or {}
+        self._budget = MAX_FIELDS
+
+    def normalize(
+        self, selection_set: SelectionSetNode, parent: str, introspection: list[FieldNode] | None = None
+    ) -> tuple[SelectedField, ...]:
+        """Return the normalised fields of a selection set on a composite type.
+
+        ``introspection`` takes the nodes of ``__schema`` and ``__type``, which only root types have.
+
+        Raises:
+            RequestError: the selection unfolds to more than ``MAX_FIELDS`` fields (LIMIT_EXCEEDED).
+        """
+        types = self._possible.get(parent, frozenset())
+        found = list(self._unfold(selection_set, types, ()))
+        if introspection is not None:
+            introspection.extend(item.node for item in found if item.node.name.value in _INTROSPECTION_FIELDS)
+        return self._merge(item for item in found if item.node.name.value not in _INTROSPECTION_FIELDS)
+
+    def _unfold(
+        self, selection_set: SelectionSetNode, types: frozenset[str], guards: tuple[Guard, ...]
+    ) -> Iterable[_Contribution]:
+        for node in selection_set.selections:
+            own = _guards_of(node, guards)
+            if own is None:
+                continue
+            if isinstance(node, FieldNode):
+                self._budget -= 1
+                if self._budget < 0:
+                    message = (
+                        f"the operation unfolds to more than {MAX_FIELDS} fields; select fewer fields or fragments"
+                    )
+                    raise RequestError(ErrorCode.LIMIT_EXCEEDED, message)
+                if types:
+                    yield _Contribution(node, types, own)
+            elif isinstance(node, InlineFragmentNode):
+                inner = self._narrow(types, node.type_condition)
+                yield from self._unfold(node.selection_set, inner, own)
+            elif isinstance(node, FragmentSpreadNode):
+                fragment = self._fragments[node.name.value]
+                inner = self._narrow(types, fragment.type_condition)
+                yield from self._unfold(fragment.selection_set, inner, own)
+
+    def _narrow(self, types: frozenset[str], condition: NamedTypeNode | None) -> frozenset[str]:
+        return types if condition is None else types & self._possible.get(condition.name.value, frozenset())
+
+    def _merge(self, contributions: Iterable[_Contribution]) -> tuple[SelectedField, ...]:
+        by_key: dict[str, list[_Contribution]] = {}
+        for item in contributions:
+            key = item.node.alias.value if item.node.alias else item.node.name.value
+            by_key.setdefault(key, []).append(item)
+        return tuple(field for key, items in by_key.items() for field in self._group(key, items))
+
+    def _group(self, key: str, items: list[_Contribution]) -> Iterable[SelectedField]:
+        groups: dict[tuple[object, ...], set[str]] = {}
+        members: dict[tuple[object, ...], list[_Contribution]] = {}
+        for name in sorted(frozenset().union(*(item.on for item in items))):
+            chosen = [item for item in items if name in item.on]
+            type_ = self._field_type(name, chosen[0].node.name.value)
+            signature: tuple[object, ...] = (tuple(map(id, chosen)), print_ast(type_))
+            groups.setdefault(signature, set()).add(name)
+            members[signature] = chosen
+        for signature, types in groups.items():
+            yield self._build(key, members[signature], frozenset(types))
+
+    def _build(self, key: str, items: list[_Contribution], on: frozenset[str]) -> SelectedField:
+        node = items[0].node
+        type_ = self._field_type(min(on), node.name.value)
+        target = named_type(type_)
+        composite = target in self._possible
+        shared = len({item.guards for item in items}) == 1
+        guards: Guards = (
+            () if any(not item.guards for item in items) else tuple(sorted({i.guards for i in items}, key=str))
+        )
+        fields: tuple[SelectedField, ...] = ()
+        if composite:
+            types = self._possible[target]
+            fields = self._merge(
+                child
+                for item in items
+                if item.node.selection_set
+                for child in self._unfold(item.node.selection_set, types, () if shared else item.guards)
+            )
+        arguments = tuple(sorted(node.arguments or (), key=lambda argument: argument.name.value))
+        text = ",".join(print_ast(argument) for argument in arguments)
+        return SelectedField(
+            key, node.name.value, arguments, text, on, type_, target if composite else None, guards, fields
+        )
+
+    def _field_type(self, type_name: str, field: str) -> TypeNode:
+        if field == "__typename":
+            return _TYPENAME_TYPE
+        return self._types[type_name].fields[field].type
+
+
+def _guards_of(node: SelectionNode, outer: tuple[Guard, ...]) -> tuple[Guard, ...] | None:
+    """Return the guards of a selection, None when it can never be selected."""
+    found = outer
+    for directive in node.directives or ():
+        name = directive.name.value
+        if name not in {"skip", "include"} or not directive.arguments:
+            continue
+        value = directive.arguments[0].value
+        wanted = name == "include"
+        if isinstance(value, BooleanValueNode):
+            if value.value is not wanted:
+                return None
+        elif isinstance(value, VariableNode):
+            guard = Guard(value.name.value, wanted)
+            if Guard(guard.variable, not wanted) in found:
+                return None
+            if guard not in found:
+                found = tuple(sorted((*found, guard), key=lambda item: (item.variable, item.expected)))
+    return found

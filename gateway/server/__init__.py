@@ -1,0 +1,1 @@
+"""Serves GraphQL: requests in, answers out, over HTTP, server-sent events and WebSocket."""

@@ -1,0 +1,23 @@
+"""The supergraph: what a composer wrote down about all subgraphs, read once and never changed."""
+
+from gateway.supergraph.model import (
+    AuthorizationRule,
+    FieldDefinition,
+    JoinField,
+    JoinType,
+    SubgraphInfo,
+    Supergraph,
+    TypeDefinition,
+)
+from gateway.supergraph.parse import parse_supergraph
+
+__all__ = [
+    "AuthorizationRule",
+    "FieldDefinition",
+    "JoinField",
+    "JoinType",
+    "SubgraphInfo",
+    "Supergraph",
+    "TypeDefinition",
+    "parse_supergraph",
+]

@@ -1,0 +1,260 @@
+"""Read a supergraph document of any join version (v0.1 to v0.5) into the model.
+
+1. Find the linked features; refuse one that is ``for: SECURITY`` or ``for: EXECUTION`` and unknown to us.
+2. Read ``join__Graph`` for the subgraphs.
+3. Read each type with its join directives. A field without ``@join__field`` belongs to every subgraph of its type
+   (to the owner alone for ``@join__owner`` of v0.1); one with a ``@join__field`` that names no graph belongs to none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphql import DirectiveNode, GraphQLError, parse, parse_type, value_from_ast_untyped
+from graphql.language import (
+    DocumentNode,
+    EnumTypeDefinitionNode,
+    FieldDefinitionNode,
+    InputObjectTypeDefinitionNode,
+    InterfaceTypeDefinitionNode,
+    ObjectTypeDefinitionNode,
+    ScalarTypeDefinitionNode,
+    SchemaDefinitionNode,
+    SchemaExtensionNode,
+    TypeDefinitionNode,
+    UnionTypeDefinitionNode,
+)
+
+from gateway.errors import ErrorCode, SupergraphError
+from gateway.supergraph.model import (
+    AuthorizationRule,
+    FieldDefinition,
+    JoinField,
+    JoinType,
+    SubgraphInfo,
+    Supergraph,
+    TypeDefinition,
+    TypeKind,
+)
+
+__all__ = ["parse_supergraph"]
+
+IMPLEMENTED_FEATURES = frozenset(
+    {"core", "link", "join", "tag", "inaccessible", "authenticated", "requiresScopes", "policy", "cost"}
+)
+"""Features whose meaning this gateway keeps; any other with a purpose must not be ignored."""
+
+_KINDS: Mapping[type[TypeDefinitionNode], TypeKind] = {
+    ObjectTypeDefinitionNode: "object",
+    InterfaceTypeDefinitionNode: "interface",
+    UnionTypeDefinitionNode: "union",
+    EnumTypeDefinitionNode: "enum",
+    ScalarTypeDefinitionNode: "scalar",
+    InputObjectTypeDefinitionNode: "input",
+}
+
+
+def parse_supergraph(sdl: str) -> Supergraph:
+    """Return the supergraph that a document describes.
+
+    Raises:
+        SupergraphError: the text is not GraphQL, has no ``join__Graph``, or links a feature with a purpose that this
+            gateway does not implement.
+    """
+    try:
+        document = parse(sdl, no_location=False)
+    except GraphQLError as error:
+        where = f" (line {error.locations[0].line}, column {error.locations[0].column})" if error.locations else ""
+        raise SupergraphError(f"the supergraph is not valid GraphQL{where}: {error.message}") from error
+    _check_features(document)
+    graphs = _read_graphs(document)
+    names = {graph: info.name for graph, info in graphs.items()}
+    types = {
+        node.name.value: _read_type(node, names)
+        for node in document.definitions
+        if isinstance(node, TypeDefinitionNode) and not _is_machinery(node.name.value)
+    }
+    return Supergraph(
+        subgraphs={info.name: info for info in graphs.values()},
+        types=types,
+        root_types=_read_roots(document, types),
+        authorization=_read_authorization(document),
+        document=document,
+    )
+
+
+def _is_machinery(name: str) -> bool:
+    return "__" in name
+
+
+def _check_features(document: DocumentNode) -> None:
+    for node in document.definitions:
+        if not isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
+            continue
+        for applied in node.directives or ():
+            if applied.name.value not in {"link", "core"}:
+                continue
+            arguments = _arguments(applied)
+            address = str(arguments.get("url") or arguments.get("feature") or "")
+            feature = address.rstrip("/").split("/")[-2] if address.count("/") > 1 else address
+            if arguments.get("for") in {"SECURITY", "EXECUTION"} and feature not in IMPLEMENTED_FEATURES:
+                raise SupergraphError(
+                    f"the supergraph links {address} for {arguments['for']}, which this gateway does not implement; "
+                    "serving it without would break what the feature promises",
+                    ErrorCode.SUPERGRAPH_FEATURE_UNSUPPORTED,
+                )
+
+
+def _read_graphs(document: DocumentNode) -> dict[str, SubgraphInfo]:
+    for node in document.definitions:
+        if isinstance(node, EnumTypeDefinitionNode) and node.name.value == "join__Graph":
+            graphs = {}
+            for value in node.values or ():
+                arguments = _only(value.directives or (), "join__graph")
+                graphs[value.name.value] = SubgraphInfo(
+                    name=str(arguments.get("name") or value.name.value.lower()), url=str(arguments.get("url") or "")
+                )
+            return graphs
+    raise SupergraphError("the document has no enum join__Graph; is it a subgraph's SDL instead of a supergraph's?")
+
+
+def _read_type(node: TypeDefinitionNode, names: Mapping[str, str]) -> TypeDefinition:
+    directives = node.directives or ()
+    owner = _only(directives, "join__owner").get("graph")
+    joins = _read_join_types(directives, names)
+    if not joins:  # v0.1 value types and enums carry no join directives: every subgraph knows them
+        joins = {name: JoinType(name, (), is_interface_object=False) for name in names.values()}
+    kind = _KINDS[type(node)]
+    fields: dict[str, FieldDefinition] = {}
+    if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
+        home = (names[owner],) if isinstance(owner, str) else tuple(joins)
+        fields = {item.name.value: _read_field(item, home, names) for item in node.fields or ()}
+    return TypeDefinition(
+        name=node.name.value,
+        kind=kind,
+        joins=joins,
+        fields=fields,
+        interfaces=_read_interfaces(node, joins, names),
+        members=_read_members(node, joins, names),
+        node=node,
+    )
+
+
+def _read_join_types(directives: Iterable[DirectiveNode], names: Mapping[str, str]) -> dict[str, JoinType]:
+    keys: dict[str, list[tuple[str, bool]]] = {}
+    interface_objects: set[str] = set()
+    for applied in directives:
+        if applied.name.value not in {"join__type", "join__owner"}:
+            continue
+        arguments = _arguments(applied)
+        graph = names[arguments["graph"]]
+        found = keys.setdefault(graph, [])
+        if arguments.get("key"):
+            found.append((arguments["key"], arguments.get("resolvable", True)))
+        if arguments.get("isInterfaceObject"):
+            interface_objects.add(graph)
+    return {graph: JoinType(graph, tuple(found), graph in interface_objects) for graph, found in keys.items()}
+
+
+def _read_field(node: FieldDefinitionNode, home: Iterable[str], names: Mapping[str, str]) -> FieldDefinition:
+    joins: dict[str, JoinField] = {}
+    applied_joins = [item for item in node.directives or () if item.name.value == "join__field"]
+    for applied in applied_joins:
+        arguments = _arguments(applied)
+        if arguments.get("graph") is None:
+            continue
+        graph = names[arguments["graph"]]
+        joins[graph] = JoinField(
+            graph=graph,
+            type=parse_type(arguments["type"]) if arguments.get("type") else None,
+            external=bool(arguments.get("external")),
+            requires=arguments.get("requires"),
+            provides=arguments.get("provides"),
+            override=arguments.get("override"),
+            override_label=arguments.get("overrideLabel"),
+            used_overridden=bool(arguments.get("usedOverridden")),
+        )
+    if not applied_joins:
+        joins = {graph: JoinField(graph) for graph in home}
+    return FieldDefinition(node.name.value, node.type, joins, node)
+
+
+def _read_interfaces(
+    node: TypeDefinitionNode, joins: Mapping[str, JoinType], names: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    if not isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
+        return {}
+    applied = [_arguments(item) for item in node.directives or () if item.name.value == "join__implements"]
+    if not applied:
+        declared = tuple(item.name.value for item in node.interfaces or ())
+        return dict.fromkeys(joins, declared) if declared else {}
+    found: dict[str, list[str]] = {}
+    for arguments in applied:
+        found.setdefault(names[arguments["graph"]], []).append(arguments["interface"])
+    return {graph: tuple(interfaces) for graph, interfaces in found.items()}
+
+
+def _read_members(
+    node: TypeDefinitionNode, joins: Mapping[str, JoinType], names: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    if not isinstance(node, UnionTypeDefinitionNode):
+        return {}
+    applied = [_arguments(item) for item in node.directives or () if item.name.value == "join__unionMember"]
+    if not applied:
+        declared = tuple(item.name.value for item in node.types or ())
+        return dict.fromkeys(joins, declared)
+    found: dict[str, list[str]] = {}
+    for arguments in applied:
+        found.setdefault(names[arguments["graph"]], []).append(arguments["member"])
+    return {graph: tuple(members) for graph, members in found.items()}
+
+
+def _read_roots(document: DocumentNode, types: Mapping[str, TypeDefinition]) -> dict[str, str]:
+    roots: dict[str, str] = {}
+    for node in document.definitions:
+        if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
+            for operation in node.operation_types or ():
+                roots[operation.operation.value] = operation.type.name.value
+    for kind, name in (("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription")):
+        if name in types:
+            roots.setdefault(kind, name)
+    if "query" not in roots:
+        raise SupergraphError("the supergraph has no query type")
+    return roots
+
+
+def _read_authorization(document: DocumentNode) -> dict[str, AuthorizationRule]:
+    rules: dict[str, AuthorizationRule] = {}
+    for node in document.definitions:
+        if not isinstance(node, TypeDefinitionNode):
+            continue
+        own = _rule(node.directives or ())
+        if own is not None:
+            rules[node.name.value] = own
+        for item in getattr(node, "fields", None) or ():
+            rule = _rule(item.directives or ())
+            if rule is not None:
+                rules[f"{node.name.value}.{item.name.value}"] = rule
+    return rules
+
+
+def _rule(directives: Iterable[DirectiveNode]) -> AuthorizationRule | None:
+    found = {item.name.value: item for item in directives}
+    if not found.keys() & {"authenticated", "requiresScopes", "policy"}:
+        return None
+    scopes = _arguments(found["requiresScopes"])["scopes"] if "requiresScopes" in found else ()
+    policies = _arguments(found["policy"])["policies"] if "policy" in found else ()
+    return AuthorizationRule(
+        authenticated="authenticated" in found,
+        scopes=tuple(tuple(group) for group in scopes),
+        policies=tuple(tuple(group) for group in policies),
+    )
+
+
+def _arguments(applied: DirectiveNode) -> dict[str, Any]:
+    return {item.name.value: value_from_ast_untyped(item.value) for item in applied.arguments or ()}
+
+
+def _only(directives: Iterable[DirectiveNode], name: str) -> dict[str, Any]:
+    return next((_arguments(item) for item in directives if item.name.value == name), {})
