@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from graphql import DocumentNode, GraphQLError, parse, specified_rules, validate
 from graphql.language import FieldNode, FragmentDefinitionNode, OperationDefinitionNode
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation.document import Operation
 from gateway.operation.normalize import Normalizer
-from gateway.plan.nodes import OperationKind
 from gateway.supergraph import Supergraph
 
 __all__ = ["parse_operation"]
