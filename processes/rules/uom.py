@@ -23,6 +23,8 @@ QUANTITY_DECIMALS = 6
 """Decimals of a quantity in base units that every ledger keeps."""
 
 _STEP = Decimal(1).scaleb(-QUANTITY_DECIMALS)
+_MAX_DIGITS = 28
+"""Digits that decimal arithmetic keeps; more would be rounded without a word."""
 
 
 class Measured(Protocol):
@@ -80,11 +82,14 @@ def convert(quantity: Quantity, item: Measured, path: tuple[str, ...] = ()) -> D
     if not quantity.value.is_finite() or quantity.value <= 0:
         return _failed("QUANTITY_POSITIVE", f"quantity {quantity.value} is not above zero", (*path, "value"))
     if quantity.value > MAX_QUANTITY or quantity.value * per_base > MAX_QUANTITY:
-        largest = f"quantity {_plain(quantity)} is more than {MAX_QUANTITY:,} {item.base_uom}, the most a line may hold"
-        return _failed("QUANTITY_TOO_LARGE", largest, (*path, "value"))
+        largest = f"quantity {quantity.value} {quantity.uom} is more than {MAX_QUANTITY:,} {item.base_uom}"
+        return _failed("QUANTITY_TOO_LARGE", f"{largest}, the most a line may hold", (*path, "value"))
     base = quantity.value * per_base
-    if base != base.quantize(_STEP, ROUND_DOWN):
-        finer = f"quantity {_plain(quantity)} is finer than {QUANTITY_DECIMALS} decimals of {item.base_uom}"
+    is_long = len(quantity.value.as_tuple().digits) > _MAX_DIGITS
+    if is_long or base != base.quantize(_STEP, ROUND_DOWN):
+        finer = (
+            f"quantity {quantity.value} {quantity.uom} is finer than {QUANTITY_DECIMALS} decimals of {item.base_uom}"
+        )
         return _failed("QUANTITY_TOO_FINE", finer, (*path, "value"))
     return base
 
