@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from graphql import DocumentNode, GraphQLError, parse, specified_rules, validate
-from graphql.language import FieldNode, FragmentDefinitionNode, OperationDefinitionNode
+from graphql.language import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, OperationType
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation.document import Operation
 from gateway.operation.normalize import Normalizer
+from gateway.plan.nodes import OperationKind
 from gateway.supergraph import Supergraph
 
 __all__ = ["parse_operation"]
+
+_KINDS: dict[OperationType, OperationKind] = {
+    OperationType.QUERY: "query",
+    OperationType.MUTATION: "mutation",
+    OperationType.SUBSCRIPTION: "subscription",
+}
 
 MAX_TOKENS = 15_000
 """Most tokens of a document; the big queries of real clients have below 3,000."""
@@ -32,7 +39,7 @@ def parse_operation(supergraph: Supergraph, text: str, operation_name: str | Non
         raise RequestError(ErrorCode.GRAPHQL_VALIDATION_FAILED, errors[0].message, errors=tuple(errors))
     definition = _select(document, operation_name)
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    kind = cast("OperationKind", definition.operation.value)
+    kind = _KINDS[definition.operation]
     root_type = supergraph.root_types[kind]
     normalizer = Normalizer(supergraph, fragments)
     introspection: list[FieldNode] = []

@@ -1,0 +1,1 @@
+"""Passes over the steps of a draft, each a verb."""
