@@ -15,13 +15,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import ReservationStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.inventory import Reservation, ReserveLine
 from systems.errors import Rejected
+from systems.platform.columns import ExactQuantity
 from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.records import batches
 from systems.platform.tables import reservation_balances as balances
@@ -164,14 +165,15 @@ class PlatformReservationLedger:
         await connection.execute(insert_into(connection, balances, empty).on_conflict_do_nothing())
         short: list[ReserveLine] = []
         for line in sorted(lines, key=lambda entry: (entry.sku, entry.warehouse_code, entry.line_no)):
+            held_after = balances.c.held + literal(line.quantity, ExactQuantity)
             changed = await connection.execute(
                 update(balances)
                 .where(
                     balances.c.sku == line.sku,
                     balances.c.warehouse_code == line.warehouse_code,
-                    balances.c.held + line.quantity <= line.limit,
+                    held_after <= literal(line.limit, ExactQuantity),
                 )
-                .values(held=balances.c.held + line.quantity)
+                .values(held=held_after)
             )
             if changed.rowcount != 1:
                 short.append(line)
@@ -239,7 +241,7 @@ async def _give_back(connection: AsyncConnection, rows: Iterable[Row[Any]]) -> N
         await connection.execute(
             update(balances)
             .where(balances.c.sku == sku, balances.c.warehouse_code == code)
-            .values(held=balances.c.held - quantity)
+            .values(held=balances.c.held - literal(quantity, ExactQuantity))
         )
 
 

@@ -1,0 +1,185 @@
+"""Tasks, client keys, process log and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from schema.enums import ProcessState, SourceSystem
+from schema.records.operations import DeadLetter
+from schema.records.values import Page, PageRequest
+from systems.errors import NotFound, Rejected
+from systems.platform import (
+    Database,
+    PlatformDeadLetterStore,
+    PlatformKeyRegistry,
+    PlatformProcessLog,
+    PlatformTaskQueue,
+)
+from systems.platform.keys import KEY_LIFETIME
+from systems.ports import KeyUse
+from tests.support.platform_records import HOUR, NOW, RecordedEvents, event, letter, process, step, task
+
+
+@pytest.fixture
+def queue(database: Database, events: RecordedEvents) -> PlatformTaskQueue:
+    return PlatformTaskQueue(database, events.append)
+
+
+@pytest.fixture
+def log(database: Database, events: RecordedEvents) -> PlatformProcessLog:
+    return PlatformProcessLog(database, events.append)
+
+
+@pytest.fixture
+def keys(database: Database) -> PlatformKeyRegistry:
+    return PlatformKeyRegistry(database)
+
+
+@pytest.fixture
+def letters(database: Database) -> PlatformDeadLetterStore:
+    return PlatformDeadLetterStore(database)
+
+
+# --- Tasks ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_task_is_opened_once(queue: PlatformTaskQueue, events: RecordedEvents):
+    assert await queue.open_task(task(), [event("e1")]) == task()
+    assert await queue.open_task(task(summary="another"), [event("e1")]) == task()
+    assert await queue.tasks(["tsk_1", "tsk_2"]) == {"tsk_1": task()}
+    assert events.ids == ["e1"]
+
+
+async def test_tasks_are_paged_earliest_due_first(queue: PlatformTaskQueue):
+    for number in (3, 1, 2):
+        await queue.open_task(task(number))
+    await queue.open_task(task(4, due_at=task(1).due_at))
+    await queue.open_task(task(5, queue="PRICING"))
+    first = await queue.search_tasks("CREDIT", "OPEN", PageRequest(2))
+    second = await queue.search_tasks("CREDIT", "OPEN", PageRequest(2, first.cursors[-1]))
+    assert [entry.id for entry in (*first.items, *second.items)] == ["tsk_1", "tsk_4", "tsk_2", "tsk_3"]
+    assert (first.has_next, second.has_next, first.total, second.total) == (True, False, 4, 4)
+    everything = await queue.search_tasks(None, None, PageRequest(10))
+    assert everything.total == 5
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "é", "MjAyNnx4", "bm90IGEgdGltZXx4"])
+async def test_a_cursor_of_another_list_is_told(queue: PlatformTaskQueue, cursor: str):
+    with pytest.raises(Rejected, match="start without a cursor"):
+        await queue.search_tasks(None, None, PageRequest(2, cursor))
+
+
+async def test_closing_resolves_the_open_tasks_of_an_order_and_kind(queue: PlatformTaskQueue, events: RecordedEvents):
+    await queue.open_task(task(1))
+    await queue.open_task(task(2, kind="Stockout"))
+    await queue.open_task(task(3, order_id="ord_2"))
+    closed = await queue.close_tasks("ord_1", "CreditHold", NOW, [event("closed")])
+    assert closed == (task(1, state="RESOLVED"),)
+    assert await queue.tasks(["tsk_1"]) == {"tsk_1": task(1, state="RESOLVED")}
+    assert [entry.id for entry in (await queue.search_tasks(None, "OPEN", PageRequest(9))).items] == ["tsk_2", "tsk_3"]
+    assert await queue.close_tasks("ord_1", "CreditHold", NOW, [event("closed")]) == ()
+    assert events.ids == ["closed"]
+
+
+# --- Client keys ---------------------------------------------------------------------------------------------------
+
+USE = KeyUse("t:user:usr_1:orderSubmit", "o-1", "hash-a", "prc_1")
+
+
+async def test_the_first_use_of_a_key_answers_for_it(keys: PlatformKeyRegistry):
+    assert await keys.claim(USE, NOW) == USE
+    assert await keys.claim(replace(USE, payload_hash="hash-b", process_id="prc_2"), NOW + HOUR) == USE
+
+
+async def test_the_same_key_in_another_scope_is_another_key(keys: PlatformKeyRegistry):
+    await keys.claim(USE, NOW)
+    other = replace(USE, scope="t:user:usr_2:orderSubmit", process_id="prc_2")
+    assert await keys.claim(other, NOW) == other
+
+
+async def test_of_many_uses_at_once_one_wins_for_all(keys: PlatformKeyRegistry):
+    uses = [replace(USE, process_id=f"prc_{turn}") for turn in range(10)]
+    assert len(set(await asyncio.gather(*(keys.claim(use, NOW) for use in uses)))) == 1
+
+
+async def test_a_key_lives_thirty_days(keys: PlatformKeyRegistry):
+    await keys.claim(USE, NOW)
+    fresh = replace(USE, process_id="prc_2")
+    assert await keys.claim(fresh, NOW + KEY_LIFETIME - HOUR) == USE
+    assert await keys.claim(fresh, NOW + KEY_LIFETIME) == fresh
+
+
+async def test_old_keys_are_forgotten(keys: PlatformKeyRegistry):
+    await keys.claim(USE, NOW)
+    await keys.claim(replace(USE, key="o-2"), NOW + HOUR)
+    assert await keys.forget(NOW + KEY_LIFETIME) == 1
+    assert await keys.forget(NOW + KEY_LIFETIME) == 0
+
+
+# --- Process log ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_process_is_recorded_with_its_steps_in_order(log: PlatformProcessLog):
+    await log.start(process(steps=(step("receive"),)))
+    await log.step("prc_1", step("validate"))
+    await log.step("prc_1", step("price"))
+    await log.step("prc_1", step("validate", state="COMPLETED", attempts=2))
+    found = (await log.processes(["prc_1", "prc_9"]))["prc_1"]
+    assert found == process(steps=(step("receive"), step("validate", state="COMPLETED", attempts=2), step("price")))
+
+
+async def test_starting_again_changes_nothing(log: PlatformProcessLog):
+    await log.start(process(steps=(step("receive"),)))
+    await log.start(process(kind="other", steps=(step("late"),)))
+    assert await log.processes(["prc_1"]) == {"prc_1": process(steps=(step("receive"),))}
+
+
+async def test_a_final_state_sets_the_end(log: PlatformProcessLog, events: RecordedEvents):
+    await log.start(process())
+    await log.set_state("prc_1", ProcessState.WAITING_HUMAN, NOW, [event("e1")])
+    assert (await log.processes(["prc_1"]))["prc_1"].ended_at is None
+    await log.set_state("prc_1", ProcessState.COMPLETED, NOW + HOUR, [event("e2")])
+    await log.set_state("prc_1", ProcessState.COMPLETED, NOW + 2 * HOUR, [event("e3")])
+    found = (await log.processes(["prc_1"]))["prc_1"]
+    assert (found.state, found.ended_at, events.ids) == (ProcessState.COMPLETED, NOW + HOUR, ["e1", "e2"])
+
+
+async def test_the_state_of_an_unknown_process_cannot_be_set(log: PlatformProcessLog):
+    with pytest.raises(NotFound, match="prc_9"):
+        await log.set_state("prc_9", ProcessState.FAILED, NOW)
+
+
+async def test_processes_by_what_they_are_about(log: PlatformProcessLog):
+    await log.start(process(2, started_at=NOW + HOUR))
+    await log.start(process(1))
+    await log.start(process(3, business_key="ord_2"))
+    found = await log.processes_of(["ord_1", "ord_2", "ord_3"])
+    assert {key: [entry.id for entry in entries] for key, entries in found.items()} == {
+        "ord_1": ["prc_1", "prc_2"],
+        "ord_2": ["prc_3"],
+        "ord_3": [],
+    }
+
+
+# --- Dead letters --------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_kept_whole_and_its_attempts_counted(letters: PlatformDeadLetterStore):
+    await letters.put(letter())
+    await letters.put(letter(reason="still unknown", payload="lost", first_seen=NOW + 9 * HOUR))
+    found = await letters.search(SourceSystem.WMS, PageRequest(5))
+    assert found.items == (replace(letter(), attempts=2, reason="still unknown"),)
+
+
+async def test_letters_of_a_source_oldest_first(letters: PlatformDeadLetterStore):
+    for number in (2, 1, 3):
+        await letters.put(letter(number))
+    await letters.put(letter(4, source=SourceSystem.TMS, payload=None))
+    first: Page[DeadLetter] = await letters.search(SourceSystem.WMS, PageRequest(2))
+    second = await letters.search(SourceSystem.WMS, PageRequest(2, first.cursors[-1]))
+    assert [entry.id for entry in (*first.items, *second.items)] == ["dl_1", "dl_2", "dl_3"]
+    everything = await letters.search(None, PageRequest(9))
+    assert (everything.total, everything.items[-1].payload) == (4, None)
