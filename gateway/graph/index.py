@@ -248,8 +248,9 @@ class SubgraphIndex:
         return None
 
     def is_key_field(self, subgraph: str, type_name: str, field: str) -> bool:
-        """Tell whether a field stands at the top of one of the subgraph's keys; such a field it can always return."""
-        return any(
+        """Tell whether the subgraph returns a field that it marks external, as a key field of its extension."""
+        join = self.supergraph.types[type_name].joins.get(subgraph)
+        return (join is not None and join.is_extension) and any(
             selected.name == field
             for text in self.key_texts(subgraph, type_name)
             for selected in self.field_set(text, type_name)

@@ -59,6 +59,7 @@ class _Choice:
     missing: int
     finish: int
     new_slots: int
+    entered: int
     stage: int
     entering: bool
     subgraph: str
@@ -162,10 +163,10 @@ class PlanBuilder:
         return (owner, field.name, type_name) in presence.step.satisfied
 
     def _rank(self, position: Position, type_name: str, field: SelectedField, way: _Way) -> _Choice:
-        missing, depth, slots = 0, 0, set[Slot]()
+        missing, depth, entered, slots = 0, 0, 0, set[Slot]()
         if field.fields:
             inner = self._estimator.estimate(field.fields, self._below(position, type_name, field, way))
-            missing, depth = inner.missing, inner.depth
+            missing, depth, entered = inner.missing, inner.depth, inner.entered
             slots = {(stage + way.stage, name) for stage, name in inner.slots}
         new = len(slots - self._slots)
         finish = way.stage + depth
@@ -173,7 +174,9 @@ class PlanBuilder:
             latest = max(self._deadline, finish) - depth
             new += not any(name == way.subgraph and way.stage <= stage <= latest for stage, name in self._slots)
         number = way.step.number if way.step else -1
-        return _Choice(missing, finish, new, way.stage, way.step is None, way.subgraph, number)
+        return _Choice(
+            missing, finish, new, entered + (way.step is None), way.stage, way.step is None, way.subgraph, number
+        )
 
     def _below(self, position: Position, type_name: str, field: SelectedField, way: _Way) -> Place:
         """Return where a field's objects will be when it is placed in this way."""
@@ -190,6 +193,7 @@ class PlanBuilder:
             choice.missing,
             max(choice.finish, self._deadline),
             choice.new_slots,
+            choice.entered,
             choice.finish,
             choice.entering,
             choice.stage,
@@ -216,6 +220,8 @@ class PlanBuilder:
         if field.name == "__typename":
             self._keys[id(field), id(position)] = self._place_typename(position, field)
             return None
+        if not field.on >= position.types and position.parent is not None:
+            self._ensure_typed(position, field.on)
         own = field.guards[0] if len(field.guards) == 1 else ()
         guards = (*position.guards, *own)
         key = position.bind(field, self._shape(field), field.key)
@@ -258,8 +264,6 @@ class PlanBuilder:
             message = f"planning needs more than {MAX_PLACEMENTS} placements; select fewer fields"
             raise PlanningError(ErrorCode.PLAN_BUDGET_EXCEEDED, message)
         on = field.on & position.types
-        if on != position.types and position.parent is not None:
-            self._ensure_typed(position, on)
         groups: dict[tuple[_Way, ...], list[str]] = {}
         for type_name in sorted(on):
             ways = self._ways(position, type_name, field)
@@ -612,7 +616,12 @@ class PlanBuilder:
     # --- other ways ------------------------------------------------------------------------------------------------
 
     def _detour(self, position: Position, type_name: str, field: SelectedField) -> tuple[_Way, ...]:
-        """Ask for the objects of a position again through another subgraph, from which the field can be reached."""
+        """Ask for the objects of a position again through another subgraph, from which the field can be reached.
+
+        Not where a field is abstract: two subgraphs need not agree on which types it returns.
+        """
+        if len(position.types) > 1:
+            raise self._no_path(position, type_name, field)
         names = self._index.subgraph_names
         near = [name for name in names if self._index.level(type_name, field.name, name) == 0]
         far = [
@@ -623,8 +632,11 @@ class PlanBuilder:
                 ways = self._ways(position, type_name, field)
                 if ways:
                     return ways
+        raise self._no_path(position, type_name, field)
+
+    def _no_path(self, position: Position, type_name: str, field: SelectedField) -> PlanningError:
         tried = ", ".join(f"{one.step.subgraph}" for one in position.presences) or "no subgraph"
-        raise PlanningError(
+        return PlanningError(
             ErrorCode.NO_PATH,
             f"{type_name}.{field.name}: no subgraph that resolves it can be reached; objects are at hand in {tried}",
         )

@@ -26,14 +26,19 @@ class Estimate:
         missing: fields that no entity fetch leads to; they must be asked for on another way from further up.
         depth: dependent fetches after the current one.
         slots: requests it takes, with stages counted from the current fetch (0).
+        entered: fields that need an entity fetch; among equal plans the one that moves less data is better.
     """
 
     missing: int
     depth: int
     slots: frozenset[Slot]
+    entered: int
 
     def later(self, stages: int) -> Estimate:
         """Return the same cost counted from ``stages`` fetches earlier."""
         return Estimate(
-            self.missing, self.depth + stages, frozenset((stage + stages, name) for stage, name in self.slots)
+            self.missing,
+            self.depth + stages,
+            frozenset((stage + stages, name) for stage, name in self.slots),
+            self.entered,
         )

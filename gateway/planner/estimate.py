@@ -16,7 +16,7 @@ from gateway.supergraph import JoinField
 
 __all__ = ["Estimator", "Holder", "Place"]
 
-_NOTHING = Estimate(0, 0, frozenset())
+_NOTHING = Estimate(0, 0, frozenset(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Estimator:
         if join_ is not None:
             return None if join_.requires else Holder(join_, owner, self._provides(join_, owner, field))
         declared = index.declared(place.subgraph, owner, field)
-        if declared is not None:
+        if declared is not None and index.is_key_field(place.subgraph, owner, field):
             for text in index.key_texts(place.subgraph, owner):
                 for given in index.field_set(text, owner):
                     if given.name == field:
@@ -99,7 +99,7 @@ class Estimator:
 
     def _estimate(self, fields: tuple[SelectedField, ...], place: Place) -> Estimate:
         possible = self._index.possible(place.subgraph, place.declared)
-        missing, depth, slots = 0, 0, frozenset[Slot]()
+        missing, depth, slots, entered = 0, 0, frozenset[Slot](), 0
         for field in fields:
             if field.name == "__typename":
                 continue
@@ -114,7 +114,8 @@ class Estimator:
                     continue
                 best = min(candidates, key=lambda one: (one.missing, one.depth, len(one.slots - slots)))
                 missing, depth, slots = missing + best.missing, max(depth, best.depth), slots | best.slots
-        return Estimate(missing, depth, slots)
+                entered += best.entered
+        return Estimate(missing, depth, slots, entered)
 
     def _candidates(self, field: SelectedField, place: Place, type_name: str) -> Iterable[Estimate]:
         below = self.below(place, type_name, field)
@@ -128,4 +129,4 @@ class Estimator:
                 self.estimate(field.fields, self.entered(hop.subgraph, type_name, field)) if field.fields else _NOTHING
             )
             own = frozenset({(0, hop.subgraph)})
-            yield Estimate(inner.missing, inner.depth, inner.slots | own).later(hop.level)
+            yield Estimate(inner.missing, inner.depth, inner.slots | own, inner.entered + 1).later(hop.level)

@@ -42,11 +42,14 @@ class JoinType:
     Attributes:
         keys: key field sets with whether the subgraph resolves references by them; empty when it has none.
         is_interface_object: the subgraph defines this interface as an object type.
+        is_extension: the subgraph extends a type of another; such a subgraph returns its key fields although it marks
+            them external (federation 1).
     """
 
     graph: str
     keys: tuple[tuple[str, bool], ...]
     is_interface_object: bool
+    is_extension: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,10 @@ class Supergraph:
 
     @cached_property
     def possible_types(self) -> Mapping[str, tuple[str, ...]]:
-        """Object types per composite type name in the whole supergraph, sorted; an object type maps to itself."""
+        """Object types per composite type name in the whole supergraph, sorted; an object type maps to itself.
+
+        So does an interface without implementations: only interface objects can return it.
+        """
         found: dict[str, set[str]] = {}
         for type_ in self.types.values():
             if type_.kind == "object":
@@ -147,7 +153,7 @@ class Supergraph:
                 found.setdefault(type_.name, set()).update(*type_.members.values())
             elif type_.kind == "interface":
                 found.setdefault(type_.name, set())
-        return {name: tuple(sorted(types)) for name, types in found.items()}
+        return {name: tuple(sorted(types)) or (name,) for name, types in found.items()}
 
     def field_directives(self, directive: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the arguments of a composed directive by field coordinate (``Type.field``)."""

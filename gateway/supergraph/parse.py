@@ -144,6 +144,7 @@ def _read_type(node: TypeDefinitionNode, names: Mapping[str, str]) -> TypeDefini
 def _read_join_types(directives: Iterable[DirectiveNode], names: Mapping[str, str]) -> dict[str, JoinType]:
     keys: dict[str, list[tuple[str, bool]]] = {}
     interface_objects: set[str] = set()
+    extensions: set[str] = set()
     for applied in directives:
         if applied.name.value not in {"join__type", "join__owner"}:
             continue
@@ -154,7 +155,12 @@ def _read_join_types(directives: Iterable[DirectiveNode], names: Mapping[str, st
             found.append((arguments["key"], arguments.get("resolvable", True)))
         if arguments.get("isInterfaceObject"):
             interface_objects.add(graph)
-    return {graph: JoinType(graph, tuple(found), graph in interface_objects) for graph, found in keys.items()}
+        if arguments.get("extension"):
+            extensions.add(graph)
+    return {
+        graph: JoinType(graph, tuple(found), graph in interface_objects, graph in extensions)
+        for graph, found in keys.items()
+    }
 
 
 def _read_field(node: FieldDefinitionNode, home: Iterable[str], names: Mapping[str, str]) -> FieldDefinition:
