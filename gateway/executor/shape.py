@@ -118,7 +118,8 @@ class SchemaTypes:
         if isinstance(found, GraphQLObjectType):
             return (name,)
         if isinstance(found, GraphQLUnionType) or name in self.abstract_types:
-            return tuple(sorted(item.name for item in self._schema.get_possible_types(found)))  # type: ignore[arg-type]
+            implementations = sorted(item.name for item in self._schema.get_possible_types(found))  # type: ignore[arg-type]
+            return tuple(implementations) or (name,)  # only interface objects return an interface without any
         return ()
 
     def leaf(self, name: str) -> Leaf:

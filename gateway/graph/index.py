@@ -61,8 +61,8 @@ class SubgraphIndex:
         self._possible: dict[tuple[str, str], frozenset[str]] = {}
         self._field_sets: dict[tuple[str, str], tuple[SelectedField, ...]] = {}
         self._keys: dict[tuple[str, str], tuple[EntityKey, ...]] = {}
-        self._reach: dict[tuple[str, str, bool], Mapping[str, int]] = {}
-        self._options: dict[tuple[str, str, str, bool], tuple[Hop, ...]] = {}
+        self._reach: dict[tuple[str, str, bool, frozenset[str]], Mapping[str, int]] = {}
+        self._options: dict[tuple[str, str, str, bool, frozenset[str]], tuple[Hop, ...]] = {}
         self._busy: set[object] = set()
         self._cut = 0
         self._interfaces = {
@@ -99,7 +99,7 @@ class SubgraphIndex:
         return frozenset(
             name
             for name in self.supergraph.possible_types[type_name]
-            if type_name in self.supergraph.types[name].interfaces.get(subgraph, ())
+            if name == type_name or type_name in self.supergraph.types[name].interfaces.get(subgraph, ())
         )
 
     def local(self, subgraph: str, type_name: str, field: str) -> JoinField | None:
@@ -163,12 +163,15 @@ class SubgraphIndex:
 
     # --- distances -------------------------------------------------------------------------------------------------
 
-    def reach(self, type_name: str, subgraph: str, *, untyped: bool = False) -> Mapping[str, int]:
+    def reach(
+        self, type_name: str, subgraph: str, *, untyped: bool = False, given: frozenset[str] = frozenset()
+    ) -> Mapping[str, int]:
         """Return how many dependent fetches lead from an object in ``subgraph`` to every other reachable subgraph.
 
-        ``untyped`` says that the subgraph holds the object as an interface object, so its type is not known yet.
+        ``untyped`` says that the subgraph holds the object as an interface object, so its type is not known yet;
+        ``given`` are leaf fields that it provides there on top of its own.
         """
-        memo = (type_name, subgraph, untyped)
+        memo = (type_name, subgraph, untyped, given)
         found = self._reach.get(memo)
         if found is not None:
             return found
@@ -177,13 +180,13 @@ class SubgraphIndex:
             return {subgraph: 0}
         self._busy.add(memo)
         before = self._cut
-        found = self._widen(type_name, subgraph, untyped=untyped)
+        found = self._widen(type_name, subgraph, given, untyped=untyped)
         self._busy.discard(memo)
         if self._cut == before or not self._busy:
             self._reach[memo] = found
         return found
 
-    def _widen(self, type_name: str, subgraph: str, *, untyped: bool) -> Mapping[str, int]:
+    def _widen(self, type_name: str, subgraph: str, given: frozenset[str], *, untyped: bool) -> Mapping[str, int]:
         levels = {subgraph: 0}
         typed_at = UNREACHABLE if untyped else 0
         for round_ in range(1, len(self.subgraph_names) + 1):
@@ -194,7 +197,7 @@ class SubgraphIndex:
                 for key in self.keys(other, type_name):
                     if key.typename == type_name and typed_at >= round_:
                         continue
-                    if self._available(key.fields, type_name, at_hand) < round_:
+                    if self._available(key.fields, type_name, at_hand, given) < round_:
                         levels[other] = round_
                         if key.typename != type_name and not self.is_interface_object(other, key.typename):
                             typed_at = min(typed_at, round_)
@@ -203,10 +206,12 @@ class SubgraphIndex:
                 break
         return levels
 
-    def _available(self, fields: Iterable[SelectedField], type_name: str, at_hand: Mapping[str, int]) -> int:
+    def _available(
+        self, fields: Iterable[SelectedField], type_name: str, at_hand: Mapping[str, int], given: frozenset[str]
+    ) -> int:
         worst = 0
         for field in fields:
-            if type_name not in field.on or field.name == "__typename":
+            if type_name not in field.on or field.name == "__typename" or field.name in given:
                 continue
             best = UNREACHABLE
             for subgraph, level in at_hand.items():
@@ -274,9 +279,17 @@ class SubgraphIndex:
         hops = self.options(type_name, field, subgraph, untyped=untyped)
         return min((hop.level for hop in hops), default=UNREACHABLE)
 
-    def options(self, type_name: str, field: str, subgraph: str, *, untyped: bool = False) -> tuple[Hop, ...]:
+    def options(
+        self,
+        type_name: str,
+        field: str,
+        subgraph: str,
+        *,
+        untyped: bool = False,
+        given: frozenset[str] = frozenset(),
+    ) -> tuple[Hop, ...]:
         """Return every way to a field of an object in ``subgraph``, nearest first, then by subgraph name."""
-        memo = (type_name, field, subgraph, untyped)
+        memo = (type_name, field, subgraph, untyped, given)
         found = self._options.get(memo)
         if found is not None:
             return found
@@ -286,7 +299,7 @@ class SubgraphIndex:
         self._busy.add(("options", memo))
         before = self._cut
         hops = []
-        for other, level in self.reach(type_name, subgraph, untyped=untyped).items():
+        for other, level in self.reach(type_name, subgraph, untyped=untyped, given=given).items():
             holder = self._holder(other, type_name, field)
             if holder is None:
                 continue

@@ -25,7 +25,7 @@ from gateway.graph.index import EntityKey
 from gateway.operation.document import Operation, SelectedField
 from gateway.plan.nodes import Guard, RequiredField, RequiredFragment, RequiredSelection
 from gateway.planner.cost import Slot
-from gateway.planner.estimate import Estimator, Place
+from gateway.planner.estimate import Estimator, Place, leaves_given
 from gateway.planner.steps import Item, Level, Position, Presence, Requirement, Step
 
 __all__ = ["Draft", "PlanBuilder"]
@@ -145,7 +145,10 @@ class PlanBuilder:
             step = presence.step
             if self._holds(presence, type_name, field):
                 ways[presence.subgraph, step.stage, step.number] = _Way(presence.subgraph, step.stage, step)
-            options = self._index.options(type_name, field.name, presence.subgraph, untyped=presence.untyped)
+            given = leaves_given(presence.provided, type_name)
+            options = self._index.options(
+                type_name, field.name, presence.subgraph, untyped=presence.untyped, given=given
+            )
             for hop in options:
                 if hop.level == 0:
                     continue
@@ -175,7 +178,14 @@ class PlanBuilder:
             new += not any(name == way.subgraph and way.stage <= stage <= latest for stage, name in self._slots)
         number = way.step.number if way.step else -1
         return _Choice(
-            missing, finish, new, entered + (way.step is None), way.stage, way.step is None, way.subgraph, number
+            missing,
+            finish,
+            new,
+            entered + (self._estimator.size(field) if way.step is None else 0),
+            way.stage,
+            way.step is None,
+            way.subgraph,
+            number,
         )
 
     def _below(self, position: Position, type_name: str, field: SelectedField, way: _Way) -> Place:
@@ -264,12 +274,14 @@ class PlanBuilder:
             message = f"planning needs more than {MAX_PLACEMENTS} placements; select fewer fields"
             raise PlanningError(ErrorCode.PLAN_BUDGET_EXCEEDED, message)
         on = field.on & position.types
+        if only is None:
+            only = self._common_interface_object(position, on, field)
         groups: dict[tuple[_Way, ...], list[str]] = {}
         for type_name in sorted(on):
             ways = self._ways(position, type_name, field)
             if only is not None:
                 ways = tuple(way for way in ways if way.subgraph == only)
-            if not ways and self._can_occur(position, type_name) and only is None:
+            if not ways and only is None and self._can_occur(position, type_name):
                 ways = self._detour(position, type_name, field)
             if ways:
                 groups.setdefault(ways, []).append(type_name)
@@ -282,6 +294,24 @@ class PlanBuilder:
             step.use(guards)
             steps.add(step)
         return steps
+
+    def _common_interface_object(self, position: Position, on: frozenset[str], field: SelectedField) -> str | None:
+        """Return a subgraph that resolves a field for objects of unknown type, None when types are known or needed."""
+        if on != position.types or not all(presence.untyped for presence in position.presences):
+            return None
+        subgraphs: set[str] | None = None
+        for type_name in on:
+            found = {
+                way.subgraph
+                for way in self._ways(position, type_name, field)
+                if any(
+                    self._index.is_interface_object(way.subgraph, interface)
+                    and self._index.local(way.subgraph, interface, field.name)
+                    for interface in self._index.interfaces(type_name)
+                )
+            }
+            subgraphs = found if subgraphs is None else subgraphs & found
+        return min(subgraphs) if subgraphs else None
 
     def _can_occur(self, position: Position, type_name: str) -> bool:
         return position.parent is None or any(type_name in presence.types for presence in position.presences)

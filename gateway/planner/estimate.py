@@ -14,9 +14,19 @@ from gateway.operation.document import SelectedField
 from gateway.planner.cost import Estimate, Slot
 from gateway.supergraph import JoinField
 
-__all__ = ["Estimator", "Holder", "Place"]
+__all__ = ["Estimator", "Holder", "Place", "leaves_given"]
 
 _NOTHING = Estimate(0, 0, frozenset(), 0)
+
+
+_NO_LEAVES: frozenset[str] = frozenset()
+
+
+def leaves_given(provided: tuple[SelectedField, ...], type_name: str) -> frozenset[str]:
+    """Return the names of the leaf fields in ``provided`` that concern a type."""
+    if not provided:
+        return _NO_LEAVES
+    return frozenset(field.name for field in provided if not field.fields and type_name in field.on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,10 @@ class Place:
     subgraph: str
     declared: str
     provided: tuple[SelectedField, ...] = ()
+
+    def given(self, type_name: str) -> frozenset[str]:
+        """Return the leaf fields of a type that are provided here."""
+        return leaves_given(self.provided, type_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class Estimator:
         self._index = index
         self._memo: dict[tuple[int, str, str, int], Estimate] = {}
         self._kept: list[object] = []
+        self._sizes: dict[int, int] = {}
 
     def holder(self, place: Place, type_name: str, field: str) -> Holder | None:
         """Return how the place resolves a field without an entity fetch, None when it does not."""
@@ -86,6 +101,14 @@ class Estimator:
         declared = index.declared(subgraph, type_name, field.name) or JoinField(subgraph)
         return Place(subgraph, index.target(declared, type_name, field.name))
 
+    def size(self, field: SelectedField) -> int:
+        """Return how many fields a field selects, itself included."""
+        found = self._sizes.get(id(field))
+        if found is None:
+            self._kept.append(field)
+            found = self._sizes[id(field)] = 1 + sum(self.size(child) for child in field.fields)
+        return found
+
     def estimate(self, fields: tuple[SelectedField, ...], place: Place) -> Estimate:
         """Return what resolving ``fields`` of objects at ``place`` costs."""
         if not fields:
@@ -122,11 +145,15 @@ class Estimator:
         if below is not None:
             yield self.estimate(field.fields, below)
         untyped = self._index.is_interface_object(place.subgraph, place.declared)
-        for hop in self._index.options(type_name, field.name, place.subgraph, untyped=untyped):
+        for hop in self._index.options(
+            type_name, field.name, place.subgraph, untyped=untyped, given=place.given(type_name)
+        ):
             if hop.level == 0:
                 continue
             inner = (
                 self.estimate(field.fields, self.entered(hop.subgraph, type_name, field)) if field.fields else _NOTHING
             )
             own = frozenset({(0, hop.subgraph)})
-            yield Estimate(inner.missing, inner.depth, inner.slots | own, inner.entered + 1).later(hop.level)
+            yield Estimate(inner.missing, inner.depth, inner.slots | own, inner.entered + self.size(field)).later(
+                hop.level
+            )
