@@ -3,6 +3,7 @@
 from gateway.config.load import load_settings, settings_from, settings_schema
 from gateway.config.models import (
     DevelopmentIdentity,
+    ExampleTab,
     GatewaySettings,
     HeaderSettings,
     IdentitySettings,
@@ -15,6 +16,7 @@ from gateway.config.models import (
 
 __all__ = [
     "DevelopmentIdentity",
+    "ExampleTab",
     "GatewaySettings",
     "HeaderSettings",
     "IdentitySettings",

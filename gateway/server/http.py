@@ -17,6 +17,7 @@ from gateway.server.pipeline import Pipeline, error_result
 from gateway.server.principal import Identity
 from gateway.server.request import GraphQLRequest, RequestContext, read_body, read_query_string
 from gateway.server.sse import serve_events
+from gateway.server.streams import SubscriptionCounter
 
 __all__ = ["HttpEndpoint", "Receive", "Scope", "Send", "request_headers"]
 
@@ -24,7 +25,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_FlightKey = tuple[bytes, RequestContext, ResponseKind]
+_FlightKey = tuple[bytes, RequestContext]
 _Answer = tuple[int, bytes]
 
 
@@ -35,6 +36,7 @@ class HttpEndpoint:
         self,
         pipeline: Pipeline,
         identity: Identity,
+        counter: SubscriptionCounter,
         *,
         propagate: tuple[str, ...] = (),
         max_request_bytes: int = 1024 * 1024,
@@ -43,6 +45,7 @@ class HttpEndpoint:
     ) -> None:
         self._pipeline = pipeline
         self._identity = identity
+        self._counter = counter
         self._propagate = frozenset(name.lower().encode() for name in propagate)
         self._max_bytes = max_request_bytes
         self._heartbeat_s = heartbeat_s
@@ -62,59 +65,71 @@ class HttpEndpoint:
                 passed.append((name.decode("latin-1"), value.decode("latin-1")))
         kind = choose(accept)
         try:
+            context = RequestContext(self._identity(request_headers(scope)), tuple(passed))
             if kind is None or kind is ResponseKind.PAGE:
-                message = f"Accept is {accept[:100]}; accept application/graphql-response+json or application/json"
-                raise RequestError(ErrorCode.NOT_ACCEPTABLE, message, http_status=406)
-            context = RequestContext(self._identity(_Headers(scope)), tuple(passed))
-            method = scope["method"]
-            if method == "POST":
+                raise _not_acceptable(accept)  # noqa: TRY301 - every refusal is written in one place below
+            if scope["method"] == "POST":
                 check_content_type(content_type)
                 body = await self._read(scope, receive)
                 if body is None:
                     return
                 request: GraphQLRequest | None = None
-            elif method == "GET":
-                body = b"GET" + scope["query_string"]
-                request = read_query_string(scope["query_string"])
-                self._refuse_mutation(request, context)
             else:
-                message = f"{method} is not allowed; use POST, or GET for queries"
-                raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
+                body = b"?" + scope["query_string"]
+                request = self._read_get(scope, context)
             if kind is ResponseKind.EVENTS:
-                results = self._pipeline.stream(request or read_body(body), context)
-                await serve_events(results, receive, send, self._heartbeat_s)
+                await self._serve_events(request or read_body(body), context, receive, send)
                 return
-            status, answer = await self._answer(body, request, context, kind)
+            status, answer = await self._answer(body, request, context)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
             kind = kind if kind in _JSON_KINDS else ResponseKind.JSON
             status, answer = _refusal(error, kind)
         await _respond(send, status, kind, answer)
 
-    async def _answer(
-        self, body: bytes, request: GraphQLRequest | None, context: RequestContext, kind: ResponseKind
-    ) -> _Answer:
+    def _read_get(self, scope: Scope, context: RequestContext) -> GraphQLRequest:
+        if scope["method"] != "GET":
+            message = f"{scope['method']} is not allowed; use POST, or GET for queries"
+            raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
+        request = read_query_string(scope["query_string"])
+        if self._pipeline.prepare(request, context.principal).operation.kind == "mutation":
+            message = "a mutation is not allowed by GET; use POST"
+            raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
+        return request
+
+    async def _serve_events(
+        self, request: GraphQLRequest, context: RequestContext, receive: Receive, send: Send
+    ) -> None:
+        if not self._counter.take():
+            message = "too many subscriptions are under way on this server; try again later"
+            raise RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=503)
+        try:
+            await serve_events(self._pipeline.stream(request, context), receive, send, self._heartbeat_s)
+        finally:
+            self._counter.give_back()
+
+    async def _answer(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> _Answer:
         if not self._share:
-            return await self._run(request or read_body(body), context, kind)
-        key = (body, context, kind)
+            return await self._run(request or read_body(body), context)
+        key = (body, context)
         flight = self._flights.get(key)
         if flight is None:
             request = request or read_body(body)
             if self._pipeline.prepare(request, context.principal).operation.kind != "query":
-                return await self._run(request, context, kind)
-            flight = asyncio.get_running_loop().create_task(self._run(request, context, kind))
+                return await self._run(request, context)
+            flight = asyncio.get_running_loop().create_task(self._run(request, context))
             self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight.add_done_callback(lambda done: self._land(key, done))
         return await asyncio.shield(flight)
 
-    async def _run(self, request: GraphQLRequest, context: RequestContext, kind: ResponseKind) -> _Answer:
+    def _land(self, key: _FlightKey, flight: asyncio.Task[_Answer]) -> None:
+        self._flights.pop(key, None)
+        if not flight.cancelled():
+            flight.exception()  # those who wait get it; without any left it must not count as forgotten
+
+    async def _run(self, request: GraphQLRequest, context: RequestContext) -> _Answer:
         prepared = self._pipeline.prepare(request, context.principal)
         result = await self._pipeline.run(prepared, request, context)
         return 200, result.to_bytes()
-
-    def _refuse_mutation(self, request: GraphQLRequest, context: RequestContext) -> None:
-        if self._pipeline.prepare(request, context.principal).operation.kind == "mutation":
-            message = "a mutation is not allowed by GET; use POST"
-            raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Return the whole body, None when the client went away."""
@@ -143,6 +158,11 @@ class HttpEndpoint:
     def _too_large(self) -> RequestError:
         message = f"the request body is larger than {self._max_bytes} bytes"
         return RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=413)
+
+
+def _not_acceptable(accept: str) -> RequestError:
+    message = f"Accept is {accept[:100]}; accept application/graphql-response+json or application/json"
+    return RequestError(ErrorCode.NOT_ACCEPTABLE, message, http_status=406)
 
 
 _JSON_KINDS = (ResponseKind.GRAPHQL, ResponseKind.JSON)

@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
-from gateway.errors import GatewayError
 from gateway.executor import ExecutionResult
 from gateway.server.pipeline import error_result
 
@@ -72,7 +71,7 @@ async def _next(
             if done:
                 return waiting.result()
             await send(_body(_HEARTBEAT))
-    except GatewayError as error:
+    except Exception as error:  # noqa: BLE001 - a stream that started can only end with an event that says why
         return error_result(error)
     finally:
         if not waiting.done():

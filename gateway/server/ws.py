@@ -20,29 +20,11 @@ from gateway.errors import ErrorCode, GatewayError, RequestError
 from gateway.server.pipeline import Pipeline, error_result
 from gateway.server.principal import Identity
 from gateway.server.request import GraphQLRequest, RequestContext, read_payload
+from gateway.server.streams import SubscriptionCounter
 
-__all__ = ["PROTOCOL", "SubscriptionCounter", "WsEndpoint"]
+__all__ = ["PROTOCOL", "WsEndpoint"]
 
 PROTOCOL = "graphql-transport-ws"
-
-
-class SubscriptionCounter:
-    """Counts the operations under way over all sockets of the process."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.running = 0
-
-    def take(self) -> bool:
-        """Count one more; False when there is no room."""
-        if self.running >= self._most:
-            return False
-        self.running += 1
-        return True
-
-    def give_back(self) -> None:
-        """Count one less."""
-        self.running -= 1
 
 
 class WsEndpoint:
@@ -74,6 +56,10 @@ class WsEndpoint:
             return
         await socket.accept(PROTOCOL)
         await _Connection(self, socket).serve()
+
+
+def _too_many() -> RequestError:
+    return RequestError(ErrorCode.LIMIT_EXCEEDED, "too many subscriptions are under way; end one first")
 
 
 class _Close(Exception):
@@ -163,7 +149,7 @@ class _Connection:
         counted = False
         try:
             if len(self._running) > endpoint.max_per_connection or not (counted := endpoint.counter.take()):
-                raise RequestError(ErrorCode.LIMIT_EXCEEDED, "too many subscriptions are under way; end one first")
+                raise _too_many()  # noqa: TRY301 - answered like every other failure of the operation
             await self._stream(identifier, read_payload(payload))
             await self._finish(identifier, {"id": identifier, "type": "complete"})
         except (WebSocketDisconnect, RuntimeError) as error:

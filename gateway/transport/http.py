@@ -12,7 +12,6 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
     ClientClosedError,
     ConnectError,
-    ConnectTimeoutError,
     DecodeError,
     PoolTimeoutError,
     PyreqwestError,
@@ -104,7 +103,7 @@ class HttpTransport:
         name = self._subgraph
         code = ErrorCode.SUBGRAPH_UNAVAILABLE
         match error:
-            case ConnectTimeoutError() | ConnectError():
+            case ConnectError():
                 message = f"subgraph {name} cannot be reached"
             case PoolTimeoutError():
                 message = f"subgraph {name} is busy: all {self._limits.max_connections} connections are in use"

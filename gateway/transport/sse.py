@@ -91,6 +91,7 @@ class SseTransport:
     async def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes, None]:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
         builder = self._open().post(self._url).body_bytes(request.body).headers(request.headers)
+        builder = builder.streamed_read_buffer_limit(0)  # events must come one by one, not when a buffer is full
         parser = EventParser(self._limits.max_body_bytes)
         try:
             async with builder.build_streamed() as response:

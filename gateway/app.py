@@ -1,0 +1,55 @@
+"""The ASGI application: the GraphQL path goes straight to its endpoints, everything else to starlette's routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.websockets import WebSocket
+
+from gateway.config import ServerSettings
+from gateway.server.graphiql import graphiql_routes
+from gateway.server.health import health_routes
+from gateway.server.http import HttpEndpoint, Receive, Scope, Send
+from gateway.server.ws import WsEndpoint
+
+__all__ = ["GatewayApp"]
+
+
+class GatewayApp:
+    """Serves one gateway. Mounted below another application it answers below the mount path."""
+
+    def __init__(self, http: HttpEndpoint, websocket: WsEndpoint, settings: ServerSettings) -> None:
+        self._http = http
+        self._websocket = websocket
+        self._path = settings.path
+        self._is_ready = True
+        self._stop: Callable[[], Awaitable[None]] | None = None
+        pages = graphiql_routes(settings.path, settings.examples) if settings.graphiql else []
+        self._routes = Starlette(routes=[*health_routes(lambda: self._is_ready), *pages], lifespan=self._lifespan)
+
+    def on_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
+        """Set what is awaited when the server stops."""
+        self._stop = stop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        kind = scope["type"]
+        if kind == "http" and self._is_graphql(scope):
+            await self._http(scope, receive, send)
+        elif kind == "websocket" and self._is_graphql(scope):
+            await self._websocket(WebSocket(scope, receive, send))
+        else:
+            await self._routes(scope, receive, send)
+
+    def _is_graphql(self, scope: Scope) -> bool:
+        path: str = scope["path"]
+        return path == self._path or path.removeprefix(scope.get("root_path", "")) == self._path
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        self._is_ready = False
+        if self._stop is not None:
+            await self._stop()

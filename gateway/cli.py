@@ -1,0 +1,199 @@
+"""``compose``, ``plan`` and ``gateway``: the engine on the command line.
+
+Exit codes: 0 done; 1 the subgraphs do not compose, or the operation has no plan; 2 an input cannot be used.
+
+Every command imports what it needs when it runs: ``compose`` and ``plan`` are called once per case by scripts and must
+not wait for a web server to load.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from gateway.config import GatewaySettings
+
+__all__ = ["app", "compose", "gateway", "main", "plan"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+_BAD_INPUT = 2
+_REFUSED = 1
+"""A correct answer that is no: the graph or the operation is at fault, not the call."""
+
+
+@app.command()
+def compose(
+    subgraphs: Annotated[Path, typer.Option(help="JSON or YAML list of {name, url, sdl_file | sdl}.")],
+    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    include_tag: Annotated[list[str] | None, typer.Option(help="Keep only what has one of these tags.")] = None,
+    exclude_tag: Annotated[list[str] | None, typer.Option(help="Leave out what has one of these tags.")] = None,
+) -> None:
+    """Compose subgraphs into a supergraph."""
+    _one_of("--format", format_, ("text", "json"))
+    from gateway.composition import compose as compose_subgraphs  # noqa: PLC0415
+
+    tags: dict[str, Any] = {}
+    if include_tag or exclude_tag:
+        tags = {"include_tags": tuple(include_tag or ()), "exclude_tags": tuple(exclude_tag or ())}
+    composition = compose_subgraphs(_read_subgraphs(subgraphs), **tags)
+    if format_ == "json":
+        typer.echo(json.dumps(composition.to_json(), indent=2))
+    elif composition.ok:
+        for hint in composition.hints:
+            typer.echo(str(hint), err=True)
+        typer.echo(composition.supergraph)
+    else:
+        for problem in [*composition.errors, *composition.hints]:
+            typer.echo(str(problem), err=True)
+    raise typer.Exit(0 if composition.ok else _REFUSED)
+
+
+@app.command()
+def plan(
+    supergraph: Annotated[Path, typer.Option(help="Supergraph SDL.")],
+    operation: Annotated[Path, typer.Option(help="GraphQL document.")],
+    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    stage: Annotated[str, typer.Option(help="normalize, graph, paths, fetch-graph or plan.")] = "plan",
+    operation_name: Annotated[str | None, typer.Option(help="Operation of the document.")] = None,
+) -> None:
+    """Print how an operation is planned."""
+    from gateway.errors import PlanningError, RequestError, SupergraphError  # noqa: PLC0415
+    from gateway.operation import parse_operation  # noqa: PLC0415
+    from gateway.planner import explain  # noqa: PLC0415
+    from gateway.supergraph import parse_supergraph  # noqa: PLC0415
+
+    _one_of("--format", format_, ("text", "json"))
+    _one_of("--stage", stage, ("normalize", "graph", "paths", "fetch-graph", "plan"))
+    try:
+        model = parse_supergraph(_read(supergraph))
+        parsed = parse_operation(model, _read(operation), operation_name)
+    except (SupergraphError, RequestError) as error:
+        _fail(error.message)
+    try:
+        typer.echo(explain(model, parsed, stage=stage, format=format_))
+    except PlanningError as error:
+        _fail(error.message, _REFUSED)
+
+
+@app.command()
+def gateway(
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    subgraphs: Annotated[Path | None, typer.Option(help="JSON or YAML list of {name, url, sdl_file | sdl}.")] = None,
+    supergraph: Annotated[Path | None, typer.Option(help="Supergraph SDL, composed here or elsewhere.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings as YAML.")] = None,
+) -> None:
+    """Serve a supergraph."""
+    from gateway.bootstrap import build_gateway  # noqa: PLC0415
+    from gateway.errors import GatewayError  # noqa: PLC0415
+
+    if (subgraphs is None) == (supergraph is None):
+        _fail("give either --supergraph or --subgraphs")
+    try:
+        settings = _settings(config, host, port)
+        sdl = _read(supergraph) if supergraph is not None else _compose_for_serving(subgraphs or Path())
+        built = build_gateway(sdl, settings=settings)
+    except GatewayError as error:
+        _fail(error.message)
+    _serve(built.asgi, settings)
+
+
+def _settings(config: Path | None, host: str | None, port: int | None) -> GatewaySettings:
+    """Return the settings of the file with host and port of the command line over them."""
+    from gateway.config import GatewaySettings, load_settings, settings_from  # noqa: PLC0415
+
+    settings = load_settings(config) if config is not None else GatewaySettings()
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    if not given:
+        return settings
+    values = settings.model_dump()
+    values["server"] |= given
+    return settings_from(values)
+
+
+def _serve(asgi: Any, settings: GatewaySettings) -> None:
+    import uvicorn  # noqa: PLC0415
+
+    uvicorn.run(
+        asgi,
+        host=settings.server.host,
+        port=settings.server.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        ws_max_size=settings.limits.max_request_bytes,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def _compose_for_serving(subgraphs: Path) -> str:
+    from gateway.composition import compose as compose_subgraphs  # noqa: PLC0415
+    from gateway.errors import CompositionError  # noqa: PLC0415
+
+    composition = compose_subgraphs(_read_subgraphs(subgraphs))
+    if composition.supergraph is None:
+        raise CompositionError(str(problem) for problem in composition.errors)
+    return str(composition.supergraph)
+
+
+def _read_subgraphs(path: Path) -> list[Any]:
+    """Read the list of subgraphs; ``sdl_file`` is relative to the list's own folder."""
+    from gateway.composition import SubgraphSource  # noqa: PLC0415
+
+    text = _read(path)
+    try:
+        if path.suffix == ".json":
+            entries = json.loads(text)
+        else:
+            import yaml  # noqa: PLC0415
+
+            entries = yaml.safe_load(text)
+    except ValueError as error:
+        _fail(f"{path}: the list of subgraphs is not valid: {error}")
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "yaml":
+            raise
+        _fail(f"{path}: the list of subgraphs is not valid YAML: {error}")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "name" in entry for entry in entries):
+        _fail(f"{path}: a list of {{name, url, sdl_file or sdl}} is expected")
+    sources = []
+    for entry in entries:
+        if "sdl" not in entry and "sdl_file" not in entry:
+            _fail(f"{path}: subgraph {entry['name']} has neither sdl nor sdl_file")
+        sdl = entry["sdl"] if "sdl" in entry else _read(path.parent / str(entry["sdl_file"]))
+        sources.append(SubgraphSource(name=str(entry["name"]), url=str(entry.get("url") or ""), sdl=str(sdl)))
+    return sources
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        _fail(f"{path}: {error.strerror}")
+    except UnicodeDecodeError:
+        _fail(f"{path}: the file is not UTF-8")
+
+
+def _one_of(option: str, value: str, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        _fail(f"{option} is {value!r}; accepted: {', '.join(accepted)}")
+
+
+def _fail(message: str, code: int = _BAD_INPUT) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
