@@ -280,6 +280,32 @@ def test_ambiguous_promotions_that_help_nobody_do_not_matter():
     assert evaluate(LISTED, cheap, rule("S", PROMOTION, "30"), rule("T", PROMOTION, "31")).unit == money("20")
 
 
+def test_a_promotion_off_an_ambiguous_list_price_is_no_reason_to_refuse_a_group_price():
+    doubt = (rule("A", LIST, "42"), rule("B", LIST, "41"))
+    assert evaluate(*doubt, rule("S", PROMOTION, percent="50"), GOLD).unit == money("38")
+
+
+def test_of_equal_rows_the_first_by_number_is_named():
+    assert evaluate(rule("B", LIST, "32"), rule("A", LIST, "32")).rule_id == "rule_A"
+
+
+def test_a_row_that_names_no_price_at_all_decides_nothing():
+    assert evaluate(LISTED, rule("C", CONTRACT, account="acc_1")).unit == money("40")
+
+
+def test_breaks_of_a_discount_are_those_of_the_list_less_the_discount():
+    listed = rule("L", LIST, breaks=(("0", "40"), ("10", "30")))
+    found = evaluate(listed, rule("C", CONTRACT, percent="10", account="acc_1"), quantity=qty(10))
+    assert [(entry.min_quantity, entry.unit.amount) for entry in found.breaks] == [(0, 36), (10, 27)]
+    assert (found.unit, found.list) == (money("27"), money("40"))
+    assert [entry.source.value for entry in found.components] == ["LIST", "CONTRACT", "QUANTITY_BREAK"]
+
+
+def test_a_price_without_quantity_breaks_shows_none():
+    assert evaluate(LISTED).breaks == ()
+    assert evaluate(LISTED, rule("C", CONTRACT, percent="10", account="acc_1")).breaks == ()
+
+
 def test_the_ambiguity_names_the_rules():
     assert "A, B" in evaluate(rule("B", LIST, "31"), rule("A", LIST, "32")).message
 

@@ -58,6 +58,12 @@ def test_a_line_is_split_by_rank_when_nobody_has_it_whole():
     assert sources(found) == {1: [("W01", D(7)), ("W02", D(3))]}
 
 
+def test_a_warehouse_that_has_exactly_the_line_gives_it_whole():
+    positions = [stock(4, "W01"), stock(10, "W02"), stock(1, "W01", sku="VLV-0007")]
+    found = ask(line(1, PUMP, 10), line(2, VALVE, 1), positions=positions)
+    assert sources(found) == {1: [("W02", D(10))], 2: [("W01", D(1))]}
+
+
 def test_what_is_missing_is_backordered_with_its_date():
     found = ask(line(1, PUMP, 10), positions=[stock(6)], inbound=[inbound(50, date(2026, 3, 6))])
     (routed,) = found.lines

@@ -204,6 +204,15 @@ def test_a_cheaper_price_under_an_old_signature_is_refused():
     assert SIGNER.verify(f"ptk_{forged}.{signature}") is TokenFault.BAD_SIGNATURE
 
 
+def test_a_token_longer_than_ours_are_is_not_even_decoded():
+    claims = PriceClaims("a" * 2_000, "s", "EA", money("1"), Decimal(0), None, PriceSource.LIST, None, NOW)
+    assert SIGNER.verify(SIGNER.sign(claims)) is TokenFault.MALFORMED
+
+
+def test_the_same_claims_give_the_same_token():
+    assert offered().token == offered().token
+
+
 def test_a_replaced_key_still_verifies():
     fresh = b"the key that replaces the old one"
     token = SIGNER.sign(PriceClaims("a", "s", "EA", money("1"), Decimal(0), None, PriceSource.LIST, None, NOW))
