@@ -156,6 +156,7 @@ def _build_transports(
 def _build_http(info: SubgraphInfo, settings: GatewaySettings) -> SubgraphTransport:
     from gateway.transport.graphql_ws import GraphqlWsTransport  # noqa: PLC0415 - embedded graphs need no network
     from gateway.transport.http import HttpTransport  # noqa: PLC0415
+    from gateway.transport.http1 import Http1Transport  # noqa: PLC0415
     from gateway.transport.sse import SseTransport  # noqa: PLC0415
 
     own = settings.subgraphs.get(info.name, SubgraphSettings())
@@ -175,4 +176,5 @@ def _build_http(info: SubgraphInfo, settings: GatewaySettings) -> SubgraphTransp
         streams = GraphqlWsTransport(info.name, stream_url, limits)
     elif own.subscriptions == "sse":
         streams = SseTransport(info.name, stream_url, limits)
-    return HttpTransport(info.name, url, limits, streams)
+    make = Http1Transport if url.startswith("http://") else HttpTransport
+    return make(info.name, url, limits, streams)

@@ -70,12 +70,12 @@ def merge_entities(
         Slots whose entity is not an object or is of another type than the object that asked; usually empty.
     """
     if target.copies:
-        copied = {slot: _copy(entities[slot]) for slot in set(slots) if slot >= 0}
-        chosen = [copied[slot] if slot >= 0 else None for slot in slots]
-    else:
-        chosen = [entities[slot] if slot >= 0 else None for slot in slots]
+        entities = [_copy(entity) for entity in entities]
     wrong: list[int] = []
-    for item, entity, slot in zip(objects, chosen, slots, strict=True):
+    for item, slot in zip(objects, slots, strict=True):
+        if slot < 0:
+            continue
+        entity = entities[slot]
         if entity.__class__ is dict:
             if item.keys().isdisjoint(entity):
                 item.update(entity)

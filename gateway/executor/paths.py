@@ -18,21 +18,49 @@ Collector = Callable[[dict[str, Any]], list[dict[str, Any]]]
 _Step = Callable[[list[Any]], list[Any]]
 
 
-def compile_collector(path: Path) -> Collector:
+def compile_collector(path: Path, shared_below: frozenset[Path] = frozenset()) -> Collector:
     """Return a function from the root object to the objects at ``path``.
 
     The objects come in document order, each once even if the tree refers to it from several places; nulls and values
-    of another kind are left out.
+    of another kind are left out. Below the paths in ``shared_below`` the tree may refer to an object several times.
     """
-    steps = [_compile_step(step) for step in path]
+    steps: list[_Step] = []
+    at = 0
+    is_shared = False
+    while at < len(path):
+        is_shared = is_shared or path[:at] in shared_below
+        step, following = path[at], path[at + 1 : at + 2]
+        if isinstance(step, FieldStep) and following == (_LIST,):
+            steps.append(_items(step.key, is_shared=is_shared))
+            at += 2
+        else:
+            steps.append(_compile_step(step))
+            at += 1
 
     def collect(root: dict[str, Any]) -> list[dict[str, Any]]:
         values: list[Any] = [root]
         for step in steps:
             values = step(values)
-        return list({id(value): value for value in values if value.__class__ is dict}.values())
+        if is_shared:
+            return list({id(value): value for value in values if value.__class__ is dict}.values())
+        return [value for value in values if value.__class__ is dict]
 
     return collect
+
+
+_LIST = ListStep()
+
+
+def _items(key: str, *, is_shared: bool) -> _Step:
+    """Open the list under a key; a list that is shared by several objects is opened once."""
+    if is_shared:
+        return lambda values: _flatten([value.get(key) for value in values if value.__class__ is dict])
+    return lambda values: [
+        item
+        for value in values
+        if value.__class__ is dict and (items := value.get(key)).__class__ is list
+        for item in items
+    ]
 
 
 def _compile_step(step: FieldStep | ListStep | TypeStep) -> _Step:
@@ -50,7 +78,7 @@ def _compile_step(step: FieldStep | ListStep | TypeStep) -> _Step:
 
 
 def _flatten(values: list[Any]) -> list[Any]:
-    """Open one list level; entities that are shared bring the same list several times, which is opened once."""
+    """Open one list level, each list once."""
     if len(values) == 1:
         return values[0] if values[0].__class__ is list else []
     lists = {id(value): value for value in values if value.__class__ is list}

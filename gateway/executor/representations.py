@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -29,7 +30,9 @@ from gateway.plan.nodes import (
 
 __all__ = ["CompiledCall", "EntityBatch", "compile_call"]
 
-Builder = Callable[[dict[str, Any]], tuple[Any, dict[str, Any] | None]]
+Slot = Callable[[dict[str, Any], dict[Any, int], list[dict[str, Any]]], int]
+"""(object, identity -> slot, representations so far) -> slot of the object, -1 when it is left out."""
+
 _Copy = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
@@ -44,11 +47,11 @@ class EntityBatch:
 
 @dataclass(frozen=True, slots=True)
 class CompiledTarget:
-    """A target with its walk and its builders by runtime type."""
+    """A target with its walk and what makes its representations; ``copies`` keeps entities apart from other targets."""
 
     path: Path
     collect: Collector
-    builders: dict[str, Builder]
+    slot: Slot
     copies: bool
 
 
@@ -68,23 +71,8 @@ class CompiledCall:
         all_slots: list[list[int]] = []
         for target in self.targets:
             objects = target.collect(root)
-            builders = target.builders
-            slots: list[int] = []
-            for item in objects:
-                try:
-                    identity, representation = builders[item["__typename"]](item)
-                except (KeyError, TypeError):
-                    slots.append(-1)
-                    continue
-                if representation is None:
-                    slots.append(-1)
-                    continue
-                slot = index.setdefault(identity, len(representations))
-                if slot == len(representations):
-                    representations.append(representation)
-                slots.append(slot)
             all_objects.append(objects)
-            all_slots.append(slots)
+            all_slots.append([target.slot(item, index, representations) for item in objects])
         return EntityBatch(representations, all_objects, all_slots)
 
 
@@ -92,7 +80,7 @@ def compile_call(call: EntityCall, written_paths: frozenset[Path]) -> CompiledCa
     """Compile one call of a plan whose targets are at ``written_paths``; data is merged below them while it runs."""
     several = len(call.targets) > 1
     targets = tuple(
-        _compile_target(target, copies=several and _is_written_below(target.path, written_paths))
+        _compile_target(target, written_paths, copies=several and _is_written_below(target.path, written_paths))
         for target in call.targets
     )
     return CompiledCall(call.key, call.variable, targets)
@@ -107,15 +95,37 @@ def _is_written_below(path: Path, written_paths: frozenset[Path]) -> bool:
     return any(len(other) > len(path) and other[: len(path)] == path for other in written_paths)
 
 
-def _compile_target(target: EntityTarget, *, copies: bool) -> CompiledTarget:
-    builders: dict[str, Builder] = {}
+def _compile_target(target: EntityTarget, written_paths: frozenset[Path], *, copies: bool) -> CompiledTarget:
+    slots: dict[str, Slot] = {}
     for representation in target.representations:
         for name in representation.types:
-            builders.setdefault(name, _compile_builder(representation, representation.typename or name))
-    return CompiledTarget(target.path, compile_collector(target.path), builders, copies)
+            slots.setdefault(name, _compile_slot(representation, representation.typename or name))
+    collect = compile_collector(target.path, written_paths)
+    return CompiledTarget(target.path, collect, _choose_by_type(slots), copies)
 
 
-def _compile_builder(representation: Representation, typename: str) -> Builder:
+def _choose_by_type(slots: dict[str, Slot]) -> Slot:
+    if len(slots) == 1:
+        ((only, slot_of),) = slots.items()
+
+        def slot_of_one_type(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
+            try:
+                return slot_of(item, index, representations) if item["__typename"] == only else -1
+            except (KeyError, TypeError):
+                return -1
+
+        return slot_of_one_type
+
+    def slot(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
+        try:
+            return slots[item["__typename"]](item, index, representations)
+        except (KeyError, TypeError):
+            return -1
+
+    return slot
+
+
+def _compile_slot(representation: Representation, typename: str) -> Slot:
     fields = [item for item in representation.selections if isinstance(item, RequiredField) and not item.selections]
     if len(fields) != len(representation.selections):
         return _compile_nested(representation.selections, typename)
@@ -124,47 +134,74 @@ def _compile_builder(representation: Representation, typename: str) -> Builder:
     return _compile_flat(fields, typename)
 
 
-def _compile_single(field: RequiredField, typename: str) -> Builder:
+def _compile_single(field: RequiredField, typename: str) -> Slot:
     name, source = field.name, field.source
 
-    def build(item: dict[str, Any]) -> tuple[Any, dict[str, Any] | None]:
+    def slot(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
         value = item[source]
-        if value is None:
-            return None, None
-        representation = {"__typename": typename, name: value}
         if value.__class__ is str:
-            return (typename, name, value), representation
-        return _canonical(representation), representation
+            identity: Any = (typename, name, value)
+            found = index.get(identity)
+            if found is not None:
+                return found
+            return _add({"__typename": typename, name: value}, identity, index, representations)
+        if value is None:
+            return -1
+        representation = {"__typename": typename, name: value}
+        return _add(representation, _canonical(representation), index, representations)
 
-    return build
+    return slot
 
 
-def _compile_flat(fields: list[RequiredField], typename: str) -> Builder:
-    pairs = tuple((field.name, field.source) for field in sorted(fields, key=lambda field: field.name))
+_EXACT = frozenset({str, int})
+"""Classes whose values are equal in Python only when they are equal in JSON (a Boolean equals a number, say)."""
 
-    def build(item: dict[str, Any]) -> tuple[Any, dict[str, Any] | None]:
+
+def _compile_flat(fields: list[RequiredField], typename: str) -> Slot:
+    ordered = sorted(fields, key=lambda field: field.name)
+    names = tuple(field.name for field in ordered)
+    take = itemgetter(*(field.source for field in ordered))
+    signature = (typename, names)
+
+    def slot(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
+        values = take(item)
         representation = {"__typename": typename}
-        identifies = False
-        for name, source in pairs:
-            value = item[source]
-            representation[name] = value
-            identifies = identifies or value is not None
-        return (_canonical(representation), representation) if identifies else (None, None)
+        if _EXACT.issuperset(map(type, values)):
+            identity: Any = (signature, values)
+            found = index.get(identity)
+            if found is not None:
+                return found
+            representation.update(zip(names, values, strict=True))
+        elif values.count(None) == len(values):
+            return -1
+        else:
+            representation.update(zip(names, values, strict=True))
+            identity = _canonical(representation)
+        return _add(representation, identity, index, representations)
 
-    return build
+    return slot
 
 
-def _compile_nested(selections: tuple[RequiredSelection, ...], typename: str) -> Builder:
+def _compile_nested(selections: tuple[RequiredSelection, ...], typename: str) -> Slot:
     copy = _compile_copy(selections)
 
-    def build(item: dict[str, Any]) -> tuple[Any, dict[str, Any] | None]:
+    def slot(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
         representation: dict[str, Any] = {"__typename": typename}
         copy(item, representation)
         if all(value is None for name, value in representation.items() if name != "__typename"):
-            return None, None
-        return _canonical(representation), representation
+            return -1
+        return _add(representation, _canonical(representation), index, representations)
 
-    return build
+    return slot
+
+
+def _add(
+    representation: dict[str, Any], identity: Any, index: dict[Any, int], representations: list[dict[str, Any]]
+) -> int:
+    found = index.setdefault(identity, len(representations))
+    if found == len(representations):
+        representations.append(representation)
+    return found
 
 
 def _compile_copy(selections: tuple[RequiredSelection, ...]) -> _Copy:

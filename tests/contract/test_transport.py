@@ -14,6 +14,7 @@ from gateway.transport.base import SubgraphRequest, SubgraphTransport
 from gateway.transport.dedupe import DedupeTransport
 from gateway.transport.graphql_ws import GraphqlWsTransport, websocket_url
 from gateway.transport.http import HttpTransport
+from gateway.transport.http1 import Http1Transport
 from gateway.transport.inprocess import InProcessTransport
 from gateway.transport.limits import TransportLimits
 from gateway.transport.registry import TransportRegistry
@@ -42,6 +43,8 @@ async def connected(kind: str) -> AsyncIterator[tuple[SubgraphTransport, Scripte
             transport = SseTransport("s", url, LIMITS)
         elif kind == "WebSocket":
             transport = GraphqlWsTransport("s", url, LIMITS)
+        elif kind == "own HTTP with WebSocket":
+            transport = Http1Transport("s", url, LIMITS, GraphqlWsTransport("s", url, LIMITS))
         elif kind == "HTTP with WebSocket":
             transport = HttpTransport("s", url, LIMITS, GraphqlWsTransport("s", url, LIMITS))
         else:
@@ -53,7 +56,7 @@ async def connected(kind: str) -> AsyncIterator[tuple[SubgraphTransport, Scripte
             await transport.aclose()
 
 
-SENDING = ["in process", "HTTP with WebSocket", "shared HTTP with server-sent events"]
+SENDING = ["in process", "own HTTP with WebSocket", "HTTP with WebSocket", "shared HTTP with server-sent events"]
 STREAMING = [*SENDING, "WebSocket", "server-sent events"]
 
 
@@ -165,8 +168,12 @@ async def test_a_streaming_transport_answers_a_query_with_the_first_result(kind)
         assert orjson.loads((await transport.send(asking("three"))).body) == {"data": {"n": 0}}
 
 
-async def test_compressed_answers_are_unpacked():
-    async with connected("HTTP with WebSocket") as (transport, subgraph):
+HTTP = pytest.mark.parametrize("make", [HttpTransport, Http1Transport])
+
+
+@pytest.mark.parametrize("kind", ["HTTP with WebSocket", "own HTTP with WebSocket"])
+async def test_compressed_answers_are_unpacked(kind):
+    async with connected(kind) as (transport, subgraph):
         body = (await transport.send(asking("gzip"))).body
     assert len(orjson.loads(body)["data"]["text"]) == 2000
     assert "gzip" in subgraph.headers[0]["accept-encoding"]
@@ -184,7 +191,7 @@ async def test_an_application_that_crashes_is_unavailable():
         await anext(InProcessTransport("s", Crashing()).subscribe(asking("x")))
 
 
-@pytest.mark.parametrize("make", [HttpTransport, GraphqlWsTransport, SseTransport])
+@pytest.mark.parametrize("make", [HttpTransport, Http1Transport, GraphqlWsTransport, SseTransport])
 async def test_a_subgraph_that_is_not_there_is_unavailable(make):
     transport = make("s", "http://127.0.0.1:9/graphql", LIMITS)
     with pytest.raises(SubgraphError) as caught:
@@ -194,7 +201,8 @@ async def test_a_subgraph_that_is_not_there_is_unavailable(make):
     await transport.aclose()
 
 
-async def test_a_body_that_stalls_in_the_middle_is_a_timeout():
+@HTTP
+async def test_a_body_that_stalls_in_the_middle_is_a_timeout(make):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"data":')
@@ -202,31 +210,136 @@ async def test_a_body_that_stalls_in_the_middle_is_a_timeout():
         await asyncio.Event().wait()
 
     async with serve_raw(answer) as address:
-        transport = HttpTransport("s", f"{address}/graphql", TransportLimits(timeout_s=0.1))
+        transport = make("s", f"{address}/graphql", TransportLimits(timeout_s=0.4))
         with pytest.raises(SubgraphError) as caught:
             await transport.send(asking("x"))
         await transport.aclose()
     assert caught.value.code is ErrorCode.SUBGRAPH_TIMEOUT
 
 
-async def test_a_body_that_is_cut_off_is_unavailable():
+@HTTP
+async def test_a_body_that_is_cut_off_is_unavailable(make):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"data":')
         await writer.drain()
 
     async with serve_raw(answer) as address:
-        transport = HttpTransport("s", f"{address}/graphql", LIMITS)
+        transport = make("s", f"{address}/graphql", LIMITS)
         with pytest.raises(SubgraphError) as caught:
             await transport.send(asking("x"))
         await transport.aclose()
     assert caught.value.code in {ErrorCode.SUBGRAPH_UNAVAILABLE, ErrorCode.SUBGRAPH_MALFORMED}
 
 
-async def test_http_without_a_way_for_streams_says_so():
-    transport = HttpTransport("s", "http://127.0.0.1:9/", LIMITS)
+@HTTP
+async def test_http_without_a_way_for_streams_says_so(make):
+    transport = make("s", "http://127.0.0.1:9/", LIMITS)
     with pytest.raises(SubgraphError, match="no way for subscriptions"):
         await anext(transport.subscribe(asking("x")))
+
+
+ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"data":{}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param(b"hello\r\n\r\n", ErrorCode.SUBGRAPH_MALFORMED, id="no HTTP"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}",
+            ErrorCode.SUBGRAPH_MALFORMED,
+            id="no gzip",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * 70_000 + b"\r\n\r\n", ErrorCode.SUBGRAPH_TOO_LARGE, id="headers"
+        ),
+        pytest.param(b"", ErrorCode.SUBGRAPH_UNAVAILABLE, id="closed at once"),
+    ],
+)
+async def test_own_http_refuses_what_is_no_answer(text, code):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(text)
+        await writer.drain()
+
+    async with serve_raw(answer) as address:
+        transport = Http1Transport("s", f"{address}/graphql", LIMITS)
+        with pytest.raises(SubgraphError) as caught:
+            await transport.send(asking("x"))
+        await transport.aclose()
+    assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + ANSWER, b'{"data":{}}', id="an interim answer is skipped"),
+        pytest.param(b"HTTP/1.0 200 OK\r\n\r\n{}", b"{}", id="a body may last until the connection closes"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", b"{}", id="chunks"
+        ),
+    ],
+)
+async def test_own_http_reads_every_framing(text, body):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(text)
+        await writer.drain()
+
+    async with serve_raw(answer) as address:
+        transport = Http1Transport("s", f"{address}/graphql", LIMITS)
+        assert (await transport.send(asking("x"))).body == body
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("is_mutation", [False, True], ids=["a query", "a mutation"])
+async def test_own_http_sends_a_query_again_when_a_kept_connection_was_closed_and_a_mutation_never(is_mutation):
+    seen = 0
+
+    async def answer(reader, writer):
+        nonlocal seen
+        for _ in range(1 if seen == 0 else 2):
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(13)
+            seen += 1
+            writer.write(ANSWER)
+            await writer.drain()
+        if seen == 1:
+            await reader.readuntil(b"\r\n\r\n")  # the second request arrives, then the connection closes
+
+    async with serve_raw(answer) as address:
+        transport = Http1Transport("s", f"{address}/graphql", LIMITS)
+        await transport.send(asking("x"))
+        if is_mutation:
+            with pytest.raises(SubgraphError):
+                await transport.send(asking("x", is_mutation=True))
+            assert seen == 1
+        else:
+            assert (await transport.send(asking("x"))).status == 200
+            assert seen == 2
+        await transport.aclose()
+
+
+async def test_own_http_does_not_send_a_header_with_a_line_break():
+    transport = Http1Transport("s", "http://127.0.0.1:9/", LIMITS)
+    with pytest.raises(SubgraphError, match="line break"):
+        await transport.send(asking("x", headers=(("authorization", "a\r\nx-admin: 1"),)))
+
+
+async def test_own_http_waits_for_a_free_connection_no_longer_than_the_timeout():
+    limits = TransportLimits(timeout_s=5, max_connections=1)
+    subgraph = ScriptedSubgraph()
+    async with serve_asgi(subgraph.app) as address:
+        transport = Http1Transport("s", f"{address}/graphql", limits)
+        first = asyncio.create_task(transport.send(asking("stall")))
+        await asyncio.sleep(0)
+        with pytest.raises(SubgraphError, match="busy"):
+            await transport.send(asking("x", timeout_s=0.1))
+        subgraph.release.set()
+        assert (await first).status == 200
+        assert (await transport.send(asking("x"))).status == 200
+        await transport.aclose()
 
 
 async def test_identical_queries_in_flight_are_sent_once():
