@@ -7,45 +7,74 @@ visit the same objects in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.plan.nodes import FieldStep, ListStep, OutputField, Path, TypeStep
 
-__all__ = ["Collector", "ResponsePath", "compile_collector", "to_client_path", "trace"]
+__all__ = ["Collector", "ResponsePath", "compile_collectors", "to_client_path", "trace"]
 
 ResponsePath = tuple[str | int, ...]
-Collector = Callable[[dict[str, Any]], list[dict[str, Any]]]
 _Step = Callable[[list[Any]], list[Any]]
 
 
-def compile_collector(path: Path, shared_below: frozenset[Path] = frozenset()) -> Collector:
-    """Return a function from the root object to the objects at ``path``.
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """A compiled walk to the objects at one path.
 
-    The objects come in document order, each once even if the tree refers to it from several places; nulls and values
-    of another kind are left out. Below the paths in ``shared_below`` the tree may refer to an object several times.
+    Attributes:
+        start: prefix of the path whose values another walk of the same batch left behind; empty starts at the root.
+        steps: what to do from there, each with the prefix under which its values are kept for other walks.
+        is_shared: the tree may refer to an object at the path several times.
     """
-    steps: list[_Step] = []
+
+    start: Path
+    steps: tuple[tuple[_Step, Path], ...]
+    is_shared: bool
+
+    def collect(self, walked: dict[Path, list[Any]]) -> list[dict[str, Any]]:
+        """Return the objects in document order, each once; nulls and values of another kind are left out.
+
+        ``walked`` has the values at the prefixes walked so far, at first those of the empty path: the root. The data
+        must not change while it is in use.
+        """
+        values = walked[self.start]
+        for step, prefix in self.steps:
+            values = walked[prefix] = step(values)
+        if self.is_shared:
+            return list({id(value): value for value in values if value.__class__ is dict}.values())
+        return [value for value in values if value.__class__ is dict]
+
+
+def compile_collectors(paths: Sequence[Path], shared_below: frozenset[Path] = frozenset()) -> list[Collector]:
+    """Return the walks to several paths, to be made one after another; a prefix that they share is walked once.
+
+    Below the paths in ``shared_below`` the tree may refer to an object several times.
+    """
+    known: set[Path] = {()}
+    return [_compile_collector(path, shared_below, known) for path in paths]
+
+
+def _compile_collector(path: Path, shared_below: frozenset[Path], known: set[Path]) -> Collector:
+    start: Path = ()
+    steps: list[tuple[_Step, Path]] = []
     at = 0
     is_shared = False
     while at < len(path):
         is_shared = is_shared or path[:at] in shared_below
-        step, following = path[at], path[at + 1 : at + 2]
-        if isinstance(step, FieldStep) and following == (_LIST,):
-            steps.append(_items(step.key, is_shared=is_shared))
+        step = path[at]
+        if isinstance(step, FieldStep) and path[at + 1 : at + 2] == (_LIST,):
+            walk = _items(step.key, is_shared=is_shared)
             at += 2
         else:
-            steps.append(_compile_step(step))
+            walk = _compile_step(step)
             at += 1
-
-    def collect(root: dict[str, Any]) -> list[dict[str, Any]]:
-        values: list[Any] = [root]
-        for step in steps:
-            values = step(values)
-        if is_shared:
-            return list({id(value): value for value in values if value.__class__ is dict}.values())
-        return [value for value in values if value.__class__ is dict]
-
-    return collect
+        if path[:at] in known:
+            start, steps = path[:at], []
+        else:
+            steps.append((walk, path[:at]))
+            known.add(path[:at])
+    return Collector(start, tuple(steps), is_shared)
 
 
 _LIST = ListStep()

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from gateway.executor.paths import Collector, compile_collector
+from gateway.executor.paths import Collector, compile_collectors
 from gateway.plan.nodes import (
     EntityCall,
     EntityTarget,
@@ -31,7 +31,9 @@ from gateway.plan.nodes import (
 __all__ = ["CompiledCall", "EntityBatch", "compile_call"]
 
 Slot = Callable[[dict[str, Any], dict[Any, int], list[dict[str, Any]]], int]
-"""(object, identity -> slot, representations so far) -> slot of the object, -1 when it is left out."""
+"""(object, identity -> slot, representations so far) -> slot of the object; raises KeyError when a value is missing."""
+Slots = Callable[[list[dict[str, Any]], dict[Any, int], list[dict[str, Any]]], list[int]]
+"""The same for all objects of a target; -1 for objects left out."""
 
 _Copy = Callable[[dict[str, Any], dict[str, Any]], None]
 
@@ -50,8 +52,8 @@ class CompiledTarget:
     """A target with its walk and what makes its representations; ``copies`` keeps entities apart from other targets."""
 
     path: Path
-    collect: Collector
-    slot: Slot
+    collector: Collector
+    slots: Slots
     copies: bool
 
 
@@ -69,19 +71,26 @@ class CompiledCall:
         index: dict[Any, int] = {}
         all_objects: list[list[dict[str, Any]]] = []
         all_slots: list[list[int]] = []
+        walked: dict[Path, list[Any]] = {(): [root]}
         for target in self.targets:
-            objects = target.collect(root)
+            objects = target.collector.collect(walked)
             all_objects.append(objects)
-            all_slots.append([target.slot(item, index, representations) for item in objects])
+            all_slots.append(target.slots(objects, index, representations))
         return EntityBatch(representations, all_objects, all_slots)
 
 
 def compile_call(call: EntityCall, written_paths: frozenset[Path]) -> CompiledCall:
     """Compile one call of a plan whose targets are at ``written_paths``; data is merged below them while it runs."""
     several = len(call.targets) > 1
+    collectors = compile_collectors([target.path for target in call.targets], written_paths)
     targets = tuple(
-        _compile_target(target, written_paths, copies=several and _is_written_below(target.path, written_paths))
-        for target in call.targets
+        CompiledTarget(
+            target.path,
+            collector,
+            _compile_slots(target),
+            copies=several and _is_written_below(target.path, written_paths),
+        )
+        for target, collector in zip(call.targets, collectors, strict=True)
     )
     return CompiledCall(call.key, call.variable, targets)
 
@@ -95,34 +104,22 @@ def _is_written_below(path: Path, written_paths: frozenset[Path]) -> bool:
     return any(len(other) > len(path) and other[: len(path)] == path for other in written_paths)
 
 
-def _compile_target(target: EntityTarget, written_paths: frozenset[Path], *, copies: bool) -> CompiledTarget:
-    slots: dict[str, Slot] = {}
+def _compile_slots(target: EntityTarget) -> Slots:
+    by_type: dict[str, Slot] = {}
     for representation in target.representations:
         for name in representation.types:
-            slots.setdefault(name, _compile_slot(representation, representation.typename or name))
-    collect = compile_collector(target.path, written_paths)
-    return CompiledTarget(target.path, collect, _choose_by_type(slots), copies)
+            by_type.setdefault(name, _compile_slot(representation, representation.typename or name))
 
-
-def _choose_by_type(slots: dict[str, Slot]) -> Slot:
-    if len(slots) == 1:
-        ((only, slot_of),) = slots.items()
-
-        def slot_of_one_type(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
+    def slots(objects: list[dict[str, Any]], index: dict[Any, int], representations: list[dict[str, Any]]) -> list[int]:
+        found: list[int] = []
+        for item in objects:
             try:
-                return slot_of(item, index, representations) if item["__typename"] == only else -1
+                found.append(by_type[item["__typename"]](item, index, representations))
             except (KeyError, TypeError):
-                return -1
+                found.append(-1)
+        return found
 
-        return slot_of_one_type
-
-    def slot(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
-        try:
-            return slots[item["__typename"]](item, index, representations)
-        except (KeyError, TypeError):
-            return -1
-
-    return slot
+    return slots
 
 
 def _compile_slot(representation: Representation, typename: str) -> Slot:
@@ -136,11 +133,12 @@ def _compile_slot(representation: Representation, typename: str) -> Slot:
 
 def _compile_single(field: RequiredField, typename: str) -> Slot:
     name, source = field.name, field.source
+    signature = f"{typename}({name})"
 
     def slot(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
         value = item[source]
         if value.__class__ is str:
-            identity: Any = (typename, name, value)
+            identity: Any = (signature, value)
             found = index.get(identity)
             if found is not None:
                 return found
@@ -161,21 +159,20 @@ def _compile_flat(fields: list[RequiredField], typename: str) -> Slot:
     ordered = sorted(fields, key=lambda field: field.name)
     names = tuple(field.name for field in ordered)
     take = itemgetter(*(field.source for field in ordered))
-    signature = (typename, names)
+    signature = f"{typename}({','.join(names)})"
 
     def slot(item: dict[str, Any], index: dict[Any, int], representations: list[dict[str, Any]]) -> int:
         values = take(item)
-        representation = {"__typename": typename}
-        if _EXACT.issuperset(map(type, values)):
-            identity: Any = (signature, values)
+        identity: Any = (signature, values)
+        is_exact = _EXACT.issuperset(map(type, values))
+        if is_exact:
             found = index.get(identity)
             if found is not None:
                 return found
-            representation.update(zip(names, values, strict=True))
         elif values.count(None) == len(values):
             return -1
-        else:
-            representation.update(zip(names, values, strict=True))
+        representation = {"__typename": typename, **dict(zip(names, values, strict=True))}
+        if not is_exact:
             identity = _canonical(representation)
         return _add(representation, identity, index, representations)
 
