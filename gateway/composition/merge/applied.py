@@ -1,0 +1,113 @@
+"""Merge applied directives: tags unite, inaccessible spreads, rights add up, deprecations keep one reason."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from gateway.composition.diagnostics import Diagnostics
+from gateway.composition.merge.merged import MergedSchema
+from gateway.composition.subgraph_set import Applied, Subgraph
+
+__all__ = ["merge_applied"]
+
+Found = list[tuple[Subgraph, list[Applied]]]
+
+
+def merge_applied(coordinate: str, found: Found, schema: MergedSchema, diagnostics: Diagnostics) -> list[str]:
+    """Return the directive texts of one element of the supergraph."""
+    texts: list[str] = []
+    by_name: dict[str, list[tuple[Subgraph, Applied]]] = {}
+    for subgraph, directives in found:
+        for applied in directives:
+            key = (
+                applied.name if applied.is_federation or applied.name in {"deprecated", "specifiedBy", "oneOf"} else ""
+            )
+            by_name.setdefault(key, []).append((subgraph, applied))
+    if "tag" in by_name:
+        schema.features.add("tag")
+        names = dict.fromkeys(str(applied.arguments.get("name")) for _, applied in by_name["tag"])
+        texts.extend(f"@tag(name: {json.dumps(name)})" for name in names)
+    if "inaccessible" in by_name:
+        schema.features.add("inaccessible")
+        texts.append("@inaccessible")
+    if "authenticated" in by_name:
+        schema.features.add("authenticated")
+        texts.append("@authenticated")
+    for directive, argument in (("requiresScopes", "scopes"), ("policy", "policies")):
+        if directive in by_name:
+            schema.features.add(directive)
+            groups = _all_of([applied.arguments.get(argument) or [] for _, applied in by_name[directive]])
+            texts.append(f"@{directive}({argument}: {json.dumps(groups)})")
+    if "cost" in by_name:
+        schema.features.add("cost")
+        weights = [int(applied.arguments.get("weight") or 0) for _, applied in by_name["cost"]]
+        _hint_merged(coordinate, by_name["cost"], "cost", weights, diagnostics)
+        texts.append(f"@cost(weight: {max(weights)})")
+    if "listSize" in by_name:
+        schema.features.add("cost")
+        texts.append(_list_size(coordinate, by_name["listSize"], diagnostics))
+    texts.extend(_deprecated(coordinate, found, by_name.get("deprecated", []), diagnostics))
+    texts.extend(_specified_by(by_name.get("specifiedBy", [])))
+    return texts
+
+
+def _all_of(alternatives: list[list[list[str]]]) -> list[list[str]]:
+    """Return the alternatives of a conjunction of rules: one group of each, joined; supersets are redundant."""
+    combined: list[frozenset[str]] = [frozenset()]
+    for groups in alternatives:
+        combined = [one | frozenset(group) for one in combined for group in groups]
+        combined = [one for one in dict.fromkeys(combined) if not any(other < one for other in combined)]
+    return [sorted(group) for group in sorted(combined, key=sorted)]
+
+
+def _hint_merged(
+    coordinate: str, found: list[tuple[Subgraph, Applied]], name: str, values: list[Any], diagnostics: Diagnostics
+) -> None:
+    if len({json.dumps(value, sort_keys=True) for value in values}) > 1:
+        diagnostics.hint(
+            "MERGED_NON_REPEATABLE_DIRECTIVE_ARGUMENTS",
+            f"{coordinate}: @{name} has different arguments, which are merged",
+            coordinate=coordinate,
+            at=[(subgraph.name, applied.node) for subgraph, applied in found],
+        )
+
+
+def _list_size(coordinate: str, found: list[tuple[Subgraph, Applied]], diagnostics: Diagnostics) -> str:
+    arguments = [applied.arguments for _, applied in found]
+    _hint_merged(coordinate, found, "listSize", [dict(one) for one in arguments], diagnostics)
+    parts = []
+    sizes = [one["assumedSize"] for one in arguments if one.get("assumedSize") is not None]
+    if sizes:
+        parts.append(f"assumedSize: {max(sizes)}")
+    for name in ("slicingArguments", "sizedFields"):
+        values = list(dict.fromkeys(item for one in arguments for item in one.get(name) or ()))
+        if values:
+            parts.append(f"{name}: {json.dumps(values)}")
+    if any(one.get("requireOneSlicingArgument") is False for one in arguments):
+        flag = all(one.get("requireOneSlicingArgument", True) for one in arguments)
+        parts.append(f"requireOneSlicingArgument: {json.dumps(flag)}")
+    return f"@listSize({', '.join(parts)})"
+
+
+def _deprecated(
+    coordinate: str, found: Found, deprecations: list[tuple[Subgraph, Applied]], diagnostics: Diagnostics
+) -> list[str]:
+    if not deprecations:
+        return []
+    reasons = [str(applied.arguments.get("reason", "No longer supported")) for _, applied in deprecations]
+    if len(set(reasons)) > 1:
+        diagnostics.hint(
+            "INCONSISTENT_NON_REPEATABLE_DIRECTIVE_ARGUMENTS",
+            f"{coordinate}: @deprecated has different reasons",
+            coordinate=coordinate,
+            at=[(subgraph.name, applied.node) for subgraph, applied in deprecations],
+        )
+    _ = found
+    return [f"@deprecated(reason: {json.dumps(Counter(reasons).most_common(1)[0][0], ensure_ascii=False)})"]
+
+
+def _specified_by(found: list[tuple[Subgraph, Applied]]) -> list[str]:
+    urls = [str(applied.arguments.get("url")) for _, applied in found]
+    return [f"@specifiedBy(url: {json.dumps(Counter(urls).most_common(1)[0][0])})"] if urls else []

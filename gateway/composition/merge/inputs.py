@@ -1,0 +1,74 @@
+"""Merge arguments and input fields: types narrow, defaults must agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphql import print_ast, value_from_ast_untyped
+
+from gateway.composition.diagnostics import Diagnostics
+from gateway.composition.merge.applied import merge_applied
+from gateway.composition.merge.merged import MergedInput, MergedSchema
+from gateway.composition.merge.type_refs import narrowest
+from gateway.composition.subgraph_set import Member, Subgraph
+
+__all__ = ["merge_default", "merge_inputs"]
+
+
+def merge_inputs(
+    coordinate: str,
+    found: list[tuple[Subgraph, Member]],
+    schema: MergedSchema,
+    diagnostics: Diagnostics,
+    mismatch: str,
+    hint: str,
+) -> MergedInput:
+    """Return the merged input without its default; ``mismatch`` and ``hint`` are the codes of its kind."""
+    from gateway.composition.merge.merger import merge_description  # noqa: PLC0415 - the two need each other
+
+    types = [member.type for _, member in found if member.type is not None]
+    merged = narrowest(types)
+    at = [(subgraph.name, member.node) for subgraph, member in found]
+    listed = ", ".join(f"{print_ast(m.type)} in {s.name}" for s, m in found if m.type is not None)
+    if merged is None:
+        diagnostics.error(mismatch, f"{coordinate} has types that do not fit: {listed}", coordinate=coordinate, at=at)
+    elif len({print_ast(one) for one in types}) > 1:
+        diagnostics.hint(hint, f"{coordinate} has different types: {listed}", coordinate=coordinate, at=at)
+    return MergedInput(
+        name=coordinate.rsplit(".", 1)[-1].rsplit("(", 1)[-1].rstrip(":)"),
+        type=merged or types[0],
+        default=None,
+        description=merge_description(coordinate, [(s, m.description) for s, m in found], diagnostics),
+        applied=merge_applied(coordinate, [(s, m.directives) for s, m in found], schema, diagnostics),
+    )
+
+
+def merge_default(
+    coordinate: str, found: list[tuple[Subgraph, Member]], diagnostics: Diagnostics, mismatch: str
+) -> Any:
+    """Return the default node that all subgraphs give, None when not all do."""
+    given = [(subgraph, member) for subgraph, member in found if member.default is not None]
+    if not given:
+        return None
+    values = [value_from_ast_untyped(member.default) for _, member in given]
+    kinds = {repr(_ordered(value)) for value in values}
+    at = [(subgraph.name, member.node) for subgraph, member in given]
+    if len(kinds) > 1:
+        listed = ", ".join(f"{print_ast(member.default)} in {subgraph.name}" for subgraph, member in given)
+        diagnostics.error(mismatch, f"{coordinate} has different defaults: {listed}", coordinate=coordinate, at=at)
+        return None
+    if len(given) < len(found):
+        diagnostics.hint(
+            "INCONSISTENT_DEFAULT_VALUE_PRESENCE",
+            f"{coordinate} has a default in some subgraphs only; it is left out",
+            coordinate=coordinate,
+            at=at,
+        )
+        return None
+    return given[0][1].default
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value

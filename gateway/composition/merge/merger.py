@@ -1,0 +1,265 @@
+"""Merge all subgraphs, type by type; every conflict is reported and the rest is still merged.
+
+1. Decide the kind of each type name.
+2. Merge each type by the rule of its kind: fields of objects and interfaces unite, inputs intersect, enums do either
+   by their use, union members unite.
+3. Merge descriptions and applied directives on the way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from graphql import print_ast
+from graphql.language import NonNullTypeNode
+
+from gateway.composition.diagnostics import Diagnostics
+from gateway.composition.merge.applied import merge_applied
+from gateway.composition.merge.enums import EnumUse, find_enum_uses, merge_enum
+from gateway.composition.merge.fields import FieldMerger
+from gateway.composition.merge.inputs import merge_default, merge_inputs
+from gateway.composition.merge.merged import MergedSchema, MergedType
+from gateway.composition.subgraph_set import Definition, Kind, Subgraph
+
+__all__ = ["merge"]
+
+_ROOTS = ("Query", "Mutation", "Subscription")
+_FEDERATION_SCALARS = frozenset({"federation__Any"})
+
+
+def merge(subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> MergedSchema:
+    """Return the merged schema of subgraphs that are ordered by name."""
+    return _Merger(subgraphs, diagnostics).run()
+
+
+class _Merger:
+    def __init__(self, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
+        self.subgraphs = subgraphs
+        self.diagnostics = diagnostics
+        self.schema = MergedSchema({}, {})
+        self.by_name: dict[str, list[tuple[Subgraph, Definition]]] = {}
+        for subgraph in subgraphs:
+            for definition in subgraph.definitions.values():
+                self.by_name.setdefault(definition.name, []).append((subgraph, definition))
+
+    def run(self) -> MergedSchema:
+        uses = find_enum_uses(self.subgraphs)
+        kinds = {name: self._kind(name, found) for name, found in self.by_name.items()}
+        if not any(definition.members for _, definition in self.by_name.get("Query", ())):
+            names = ", ".join(subgraph.name for subgraph in self.subgraphs)
+            self.diagnostics.error(
+                "NO_QUERIES",
+                f"no subgraph has a query field; at least one root query field is needed ({names})",
+                at=[(subgraph.name, None) for subgraph in self.subgraphs],
+            )
+        for name in sorted(self.by_name):
+            kind = kinds[name]
+            if kind is not None:
+                self._merge_type(name, kind, self.by_name[name], uses.get(name, EnumUse()))
+        self._merge_directive_definitions()
+        return self.schema
+
+    def _kind(self, name: str, found: list[tuple[Subgraph, Definition]]) -> Kind | None:
+        kinds = {"interface" if item.has("interfaceObject") else item.kind for _, item in found}
+        if len(kinds) == 1:
+            return "interface" if any(item.has("interfaceObject") for _, item in found) else found[0][1].kind
+        listed = ", ".join(f"{item.kind} in {subgraph.name}" for subgraph, item in found)
+        self.diagnostics.error(
+            "TYPE_KIND_MISMATCH",
+            f"{name} has different kinds: {listed}",
+            coordinate=name,
+            at=[(subgraph.name, item.node) for subgraph, item in found],
+        )
+        return None
+
+    def _merge_type(self, name: str, kind: Kind, found: list[tuple[Subgraph, Definition]], use: EnumUse) -> None:
+        if all(item.is_extension for _, item in found) and name not in _ROOTS:
+            for subgraph, item in found:
+                if not item.has("extends"):
+                    self.diagnostics.error(
+                        "EXTENSION_WITH_NO_BASE",
+                        f"[{subgraph.name}] {name} is extended, but no subgraph defines it",
+                        coordinate=name,
+                        at=[(subgraph.name, item.node)],
+                    )
+        merged = MergedType(name, kind, self._description(name, [(s, d.description) for s, d in found]))
+        merged.applied = merge_applied(
+            name, [(subgraph, item.directives) for subgraph, item in found], self.schema, self.diagnostics
+        )
+        merged.joins = [text for subgraph, item in found for text in self._type_joins(subgraph, item)]
+        if kind in {"object", "interface"}:
+            FieldMerger(self.subgraphs, self.by_name, self.schema, self.diagnostics).merge(merged, found)
+        elif kind == "input":
+            self._merge_input(merged, found)
+        elif kind == "enum":
+            merge_enum(merged, found, use, self.schema, self.diagnostics)
+        elif kind == "union":
+            self._merge_union(merged, found)
+        self.schema.types[name] = merged
+
+    def _type_joins(self, subgraph: Subgraph, item: Definition) -> Iterable[str]:
+        graph = graph_name(subgraph.name)
+        keys = list(item.all("key"))
+        suffix = ", isInterfaceObject: true" if item.has("interfaceObject") else ""
+        if not keys:
+            yield f"@join__type(graph: {graph}{suffix})"
+        extension = ", extension: true" if item.is_extension and keys and subgraph.is_fed1 else ""
+        for key in keys:
+            fields = str(key.arguments.get("fields", "")).replace("\\", "\\\\").replace('"', '\\"')
+            resolvable = ", resolvable: false" if key.arguments.get("resolvable") is False else ""
+            yield f'@join__type(graph: {graph}, key: "{fields}"{extension}{resolvable}{suffix})'
+
+    def _description(self, coordinate: str, found: list[tuple[Subgraph, str | None]]) -> str | None:
+        return merge_description(coordinate, found, self.diagnostics)
+
+    def _merge_union(self, merged: MergedType, found: list[tuple[Subgraph, Definition]]) -> None:
+        for subgraph, item in found:
+            for member in item.types:
+                merged.joins.append(f'@join__unionMember(graph: {graph_name(subgraph.name)}, member: "{member}")')
+                if member not in merged.types:
+                    merged.types.append(member)
+        for member in merged.types:
+            absent = [(subgraph.name, item.node) for subgraph, item in found if member not in item.types]
+            if absent:
+                self.diagnostics.hint(
+                    "INCONSISTENT_UNION_MEMBER",
+                    f"{merged.name}: member {member} is not in every subgraph",
+                    coordinate=merged.name,
+                    at=absent,
+                )
+
+    def _merge_input(self, merged: MergedType, found: list[tuple[Subgraph, Definition]]) -> None:
+        names = list(dict.fromkeys(name for _, item in found for name in item.members))
+        for name in names:
+            here = [(subgraph, item.members[name]) for subgraph, item in found if name in item.members]
+            coordinate = f"{merged.name}.{name}"
+            if len(here) < len(found):
+                required = [
+                    (subgraph.name, member.node)
+                    for subgraph, member in here
+                    if isinstance(member.type, NonNullTypeNode) and member.default is None
+                ]
+                if required:
+                    self.diagnostics.error(
+                        "REQUIRED_INPUT_FIELD_MISSING_IN_SOME_SUBGRAPH",
+                        f"{coordinate} is required in {required[0][0]} but not in every subgraph",
+                        coordinate=coordinate,
+                        at=required,
+                    )
+                else:
+                    self.diagnostics.hint(
+                        "INCONSISTENT_INPUT_OBJECT_FIELD",
+                        f"{coordinate} is not in every subgraph and left out",
+                        coordinate=coordinate,
+                        at=[(subgraph.name, member.node) for subgraph, member in here],
+                    )
+                continue
+            field = merge_inputs(
+                coordinate,
+                here,
+                self.schema,
+                self.diagnostics,
+                "FIELD_TYPE_MISMATCH",
+                "INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE",
+            )
+            field.default = merge_default(coordinate, here, self.diagnostics, "INPUT_FIELD_DEFAULT_MISMATCH")
+            field.joins = [
+                f'@join__field(graph: {graph_name(s.name)}, type: "{print_ast(m.type)}")'
+                for s, m in here
+                if m.type is not None and len({print_ast(other.type) for _, other in here if other.type}) > 1
+            ]
+            merged.inputs[name] = field
+        if not merged.inputs:
+            self.diagnostics.error(
+                "EMPTY_MERGED_INPUT_TYPE",
+                f"{merged.name}: no field is in every subgraph",
+                coordinate=merged.name,
+                at=[(subgraph.name, item.node) for subgraph, item in found],
+            )
+
+    def _merge_directive_definitions(self) -> None:
+        """Executable directives that every subgraph defines are kept, with the locations that all share."""
+        executable = {
+            "QUERY",
+            "MUTATION",
+            "SUBSCRIPTION",
+            "FIELD",
+            "FRAGMENT_DEFINITION",
+            "FRAGMENT_SPREAD",
+            "INLINE_FRAGMENT",
+            "VARIABLE_DEFINITION",
+        }
+        names = list(dict.fromkeys(name for subgraph in self.subgraphs for name in subgraph.directive_definitions))
+        for name in names:
+            found = [(s, s.directive_definitions[name]) for s in self.subgraphs if name in s.directive_definitions]
+            locations = [{item.value for item in node.locations} & executable for _, node in found]
+            if name in {"defer", "stream"} or not any(locations):
+                continue
+            at = [(subgraph.name, node) for subgraph, node in found]
+            if len(found) < len(self.subgraphs):
+                self.diagnostics.hint(
+                    "INCONSISTENT_EXECUTABLE_DIRECTIVE_PRESENCE",
+                    f"@{name} is not in every subgraph and left out",
+                    coordinate=f"@{name}",
+                    at=at,
+                )
+                continue
+            common = set.intersection(*locations)
+            if not common:
+                self.diagnostics.hint(
+                    "NO_EXECUTABLE_DIRECTIVE_INTERSECTION",
+                    f"@{name} has no location in common",
+                    coordinate=f"@{name}",
+                    at=at,
+                )
+                continue
+            if any(one != common for one in locations):
+                self.diagnostics.hint(
+                    "INCONSISTENT_EXECUTABLE_DIRECTIVE_LOCATIONS",
+                    f"@{name} has different locations; those in common are kept",
+                    coordinate=f"@{name}",
+                    at=at,
+                )
+            if len({node.repeatable for _, node in found}) > 1:
+                self.diagnostics.hint(
+                    "INCONSISTENT_EXECUTABLE_DIRECTIVE_REPEATABLE",
+                    f"@{name} is not repeatable in every subgraph",
+                    coordinate=f"@{name}",
+                    at=at,
+                )
+            first = found[0][1]
+            self.schema.directives[name] = type(first)(
+                name=first.name,
+                description=first.description,
+                arguments=tuple(
+                    argument
+                    for argument in first.arguments or ()
+                    if all(argument.name.value in {a.name.value for a in node.arguments or ()} for _, node in found)
+                ),
+                repeatable=all(node.repeatable for _, node in found),
+                locations=tuple(item for item in first.locations if item.value in common),
+            )
+
+
+def graph_name(subgraph: str) -> str:
+    """Return the enum value that stands for a subgraph."""
+    name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in subgraph).upper()
+    return name if not name[:1].isdigit() else f"_{name}"
+
+
+def merge_description(
+    coordinate: str, found: list[tuple[Subgraph, str | None]], diagnostics: Diagnostics
+) -> str | None:
+    """Return the description that most subgraphs give; the first by subgraph name among equals."""
+    given = [text for _, text in found if text]
+    if not given:
+        return None
+    if len(set(given)) > 1:
+        diagnostics.hint(
+            "INCONSISTENT_DESCRIPTION",
+            f"{coordinate} has different descriptions",
+            coordinate=coordinate,
+            at=[(subgraph.name, None) for subgraph, text in found if text],
+        )
+    return Counter(given).most_common(1)[0][0]
