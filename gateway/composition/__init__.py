@@ -2,7 +2,6 @@
 
 from gateway.composition.compose import Composition, compose, compose_or_raise
 from gateway.composition.diagnostics import Diagnostic, Location, Severity
-from gateway.composition.render import render_json, render_text
 from gateway.composition.subgraph_set import SubgraphSource
 
 __all__ = [
@@ -13,6 +12,4 @@ __all__ = [
     "SubgraphSource",
     "compose",
     "compose_or_raise",
-    "render_json",
-    "render_text",
 ]

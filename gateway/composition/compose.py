@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import print_schema
 
+from gateway.composition.contract import apply_contract
 from gateway.composition.diagnostics import Diagnostic, Diagnostics
 from gateway.composition.emit import emit
 from gateway.composition.ingest import ingest
@@ -30,19 +32,33 @@ class Composition:
     supergraph: str | None = None
     api_schema: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the outcome as plain values for tools."""
+        return {
+            "ok": self.ok,
+            "errors": [item.to_json() for item in self.errors],
+            "hints": [item.to_json() for item in self.hints],
+            "supergraph": self.supergraph,
+            "api_schema": self.api_schema,
+        }
 
-def compose(sources: Sequence[SubgraphSource]) -> Composition:
+
+def compose(
+    sources: Sequence[SubgraphSource], *, include_tags: Sequence[str] = (), exclude_tags: Sequence[str] = ()
+) -> Composition:
     """Compose subgraphs into a supergraph.
 
     1. Read each subgraph and check it alone. 2. Merge. 3. Check the merged schema. 4. Check that every field that a
     client can ask for can be resolved. The order of ``sources`` has no influence.
+
+    Tags make a contract variant: with ``include_tags`` only tagged elements are shown, ``exclude_tags`` hides.
 
     Returns:
         The supergraph with hints, or every error of the phase that failed. Never raises for what is in the SDL.
     """
     diagnostics = Diagnostics()
     try:
-        text, api_schema = _compose(sources, diagnostics)
+        text, api_schema = _compose(sources, include_tags, exclude_tags, diagnostics)
     except _PhaseFailed:
         return Composition(ok=False, errors=diagnostics.errors, hints=())
     return Composition(ok=True, errors=(), hints=diagnostics.hints, supergraph=text, api_schema=api_schema)
@@ -52,11 +68,17 @@ class _PhaseFailed(Exception):
     """A phase reported errors; the later ones would build on sand."""
 
 
-def _compose(sources: Sequence[SubgraphSource], diagnostics: Diagnostics) -> tuple[str, str]:
+def _compose(
+    sources: Sequence[SubgraphSource],
+    include_tags: Sequence[str],
+    exclude_tags: Sequence[str],
+    diagnostics: Diagnostics,
+) -> tuple[str, str]:
     subgraphs = _read(sources, diagnostics)
     _end_phase(diagnostics)
     schema = merge(subgraphs, diagnostics)
     _end_phase(diagnostics)
+    apply_contract(schema, include_tags, exclude_tags)
     check_merged(schema, subgraphs, diagnostics)
     _end_phase(diagnostics)
     text = emit(schema, subgraphs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from graphql.language import Node
 
@@ -43,6 +44,20 @@ class Diagnostic:
     subgraphs: tuple[str, ...]
     coordinate: str | None
     locations: tuple[Location, ...]
+
+    def __str__(self) -> str:
+        places = ", ".join(f"{one.subgraph}:{one.line}:{one.column}" for one in self.locations)
+        return f"{self.severity.lower()} {self.code}: {self.message}" + (f"\n    at {places}" if places else "")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as plain values."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "subgraphs": list(self.subgraphs),
+            "coordinate": self.coordinate,
+            "locations": [{"subgraph": one.subgraph, "line": one.line, "column": one.column} for one in self.locations],
+        }
 
 
 class Diagnostics:

@@ -1,0 +1,117 @@
+"""Is a plan sound? Everything that it reads is fetched before, and everything that it answers is fetched at all.
+
+The fetches are walked in their order over a model of the data: a tree of internal keys, types left aside. The check
+does not run with requests; tests apply it to every plan that they make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphql import parse
+from graphql.language import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode
+
+from gateway.errors import InternalError
+from gateway.plan.nodes import Fetch, FieldStep, OutputField, Path, QueryPlan, RequiredField, RequiredSelection
+
+__all__ = ["check_plan"]
+
+
+class _Data:
+    """Keys of an object, with the fetches that give each."""
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Data] = {}
+        self.given_by: set[int] = set()
+
+    def child(self, key: str) -> _Data:
+        return self.children.setdefault(key, _Data())
+
+
+def check_plan(plan: QueryPlan) -> None:
+    """Check a plan.
+
+    Raises:
+        InternalError: a fetch reads what no earlier fetch of its dependencies gives, or the answer needs what no fetch
+            gives; the message names the fetch or field.
+    """
+    data = _Data()
+    before: dict[int, set[int]] = {}
+    for number, fetch in enumerate(plan.fetches):
+        if fetch.id != number or any(other >= number for other in fetch.after):
+            raise InternalError(f"fetch {number} is out of order")
+        before[number] = set(fetch.after).union(*(before[other] for other in fetch.after))
+        _run(fetch, data, before[number])
+    _check_output(plan.output, data, plan.kind)
+    for part in plan.deferred:
+        place = _at(data, part.path)
+        if place is None:
+            raise InternalError(f"deferred part {part.label} is at a place that nothing fetches")
+        _check_output(part.output, place, f"deferred {part.label}")
+
+
+def _run(fetch: Fetch, data: _Data, before: set[int]) -> None:
+    definition = parse(fetch.document).definitions[0]
+    if not isinstance(definition, OperationDefinitionNode):
+        raise InternalError(f"fetch {fetch.id} has no operation")
+    if not fetch.calls:
+        _add(data, definition.selection_set, fetch.id)
+        return
+    fields = {
+        (node.alias.value if node.alias else node.name.value): node
+        for node in definition.selection_set.selections
+        if isinstance(node, FieldNode)
+    }
+    for call in fetch.calls:
+        node = fields.get(call.key)
+        if node is None or node.selection_set is None:
+            raise InternalError(f"fetch {fetch.id} has no call {call.key}")
+        for target in call.targets:
+            place = _at(data, target.path)
+            if place is None:
+                raise InternalError(f"fetch {fetch.id} enters at {target.path}, which nothing fetches")
+            for representation in target.representations:
+                _check_required(representation.selections, place, before, fetch)
+            _add(place, node.selection_set, fetch.id)
+
+
+def _at(data: _Data, path: Path) -> _Data | None:
+    place: _Data | None = data
+    for step in path:
+        if isinstance(step, FieldStep) and place is not None:
+            place = place.children.get(step.key)
+    return place
+
+
+def _add(data: _Data, selection: SelectionSetNode, fetch: int) -> None:
+    for node in selection.selections:
+        if isinstance(node, InlineFragmentNode):
+            _add(data, node.selection_set, fetch)
+        elif isinstance(node, FieldNode):
+            child = data.child(node.alias.value if node.alias else node.name.value)
+            child.given_by.add(fetch)
+            if node.selection_set is not None:
+                _add(child, node.selection_set, fetch)
+
+
+def _check_required(selections: Iterable[RequiredSelection], data: _Data, before: set[int], fetch: Fetch) -> None:
+    for one in selections:
+        if not isinstance(one, RequiredField):
+            _check_required(one.selections, data, before, fetch)
+            continue
+        child = data.children.get(one.source)
+        if child is None or not child.given_by & before:
+            raise InternalError(f"fetch {fetch.id} needs {one.source}, which no fetch before it gives")
+        _check_required(one.selections, child, before, fetch)
+
+
+def _check_output(fields: Iterable[OutputField], data: _Data, where: str) -> None:
+    for field in fields:
+        if field.name == "__typename":
+            continue
+        child = data.children.get(field.source)
+        if child is None:
+            if field.on is not None:
+                continue  # a type that no subgraph can return here
+            raise InternalError(f"{where}: nothing fetches {field.source}")
+        _check_output(field.fields, child, f"{where}.{field.key}")
