@@ -141,14 +141,15 @@ class _Connection:
             raise _Close(4400, "Invalid message: subscribe needs an id")
         if identifier in self._running:
             raise _Close(4409, f"Subscriber for {identifier[:60]} already exists")
-        payload = message.get("payload")
-        self._running[identifier] = asyncio.get_running_loop().create_task(self._run(identifier, payload))
+        counted = len(self._running) < self._endpoint.max_per_connection and self._endpoint.counter.take()
+        run = self._run(identifier, message.get("payload"), is_allowed=counted)
+        task = self._running[identifier] = asyncio.get_running_loop().create_task(run)
+        if counted:  # a callback, since a task that is cancelled before its first step runs no code of its own
+            task.add_done_callback(lambda _: self._endpoint.counter.give_back())
 
-    async def _run(self, identifier: str, payload: Any) -> None:
-        endpoint = self._endpoint
-        counted = False
+    async def _run(self, identifier: str, payload: Any, *, is_allowed: bool) -> None:
         try:
-            if len(self._running) > endpoint.max_per_connection or not (counted := endpoint.counter.take()):
+            if not is_allowed:
                 raise _too_many()  # noqa: TRY301 - answered like every other failure of the operation
             await self._stream(identifier, read_payload(payload))
             await self._finish(identifier, {"id": identifier, "type": "complete"})
@@ -160,8 +161,6 @@ class _Connection:
             await self._finish(identifier, {"id": identifier, "type": "error", "payload": errors})
         finally:
             self._forget(identifier)
-            if counted:
-                endpoint.counter.give_back()
 
     async def _stream(self, identifier: str, request: GraphQLRequest) -> None:
         assert self._context is not None  # noqa: S101 - set before the first message is handled

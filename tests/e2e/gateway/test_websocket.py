@@ -1,0 +1,145 @@
+"""graphql-transport-ws as the protocol says, message by message."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.e2e.gateway.test_gateway import IN_PROCESS, PRICES
+from tests.support.testkit import TestGateway
+
+INIT = {"type": "connection_init"}
+
+
+@asynccontextmanager
+async def socket(kit: TestGateway = IN_PROCESS, *, init: bool = True) -> AsyncIterator[ClientConnection]:
+    async with kit.serve() as address:
+        url = address.replace("http", "ws") + "/graphql"
+        async with asyncio.timeout(10), connect(url, subprotocols=["graphql-transport-ws"], proxy=None) as opened:
+            if init:
+                assert await ask(opened, INIT) == {"type": "connection_ack"}
+            yield opened
+
+
+async def ask(opened: ClientConnection, message: Any) -> dict[str, Any]:
+    await opened.send(message if isinstance(message, str) else json.dumps(message))
+    return await receive(opened)
+
+
+async def receive(opened: ClientConnection) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await opened.recv())
+    return found
+
+
+def subscribe(identifier: str, query: str, **variables: Any) -> dict[str, Any]:
+    return {"id": identifier, "type": "subscribe", "payload": {"query": query, "variables": variables}}
+
+
+async def closing_code(opened: ClientConnection) -> int:
+    while True:
+        try:
+            await opened.recv()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else 1006
+
+
+async def test_a_query_gives_next_and_complete():
+    async with socket() as opened:
+        answer = await ask(opened, subscribe("1", "{ me { name } }"))
+        assert answer == {"id": "1", "type": "next", "payload": {"data": {"me": {"name": "Ada"}}}}
+        assert await receive(opened) == {"id": "1", "type": "complete"}
+        assert (await ask(opened, subscribe("1", "{ me { name } }")))["type"] == "next"
+
+
+async def test_a_faulty_operation_gives_error_and_the_socket_lives_on():
+    async with socket() as opened:
+        answer = await ask(opened, subscribe("1", "{ no }"))
+        assert answer["type"] == "error"
+        assert answer["payload"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+        assert (await ask(opened, {"id": "2", "type": "subscribe", "payload": {}}))["type"] == "error"
+        assert await ask(opened, {"type": "ping"}) == {"type": "pong"}
+
+
+async def test_operations_run_side_by_side_and_end_one_by_one():
+    async with socket() as opened:
+        await opened.send(json.dumps(subscribe("long", PRICES, upcs=["wait"])))
+        assert (await ask(opened, subscribe("short", PRICES, upcs=["table"])))["id"] == "short"
+        assert await receive(opened) == {"id": "short", "type": "complete"}
+        await opened.send(json.dumps({"id": "long", "type": "complete"}))
+        assert (await ask(opened, subscribe("long", "{ me { name } }")))["type"] == "next"
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        pytest.param([subscribe("1", "{ me { name } }")], 4401, id="subscribe before the handshake"),
+        pytest.param([INIT, INIT], 4429, id="two handshakes"),
+        pytest.param([{"type": "connection_init", "payload": 3}], 4400, id="a payload that is no object"),
+        pytest.param(["nonsense"], 4400, id="no JSON"),
+        pytest.param([INIT, {"type": "what"}], 4400, id="an unknown type"),
+        pytest.param([INIT, {"type": "subscribe", "payload": {}}], 4400, id="no id"),
+        pytest.param(
+            [INIT, subscribe("1", PRICES, upcs=["wait"]), subscribe("1", PRICES, upcs=["wait"])], 4409, id="an id twice"
+        ),
+    ],
+)
+async def test_breaking_the_protocol_closes_the_socket_with_its_code(messages, code):
+    async with socket(init=False) as opened:
+        for message in messages:
+            await opened.send(message if isinstance(message, str) else json.dumps(message))
+        assert await closing_code(opened) == code
+
+
+async def test_a_socket_that_never_introduces_itself_is_closed():
+    async with socket(IN_PROCESS.with_settings(subscriptions={"init_timeout": "50ms"}), init=False) as opened:
+        assert await closing_code(opened) == 4408
+
+
+async def test_idle_sockets_are_pinged():
+    async with socket(IN_PROCESS.with_settings(subscriptions={"heartbeat": "50ms"})) as opened:
+        assert await receive(opened) == {"type": "ping"}
+        assert await ask(opened, {"type": "pong"}) == {"type": "ping"}
+
+
+@pytest.mark.parametrize("limit", ["max_per_connection", "max_total"])
+async def test_more_subscriptions_than_allowed_are_refused_and_the_neighbour_runs_on(limit):
+    async with socket(IN_PROCESS.with_settings(subscriptions={limit: 1})) as opened:
+        await opened.send(json.dumps(subscribe("1", PRICES, upcs=["wait"])))
+        refused = await ask(opened, subscribe("2", PRICES, upcs=["table"]))
+        assert refused["id"] == "2"
+        assert refused["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        await opened.send(json.dumps({"id": "1", "type": "complete"}))
+        assert await ask(opened, {"type": "ping"}) == {"type": "pong"}
+        assert (await ask(opened, subscribe("3", "{ me { name } }")))["type"] == "next"
+
+
+async def test_an_operation_that_ends_at_once_frees_its_place():
+    async with socket(IN_PROCESS.with_settings(subscriptions={"max_total": 1})) as opened:
+        for number in range(3):
+            await opened.send(json.dumps(subscribe(str(number), PRICES, upcs=["wait"])))
+            await opened.send(json.dumps({"id": str(number), "type": "complete"}))
+        assert await ask(opened, {"type": "ping"}) == {"type": "pong"}
+        assert (await ask(opened, subscribe("last", "{ me { name } }")))["type"] == "next"
+
+
+async def test_another_protocol_is_refused():
+    async with IN_PROCESS.serve() as address:
+        url = address.replace("http", "ws") + "/graphql"
+        with pytest.raises(Exception, match=r"403|subprotocol"):
+            async with connect(url, subprotocols=["graphql-ws"], proxy=None):
+                pass
+
+
+async def test_headers_may_come_with_the_handshake():
+    kit = IN_PROCESS.with_settings(headers={"propagate": ["authorization"]})
+    async with socket(kit, init=False) as opened:
+        await ask(opened, {"type": "connection_init", "payload": {"Authorization": "Bearer ws"}})
+        answer = await ask(opened, subscribe("1", '{ header(name: "authorization") }'))
+    assert answer["payload"] == {"data": {"header": "Bearer ws"}}
