@@ -31,9 +31,8 @@ def apply_contract(schema: MergedSchema, include_tags: Sequence[str], exclude_ta
             _hide(type_)
         type_is_included = not included or bool(included & set(type_.applied))
         for member in _members(type_):
-            if excluded & set(member.applied) or (
-                type_.kind in {"object", "interface"} and not type_is_included and not included & set(member.applied)
-            ):
+            left_out = type_.kind in {"object", "interface"} and not type_is_included
+            if excluded & set(member.applied) or (left_out and not included & set(member.applied)):
                 _hide(member)
             for argument in member.arguments.values() if isinstance(member, MergedField) else ():
                 if excluded & set(argument.applied):
