@@ -40,19 +40,16 @@ def compose(
     _one_of("--format", format_, ("text", "json"))
     from gateway.composition import compose as compose_subgraphs  # noqa: PLC0415
 
-    tags: dict[str, Any] = {}
-    if include_tag or exclude_tag:
-        tags = {"include_tags": tuple(include_tag or ()), "exclude_tags": tuple(exclude_tag or ())}
-    composition = compose_subgraphs(_read_subgraphs(subgraphs), **tags)
+    composition = compose_subgraphs(
+        _read_subgraphs(subgraphs), include_tags=tuple(include_tag or ()), exclude_tags=tuple(exclude_tag or ())
+    )
     if format_ == "json":
         typer.echo(json.dumps(composition.to_json(), indent=2))
-    elif composition.ok:
-        for hint in composition.hints:
-            typer.echo(str(hint), err=True)
-        typer.echo(composition.supergraph)
     else:
         for problem in [*composition.errors, *composition.hints]:
             typer.echo(str(problem), err=True)
+        if composition.ok:
+            typer.echo(composition.supergraph)
     raise typer.Exit(0 if composition.ok else _REFUSED)
 
 

@@ -50,6 +50,17 @@ async def closing_code(opened: ClientConnection) -> int:
             return closed.rcvd.code if closed.rcvd else 1006
 
 
+async def becomes_free(opened: ClientConnection) -> None:
+    """Ask until a place is free: a stream holds its own until it has ended at the subgraph."""
+    for number in range(500):
+        message = await ask(opened, subscribe(f"again {number}", "{ me { name } }"))
+        while not message["id"].startswith("again"):
+            message = await receive(opened)
+        if message["type"] == "next":
+            return
+    pytest.fail("the place stays taken")
+
+
 async def test_a_query_gives_next_and_complete():
     async with socket() as opened:
         answer = await ask(opened, subscribe("1", "{ me { name } }"))
@@ -116,8 +127,7 @@ async def test_more_subscriptions_than_allowed_are_refused_and_the_neighbour_run
         assert refused["id"] == "2"
         assert refused["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
         await opened.send(json.dumps({"id": "1", "type": "complete"}))
-        assert await ask(opened, {"type": "ping"}) == {"type": "pong"}
-        assert (await ask(opened, subscribe("3", "{ me { name } }")))["type"] == "next"
+        await becomes_free(opened)
 
 
 async def test_an_operation_that_ends_at_once_frees_its_place():
@@ -125,8 +135,7 @@ async def test_an_operation_that_ends_at_once_frees_its_place():
         for number in range(3):
             await opened.send(json.dumps(subscribe(str(number), PRICES, upcs=["wait"])))
             await opened.send(json.dumps({"id": str(number), "type": "complete"}))
-        assert await ask(opened, {"type": "ping"}) == {"type": "pong"}
-        assert (await ask(opened, subscribe("last", "{ me { name } }")))["type"] == "next"
+        await becomes_free(opened)
 
 
 async def test_another_protocol_is_refused():
