@@ -95,10 +95,10 @@ def emit(schema: MergedSchema, subgraphs: Sequence[Subgraph]) -> str:
     head = "\n".join(f"  {link}" for link in links)
     body = "\n".join(f"  {name.lower()}: {name}" for name in roots)
     parts = [
-        f"schema\n{head}\n{{\n{body}\n}}",
+        _describe(schema.description, "") + f"schema\n{head}\n{{\n{body}\n}}",
         _HEAD,
         *(_FEATURES[name][1] for name in features),
-        *(print_ast(node) for node in schema.composed_directives),
+        *(print_ast(node) for _, node in sorted(schema.composed_directives.items())),
         *(print_ast(node) for _, node in sorted(schema.directives.items())),
         _graphs(subgraphs),
         *(_type(item) for _, item in sorted(schema.types.items()) if item.kind != "object" or item.fields),

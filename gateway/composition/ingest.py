@@ -6,6 +6,7 @@ rules are applied; the federation directives of its version are added for that c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
@@ -15,6 +16,7 @@ from graphql import (
     parse,
     validate_schema,
     value_from_ast_untyped,
+    visit,
 )
 from graphql.language import (
     ConstDirectiveNode,
@@ -25,6 +27,9 @@ from graphql.language import (
     InputObjectTypeExtensionNode,
     InterfaceTypeDefinitionNode,
     InterfaceTypeExtensionNode,
+    NamedTypeNode,
+    NameNode,
+    Node,
     ObjectTypeDefinitionNode,
     ObjectTypeExtensionNode,
     ScalarTypeDefinitionNode,
@@ -35,6 +40,7 @@ from graphql.language import (
     TypeExtensionNode,
     UnionTypeDefinitionNode,
     UnionTypeExtensionNode,
+    Visitor,
 )
 from graphql.validation.validate import validate_sdl
 
@@ -77,6 +83,7 @@ def ingest(source: SubgraphSource, diagnostics: Diagnostics) -> Subgraph | None:
     document = _parse(source, diagnostics)
     if document is None:
         return None
+    document, shadowed = _rename_roots(document)
     features = read_links(document, source.name, diagnostics)
     if features is None:
         return None
@@ -85,12 +92,11 @@ def ingest(source: SubgraphSource, diagnostics: Diagnostics) -> Subgraph | None:
     if federation is None:
         names = {name: name for name in _FED1_DIRECTIVES} | names
     subgraph = Subgraph(
-        source.name, source.url, federation.version if federation else None, features, names, {}, {}, {}
+        source.name, source.url, federation.version if federation else None, features, names, {}, {}, {}, shadowed
     )
     _collect(document, subgraph)
     if not _is_valid(subgraph, diagnostics):
         return None
-    _rename_roots(subgraph)
     return subgraph
 
 
@@ -114,6 +120,10 @@ def _collect(document: DocumentNode, subgraph: Subgraph) -> None:
         elif isinstance(node, DirectiveDefinitionNode):
             subgraph.directive_definitions[node.name.value] = node
         elif isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
+            subgraph.schema_directives.extend(_applied(item, subgraph) for item in node.directives or ())
+            description = getattr(node, "description", None)
+            if description is not None:
+                subgraph.description = description.value or None
             for operation in node.operation_types or ():
                 subgraph.roots[operation.operation.value] = operation.type.name.value
     for kind, name in _ROOT_NAMES.items():
@@ -141,7 +151,9 @@ def _fold(node: TypeDefinitionNode | TypeExtensionNode, subgraph: Subgraph) -> N
     for item in getattr(node, "fields", None) or getattr(node, "values", None) or ():
         if item.name.value in {"_service", "_entities"} and kind == "object":
             continue
-        known.members.setdefault(item.name.value, _member(item, subgraph, is_extension=is_extension))
+        member = _member(item, subgraph, is_extension=is_extension)
+        member.inherited = frozenset(one.name for one in applied if one.is_federation)
+        known.members.setdefault(item.name.value, member)
     known.interfaces.extend(i.name.value for i in getattr(node, "interfaces", None) or ())
     known.types.extend(i.name.value for i in getattr(node, "types", None) or ())
 
@@ -226,14 +238,34 @@ def _is_defined_twice(definition: Definition) -> bool:
     return sum(isinstance(node, TypeDefinitionNode) for node in definition.nodes) > 1
 
 
-def _rename_roots(subgraph: Subgraph) -> None:
-    """Give root types their default names, as the supergraph has them."""
-    for kind, name in list(subgraph.roots.items()):
-        default = _ROOT_NAMES[kind]
-        if name != default and name in subgraph.definitions:
-            if default in subgraph.definitions:
-                subgraph.shadowed_roots[kind] = subgraph.definitions[default].node
-            definition = subgraph.definitions.pop(name)
-            definition.name = default
-            subgraph.definitions[default] = definition
-        subgraph.roots[kind] = default
+class _Renamer(Visitor):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def leave_name(self, node: NameNode, _key: Any, parent: Any, *_: Any) -> Any:
+        new = self._names.get(node.value)
+        if new is None or not isinstance(parent, NamedTypeNode | TypeDefinitionNode | TypeExtensionNode):
+            return None
+        return NameNode(value=new, loc=node.loc)
+
+
+def _rename_roots(document: DocumentNode) -> tuple[DocumentNode, dict[str, Node]]:
+    """Give root types their default names, as the supergraph has them; return types that had such a name already."""
+    given = {
+        operation.operation.value: operation.type.name.value
+        for node in document.definitions
+        if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode)
+        for operation in node.operation_types or ()
+    }
+    names = {name: _ROOT_NAMES[kind] for kind, name in given.items() if name != _ROOT_NAMES[kind]}
+    if not names:
+        return document, {}
+    shadowed: dict[str, Node] = {
+        kind: node
+        for node in document.definitions
+        if isinstance(node, TypeDefinitionNode)
+        for kind, default in _ROOT_NAMES.items()
+        if node.name.value == default and kind in given and given[kind] != default
+    }
+    return (document, shadowed) if shadowed else (visit(document, _Renamer(names)), {})

@@ -41,7 +41,14 @@ FEDERATION_DIRECTIVES: dict[str, tuple[int, int]] = {
 
 FEDERATION_TYPES = {"FieldSet": (2, 0), "Scope": (2, 5), "Policy": (2, 6), "ContextFieldValue": (2, 8)}
 
-_OTHER_FEATURES = {"tag": "tag", "inaccessible": "inaccessible", "cost": "cost"}
+_OTHER_FEATURES = {
+    "tag": ("tag",),
+    "inaccessible": ("inaccessible",),
+    "cost": ("cost", "listSize"),
+    "authenticated": ("authenticated",),
+    "requiresScopes": ("requiresScopes",),
+    "policy": ("policy",),
+}
 _ADDRESS = re.compile(r"^(?P<identity>.*/(?P<name>[^/]+))/v(?P<major>\d+)\.(?P<minor>\d+)$")
 _FEDERATION_ADDRESS = re.compile(r"^https://specs\.apollo\.dev/federation/")
 
@@ -78,7 +85,7 @@ def _read_link(
     if not isinstance(address, str):
         refuse("INVALID_LINK_DIRECTIVE_USAGE", "@link needs a url")
         return None
-    match = _ADDRESS.match(address.rstrip("/"))
+    match = _ADDRESS.match(address)
     if match is None or not re.match(r"^https?://[^/]+/", address):
         refuse("INVALID_LINK_IDENTIFIER", f"{address}: the address must have a path and end in a version such as v1.0")
         return None
@@ -131,7 +138,8 @@ def local_names(features: list[LinkedFeature]) -> dict[str, str]:
                     local = feature.imports.get(f"@{directive}")
                     names[local[1:] if local else f"{feature.alias}__{directive}"] = directive
         elif feature.identity.startswith("https://specs.apollo.dev/") and feature.name in _OTHER_FEATURES:
-            directive = _OTHER_FEATURES[feature.name]
-            local = feature.imports.get(f"@{directive}")
-            names[local[1:] if local else feature.alias] = directive
+            for directive in _OTHER_FEATURES[feature.name]:
+                local = feature.imports.get(f"@{directive}")
+                default = feature.alias if directive == feature.name else f"{feature.alias}__{directive}"
+                names[local[1:] if local else default] = directive
     return names

@@ -36,6 +36,7 @@ _SIGNATURES = {
     "listSize": "(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument:"
     " Boolean = true) on FIELD_DEFINITION",
 }
+_LABELS_SINCE = (2, 7)
 _LINK = """
 directive @link(url: String, as: String, for: link__Purpose, import: [federation__Any]) repeatable on SCHEMA
 enum link__Purpose { SECURITY EXECUTION }
@@ -46,14 +47,16 @@ scalar _FieldSet scalar FieldSet scalar Scope scalar Policy scalar ContextFieldV
 
 
 @lru_cache(maxsize=256)
-def _prelude(names: tuple[tuple[str, str], ...]) -> tuple[Any, ...]:
+def _prelude(names: tuple[tuple[str, str], ...], version: tuple[int, int]) -> tuple[Any, ...]:
     lines = [_LINK]
     for local, canonical in names:
         signature = _SIGNATURES[canonical].replace("{FieldSet}", "federation__Any!")
+        if canonical == "override" and version < _LABELS_SINCE:
+            signature = signature.replace(", label: String", "")
         lines.append(f"directive @{local}{signature}")
     return parse("\n".join(lines)).definitions
 
 
 def prelude_for(subgraph: Subgraph) -> tuple[Any, ...]:
     """Return the definition nodes that a subgraph need not write."""
-    return _prelude(tuple(sorted(subgraph.names.items())))
+    return _prelude(tuple(sorted(subgraph.names.items())), subgraph.version or (1, 0))

@@ -63,7 +63,10 @@ class Applied:
 
 @dataclass(slots=True)
 class Member:
-    """A field, input field, argument or enum value of a definition."""
+    """A field, input field, argument or enum value of a definition.
+
+    ``inherited`` are federation directives on the type definition or extension that the member stands in.
+    """
 
     name: str
     node: Any
@@ -71,6 +74,7 @@ class Member:
     type: TypeNode | None = None
     arguments: dict[str, Member] = field(default_factory=dict)
     from_extension: bool = False
+    inherited: frozenset[str] = frozenset()
 
     def has(self, directive: str) -> bool:
         """Tell whether a federation directive is applied."""
@@ -130,6 +134,8 @@ class Subgraph:
         roots: operation kind -> name of its root type.
         shadowed_roots: types that are called like a default root type without being it.
         key_fields: every (type, field) that a key selects, at any depth.
+        broken_names: words of field sets that are at fault; what they name counts as used.
+        schema_directives: directives applied to the schema itself.
     """
 
     name: str
@@ -142,6 +148,9 @@ class Subgraph:
     roots: dict[str, str]
     shadowed_roots: dict[str, Node] = field(default_factory=dict)
     key_fields: set[tuple[str, str]] = field(default_factory=set)
+    schema_directives: list[Applied] = field(default_factory=list)
+    broken_names: set[str] = field(default_factory=set)
+    description: str | None = None
 
     @property
     def is_fed1(self) -> bool:

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from graphql import print_ast
+
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.merged import MergedSchema
 from gateway.composition.subgraph_set import Applied, Subgraph
@@ -48,9 +50,32 @@ def merge_applied(coordinate: str, found: Found, schema: MergedSchema, diagnosti
     if "listSize" in by_name:
         schema.features.add("cost")
         texts.append(_list_size(coordinate, by_name["listSize"], diagnostics))
+    texts.extend(_custom(coordinate, by_name.get("", []), schema, diagnostics))
     texts.extend(_deprecated(coordinate, found, by_name.get("deprecated", []), diagnostics))
     texts.extend(_specified_by(by_name.get("specifiedBy", [])))
     return texts
+
+
+def _custom(
+    coordinate: str, found: list[tuple[Subgraph, Applied]], schema: MergedSchema, diagnostics: Diagnostics
+) -> list[str]:
+    """Return applications of composed custom directives, each distinct one once."""
+    texts: dict[str, str] = {}
+    for subgraph, applied in found:
+        definition = schema.composed_directives.get(applied.name)
+        if definition is None:
+            continue
+        text = print_ast(applied.node)
+        if not definition.repeatable and texts.setdefault(applied.name, text) != text:
+            diagnostics.hint(
+                "INCONSISTENT_NON_REPEATABLE_DIRECTIVE_ARGUMENTS",
+                f"{coordinate}: @{applied.name} has different arguments; the first ones are kept",
+                coordinate=coordinate,
+                at=[(subgraph.name, applied.node)],
+            )
+        elif definition.repeatable:
+            texts[text] = text
+    return list(dict.fromkeys(texts.values()))
 
 
 def _all_of(alternatives: list[list[list[str]]]) -> list[list[str]]:

@@ -80,16 +80,20 @@ class FieldMerger:
 
         coordinate = f"{merged.name}.{name}"
         overridden = self._find_overridden(coordinate, here)
-        resolving = [(s, d, m) for s, d, m in here if not is_external(s, d, m) and overridden.get(s.name) != "moved"]
+        own = [(s, d, m) for s, d, m in here if not is_external(s, d, m)]
+        resolving = [(s, d, m) for s, d, m in own if overridden.get(s.name) != "moved"]
+        sharing = [(s, d, m) for s, d, m in own if s.name not in overridden and d.kind == "object"]
         if merged.kind == "object" or any(d.has("interfaceObject") for _, d, _ in here):
-            self._check_sharing(coordinate, resolving)
+            self._check_sharing(coordinate, sharing)
         self._hint_absence(merged, coordinate, here, found)
-        type_, fits = self._merge_types(coordinate, here, resolving)
+        type_, fits = self._merge_types(coordinate, here, own)
         field = MergedField(
             name=name,
             type=type_,
             arguments={},
-            description=merge_description(coordinate, [(s, m.description) for s, _, m in here], self._diagnostics),
+            description=merge_description(
+                coordinate, [(s, m.description) for s, _, m in (own or here)], self._diagnostics
+            ),
             applied=merge_applied(coordinate, [(s, m.directives) for s, _, m in here], self._schema, self._diagnostics),
         )
         self._merge_arguments(
@@ -311,14 +315,15 @@ class FieldMerger:
                     at=at,
                 )
                 continue
-            for directive in ("requires", "provides", "external"):
-                if member.has(directive) or (directive == "external" and is_external(subgraph, definition, member)):
-                    self._diagnostics.error(
-                        "OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE",
-                        f"[{subgraph.name}] {coordinate}: @override cannot stand beside @{directive}",
-                        coordinate=coordinate,
-                        at=at,
-                    )
+            collision = self._collision(subgraph, definition, member, other_definition, other)
+            if collision:
+                self._diagnostics.error(
+                    "OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE",
+                    f"[{subgraph.name}] {coordinate}: @override cannot stand beside {collision}",
+                    coordinate=coordinate,
+                    at=at,
+                )
+                continue
             if label is not None:
                 found[source] = "moving"
                 self._diagnostics.hint(
@@ -345,6 +350,18 @@ class FieldMerger:
                 )
         return found
 
+    def _collision(
+        self, subgraph: Subgraph, definition: Definition, member: Member, source: Definition, other: Member
+    ) -> str | None:
+        if is_external(subgraph, definition, member):
+            return "@external"
+        for directive in ("requires", "provides"):
+            if member.has(directive) or other.has(directive):
+                return f"@{directive}"
+        if source.has("interfaceObject") or definition.has("interfaceObject"):
+            return "@interfaceObject"
+        return None
+
     # --- join directives -------------------------------------------------------------------------------------------
 
     def _joins(
@@ -354,6 +371,8 @@ class FieldMerger:
         overridden: dict[str, str],
         same_types: bool,
     ) -> list[str]:
+        from gateway.composition.merge.merger import field_set_text  # noqa: PLC0415 - the two need each other
+
         plain = len(here) == len(found) and same_types and not overridden
         joins = []
         for subgraph, definition, member in here:
@@ -367,7 +386,7 @@ class FieldMerger:
             for directive in ("requires", "provides"):
                 applied = member.get(directive)
                 if applied is not None:
-                    parts.append(f"{directive}: {json.dumps(str(applied.arguments.get('fields', '')))}")
+                    parts.append(f"{directive}: {json.dumps(field_set_text(applied))}")
             if not same_types and member.type is not None:
                 parts.append(f'type: "{print_ast(member.type)}"')
             if is_external(subgraph, definition, member):
@@ -387,7 +406,7 @@ def is_external(subgraph: Subgraph, definition: Definition, member: Member) -> b
 
     Federation 1 marks the key fields of extensions external although the subgraph returns them.
     """
-    if not member.has("external") and not definition.has("external"):
+    if not member.has("external") and "external" not in member.inherited:
         return False
     if subgraph.is_fed1 and definition.is_extension:
         return not _is_key_field(definition, member.name)
@@ -398,7 +417,7 @@ def is_external(subgraph: Subgraph, definition: Definition, member: Member) -> b
 
 def is_shareable(subgraph: Subgraph, definition: Definition, member: Member) -> bool:
     """Tell whether a subgraph lets others resolve a field of an object too."""
-    if subgraph.is_fed1 or member.has("shareable") or definition.has("shareable"):
+    if subgraph.is_fed1 or member.has("shareable") or "shareable" in member.inherited:
         return True
     return (definition.name, member.name) in subgraph.key_fields
 

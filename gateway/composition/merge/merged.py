@@ -69,4 +69,5 @@ class MergedSchema:
     directives: dict[str, DirectiveDefinitionNode]
     features: set[str] = field(default_factory=set)
     composed_links: list[str] = field(default_factory=list)
-    composed_directives: list[DirectiveDefinitionNode] = field(default_factory=list)
+    composed_directives: dict[str, DirectiveDefinitionNode] = field(default_factory=dict)
+    description: str | None = None

@@ -16,11 +16,12 @@ from graphql.language import NonNullTypeNode
 
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
+from gateway.composition.merge.custom import check_import_names, compose_directives
 from gateway.composition.merge.enums import EnumUse, find_enum_uses, merge_enum
 from gateway.composition.merge.fields import FieldMerger
 from gateway.composition.merge.inputs import merge_default, merge_inputs
 from gateway.composition.merge.merged import MergedSchema, MergedType
-from gateway.composition.subgraph_set import Definition, Kind, Subgraph
+from gateway.composition.subgraph_set import Applied, Definition, Kind, Subgraph
 
 __all__ = ["merge"]
 
@@ -45,6 +46,8 @@ class _Merger:
 
     def run(self) -> MergedSchema:
         uses = find_enum_uses(self.subgraphs)
+        compose_directives(self.subgraphs, self.schema, self.diagnostics)
+        check_import_names(self.subgraphs, self.diagnostics)
         kinds = {name: self._kind(name, found) for name, found in self.by_name.items()}
         if not any(definition.members for _, definition in self.by_name.get("Query", ())):
             names = ", ".join(subgraph.name for subgraph in self.subgraphs)
@@ -58,6 +61,7 @@ class _Merger:
             if kind is not None:
                 self._merge_type(name, kind, self.by_name[name], uses.get(name, EnumUse()))
         self._merge_directive_definitions()
+        self.schema.description = next((one.description for one in self.subgraphs if one.description), None)
         return self.schema
 
     def _kind(self, name: str, found: list[tuple[Subgraph, Definition]]) -> Kind | None:
@@ -106,7 +110,7 @@ class _Merger:
             yield f"@join__type(graph: {graph}{suffix})"
         extension = ", extension: true" if item.is_extension and keys and subgraph.is_fed1 else ""
         for key in keys:
-            fields = str(key.arguments.get("fields", "")).replace("\\", "\\\\").replace('"', '\\"')
+            fields = field_set_text(key).replace("\\", "\\\\").replace('"', '\\"')
             resolvable = ", resolvable: false" if key.arguments.get("resolvable") is False else ""
             yield f'@join__type(graph: {graph}, key: "{fields}"{extension}{resolvable}{suffix})'
 
@@ -240,6 +244,14 @@ class _Merger:
                 repeatable=all(node.repeatable for _, node in found),
                 locations=tuple(item for item in first.locations if item.value in common),
             )
+
+
+def field_set_text(applied: Applied) -> str:
+    """Return a field set as one selection without braces around it."""
+    fields = applied.arguments.get("fields", "")
+    text = " ".join(str(item) for item in fields) if isinstance(fields, list) else str(fields)
+    text = " ".join(text.split())
+    return text[1:-1].strip() if text.startswith("{") and text.endswith("}") else text
 
 
 def graph_name(subgraph: str) -> str:

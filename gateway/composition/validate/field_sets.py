@@ -19,7 +19,7 @@ from graphql.language import (
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
 from gateway.operation.normalize import named_type
 
-__all__ = ["FieldSetFault", "Selected", "read_field_set", "walk_field_set"]
+__all__ = ["FieldSetFault", "Selected", "is_list", "read_field_set", "walk_field_set"]
 
 MAX_DEPTH = 50
 """Deepest nesting of a field set; real ones nest two or three levels."""
@@ -59,6 +59,11 @@ def read_field_set(applied: Applied) -> SelectionSetNode:
         text = " ".join(str(item) for item in text)
     if not isinstance(text, str):
         raise FieldSetFault("INVALID_FIELDS_TYPE", "fields must be a string")
+    text = text.strip()
+    if text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
+    if not text.strip():
+        raise FieldSetFault("INVALID_FIELDS", "fields is empty")
     try:
         definition = parse(f"{{{text}}}").definitions[0]
     except (GraphQLError, RecursionError) as error:

@@ -12,8 +12,10 @@ from gateway.composition.merge.merged import MergedField, MergedInput, MergedSch
 from gateway.composition.merge.type_refs import is_output_subtype
 from gateway.composition.subgraph_set import Subgraph
 from gateway.errors import SupergraphError
+from gateway.graph import SubgraphIndex
+from gateway.operation.document import SelectedField
 from gateway.operation.normalize import named_type
-from gateway.supergraph import Supergraph
+from gateway.supergraph import AuthorizationRule, Supergraph
 
 __all__ = ["check_merged", "check_supergraph"]
 
@@ -22,6 +24,7 @@ def check_merged(schema: MergedSchema, subgraphs: Sequence[Subgraph], diagnostic
     """Report every rule that the merged schema breaks."""
     for type_ in schema.types.values():
         _check_interfaces(schema, type_, subgraphs, diagnostics)
+        _check_interface_entities(schema, type_, subgraphs, diagnostics)
     if diagnostics.errors:
         return
     for type_ in schema.types.values():
@@ -30,7 +33,8 @@ def check_merged(schema: MergedSchema, subgraphs: Sequence[Subgraph], diagnostic
 
 
 def check_supergraph(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
-    """Report an API schema that cannot be built."""
+    """Report an API schema that cannot be built, and rights that ``@requires`` would get around."""
+    _check_required_rights(supergraph, diagnostics)
     try:
         _ = supergraph.api_schema
     except (SupergraphError, GraphQLError) as error:
@@ -65,6 +69,38 @@ def _check_interfaces(
                     f"{name}.{field.name} demands",
                     coordinate=f"{type_.name}.{field.name}",
                 )
+
+
+def _check_interface_entities(
+    schema: MergedSchema, type_: MergedType, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics
+) -> None:
+    """Who resolves references to an interface knows all of its implementations; interface objects know none."""
+    if type_.kind != "interface":
+        return
+    everywhere = {one.name for one in schema.types.values() if one.kind == "object" and type_.name in one.interfaces}
+    for subgraph in subgraphs:
+        definition = subgraph.definitions.get(type_.name)
+        if definition is None:
+            continue
+        own = {one.name for one in subgraph.implementations(type_.name)}
+        at = [(subgraph.name, definition.node)]
+        if definition.has("interfaceObject"):
+            if everywhere & set(subgraph.definitions):
+                diagnostics.error(
+                    "INTERFACE_OBJECT_USAGE_ERROR",
+                    f"[{subgraph.name}] {type_.name} is an @interfaceObject, so the subgraph cannot define "
+                    f"{', '.join(sorted(everywhere & set(subgraph.definitions)))}",
+                    coordinate=type_.name,
+                    at=at,
+                )
+        elif any(key.arguments.get("resolvable") is not False for key in definition.all("key")) and everywhere - own:
+            diagnostics.error(
+                "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE",
+                f"[{subgraph.name}] {type_.name} has a key but lacks the implementations "
+                f"{', '.join(sorted(everywhere - own))}",
+                coordinate=type_.name,
+                at=at,
+            )
 
 
 # --- inaccessible --------------------------------------------------------------------------------------------------
@@ -211,3 +247,60 @@ def _check_authorization(schema: MergedSchema, type_: MergedType, diagnostics: D
                 f"{coordinate}: put the right on every implementation instead of the interface",
                 coordinate=coordinate,
             )
+
+
+def _check_required_rights(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+    """A field that requires a protected one shows what follows from it, so it needs the same right."""
+    index = SubgraphIndex(supergraph)
+    for type_ in supergraph.types.values():
+        for field in type_.fields.values():
+            for join in field.joins.values():
+                if not join.requires or type_.kind != "object":
+                    continue
+                own = _rules(supergraph, type_.name, field.name)
+                for required in index.field_set(join.requires, type_.name):
+                    _check_rights(supergraph, f"{type_.name}.{field.name}", join.graph, own, required, diagnostics)
+
+
+def _check_rights(
+    supergraph: Supergraph,
+    coordinate: str,
+    graph: str,
+    own: list[AuthorizationRule],
+    required: SelectedField,
+    diagnostics: Diagnostics,
+) -> None:
+    for type_name in sorted(required.on):
+        needed = _rules(supergraph, type_name, required.name)
+        if all(_implies(own, rule) for rule in needed):
+            continue
+        diagnostics.error(
+            "MISSING_TRANSITIVE_AUTH_REQUIREMENTS",
+            f"[{graph}] {coordinate} requires {type_name}.{required.name}, which is protected; protect it likewise",
+            coordinate=coordinate,
+            at=[(graph, None)],
+        )
+        return
+    for child in required.fields:
+        _check_rights(supergraph, coordinate, graph, own, child, diagnostics)
+
+
+def _rules(supergraph: Supergraph, type_name: str, field: str) -> list[AuthorizationRule]:
+    definition = supergraph.types[type_name].fields.get(field)
+    coordinates = [f"{type_name}.{field}"]
+    if definition is not None:
+        coordinates.append(named_type(definition.type))
+    return [supergraph.authorization[one] for one in coordinates if one in supergraph.authorization]
+
+
+def _implies(own: list[AuthorizationRule], needed: AuthorizationRule) -> bool:
+    if needed.authenticated and not any(rule.authenticated for rule in own):
+        return False
+    for part in ("scopes", "policies"):
+        wanted = getattr(needed, part)
+        if wanted and not any(
+            getattr(rule, part) and all(any(set(w) <= set(group) for w in wanted) for group in getattr(rule, part))
+            for rule in own
+        ):
+            return False
+    return True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from graphql.language import FieldNode, Node
+from graphql import print_ast
+from graphql.language import FieldNode, Node, StringValueNode
 
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
@@ -59,15 +61,14 @@ def _is_invalid_in_key(subgraph: Subgraph, item: Selected) -> bool:
     if item.member.type is None:
         return False
     target = subgraph.definitions.get(named_type(item.member.type))
-    if is_list(item.member.type):
-        return not subgraph.is_fed1
     return target is not None and target.kind in {"interface", "union"}
 
 
 def _read(
     subgraph: Subgraph, definition: Definition, applied: Applied, prefix: str, coordinate: str, diagnostics: Diagnostics
 ) -> list[Selected]:
-    if not subgraph.is_fed1 and isinstance(applied.arguments.get("fields"), list):
+    values = [item.value for item in applied.node.arguments or () if item.name.value == "fields"]
+    if not subgraph.is_fed1 and not all(isinstance(value, StringValueNode) for value in values):
         _report(
             diagnostics, subgraph, f"{prefix}_INVALID_FIELDS_TYPE", coordinate, "fields must be a string", applied.node
         )
@@ -76,6 +77,8 @@ def _read(
         return list(walk_field_set(subgraph, definition, read_field_set(applied)))
     except FieldSetFault as fault:
         _report(diagnostics, subgraph, f"{prefix}_{fault.kind}", coordinate, str(fault), applied.node)
+        words = re.findall(r"\w+", str(applied.arguments.get("fields")))
+        subgraph.broken_names.update(words)
         return []
 
 
@@ -104,6 +107,7 @@ def provisions_are_external(subgraph: Subgraph, diagnostics: Diagnostics, used: 
         if definition.kind == "interface":
             message = "@provides cannot be used on an interface field"
             _report(diagnostics, subgraph, "PROVIDES_UNSUPPORTED_ON_INTERFACE", coordinate, message, applied.node)
+            subgraph.broken_names.update(re.findall(r"\w+", str(applied.arguments.get("fields"))))
             continue
         target = subgraph.definitions.get(named_type(member.type))
         if target is None or target.kind not in {"object", "interface", "union"}:
@@ -177,15 +181,26 @@ def externals_are_used(subgraph: Subgraph, diagnostics: Diagnostics, used: set[t
             name in subgraph.definitions and member.name in subgraph.definitions[name].members
             for name in definition.interfaces
         )
-        if subgraph.is_fed1 or implements or (definition.name, member.name) in used:
+        used_here = (definition.name, member.name) in used or member.name in subgraph.broken_names
+        if subgraph.is_fed1 or implements or used_here:
             continue
         message = "the field is @external but no key, @requires or @provides uses it"
         _report(diagnostics, subgraph, "EXTERNAL_UNUSED", coordinate, message, member.node)
 
 
 def shareable_is_for_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
-    """Only fields of object types are resolved and can be shared."""
+    """Only fields of object types are resolved and can be shared, and saying so once is enough."""
+    for definition in subgraph.definitions.values():
+        for node in definition.nodes:
+            local = [one.name.value for one in node.directives or ()]
+            if sum(subgraph.names.get(name) == "shareable" for name in local) > 1:
+                message = "@shareable is applied twice"
+                _report(diagnostics, subgraph, "INVALID_SHAREABLE_USAGE", definition.name, message, node)
     for definition, member in _fields(subgraph):
+        if sum(one.is_federation and one.name == "shareable" for one in member.directives) > 1:
+            coordinate = f"{definition.name}.{member.name}"
+            message = "@shareable is applied twice"
+            _report(diagnostics, subgraph, "INVALID_SHAREABLE_USAGE", coordinate, message, member.node)
         if definition.kind == "interface" and member.has("shareable"):
             coordinate = f"{definition.name}.{member.name}"
             message = "@shareable cannot be used on an interface field"
@@ -233,6 +248,51 @@ def _canonical(key: Applied) -> str:
         return str(key.arguments.get("fields"))
 
 
+def list_sizes_fit(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
+    """``@listSize`` speaks of a list: its own or those of its sized fields, sliced by integer arguments."""
+    for definition, member in _fields(subgraph):
+        applied = member.get("listSize")
+        if applied is None or member.type is None:
+            continue
+        coordinate = f"{definition.name}.{member.name}"
+        sized = applied.arguments.get("sizedFields")
+        if not is_list(member.type) and not sized:
+            message = "@listSize is on a field that is no list and names no sized fields"
+            _report(diagnostics, subgraph, "LIST_SIZE_APPLIED_TO_NON_LIST", coordinate, message, applied.node)
+        assumed = applied.arguments.get("assumedSize")
+        if assumed is not None and int(assumed) < 0:
+            message = f"assumedSize {assumed} is negative"
+            _report(diagnostics, subgraph, "LIST_SIZE_INVALID_ASSUMED_SIZE", coordinate, message, applied.node)
+        for name in applied.arguments.get("slicingArguments") or ():
+            argument = member.arguments.get(name)
+            if argument is None or argument.type is None or print_ast(argument.type).rstrip("!") != "Int":
+                message = f"slicing argument {name} is not an Int argument of the field"
+                _report(diagnostics, subgraph, "LIST_SIZE_INVALID_SLICING_ARGUMENT", coordinate, message, applied.node)
+        target = subgraph.definitions.get(named_type(member.type))
+        for name in sized or ():
+            found = target.members.get(name) if target else None
+            if found is None or found.type is None or not is_list(found.type):
+                message = f"sized field {name} is not a list field of {named_type(member.type)}"
+                _report(diagnostics, subgraph, "LIST_SIZE_INVALID_SIZED_FIELD", coordinate, message, applied.node)
+
+
+def costs_are_on_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
+    """What a field costs depends on who resolves it, so an interface field cannot say."""
+    for definition, member in _fields(subgraph):
+        if definition.kind == "interface" and member.has("cost"):
+            coordinate = f"{definition.name}.{member.name}"
+            message = "@cost cannot be used on an interface field; put it on the implementations"
+            _report(diagnostics, subgraph, "COST_APPLIED_TO_INTERFACE_FIELD", coordinate, message, member.node)
+
+
+def contexts_are_absent(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
+    """Contexts are not planned by this engine; serving such a graph would call fields without their arguments."""
+    for definition in subgraph.definitions.values():
+        for applied in definition.all("context"):
+            message = "@context is not supported; pass the value by @requires instead"
+            _report(diagnostics, subgraph, "CONTEXT_UNSUPPORTED", definition.name, message, applied.node)
+
+
 def root_names_are_free(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
     """A type may be called like a default root type only when it is the root type."""
     for kind, code in (
@@ -262,6 +322,9 @@ _RULES: tuple[Callable[[Subgraph, Diagnostics, set[tuple[str, str]]], None], ...
     provisions_are_external,
     externals_are_used,
     shareable_is_for_objects,
+    list_sizes_fit,
+    costs_are_on_objects,
+    contexts_are_absent,
     interface_objects_have_keys,
     interface_keys_are_on_implementations,
 )
