@@ -95,6 +95,7 @@ async def test_an_update_whose_event_cannot_be_told_changes_nothing(
         pytest.param({}, True, id="the same number within the time"),
         pytest.param({"status": OrderStatus.REJECTED}, False, id="one that was rejected"),
         pytest.param({"submitted_at": NOW - 2 * HOUR}, False, id="one from before"),
+        pytest.param({"submitted_at": NOW - HOUR}, True, id="one at the very start of the time"),
         pytest.param({"account_id": "acc_2"}, False, id="another customer's"),
         pytest.param({"po_number": "PO-882"}, False, id="another number"),
     ],

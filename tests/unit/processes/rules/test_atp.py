@@ -236,6 +236,11 @@ def test_days_on_the_way(place: Any, days: int):
     assert transit_days(address("77002", "TX"), place) == days
 
 
+def test_postal_codes_that_are_no_numbers_count_as_neighbours():
+    assert transit_days(address("EC1A", "LND", "GB"), address("M1", "MAN", "GB")) == 2
+    assert transit_days(address("EC1A", "LND", "GB"), address("90210", "MAN", "GB")) == 2
+
+
 def test_freight_grows_with_way_and_weight():
     assert estimate_freight(2, D(10)) == money("17.20")
     assert estimate_freight(3, D(10)).amount > estimate_freight(2, D(10)).amount

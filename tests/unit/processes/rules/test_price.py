@@ -285,6 +285,15 @@ def test_a_promotion_off_an_ambiguous_list_price_is_no_reason_to_refuse_a_group_
     assert evaluate(*doubt, rule("S", PROMOTION, percent="50"), GOLD).unit == money("38")
 
 
+def test_a_discount_off_an_ambiguous_list_price_does_not_matter_below_a_contract():
+    doubt = (rule("A", LIST, "42"), rule("B", LIST, "41"))
+    assert evaluate(*doubt, rule("G", GROUP, percent="5", group="GOLD"), OWN).unit == money("36.50")
+
+
+def test_a_promotion_at_the_same_price_leaves_the_contract_named():
+    assert evaluate(LISTED, OWN, rule("S", PROMOTION, "36.50")).source is PriceSource.CONTRACT
+
+
 def test_of_equal_rows_the_first_by_number_is_named():
     assert evaluate(rule("B", LIST, "32"), rule("A", LIST, "32")).rule_id == "rule_A"
 
@@ -358,6 +367,7 @@ def test_margin_is_told_against_cost():
         pytest.param("32.0512820512820513", None, id="a price at the floor needs nobody"),
         pytest.param("31.50", "SALES_MANAGER", id="up to three points below is the sales manager's"),
         pytest.param("30.50", "PRICING_DESK", id="more than three points below is the pricing desk's"),
+        pytest.param("25", "PRICING_DESK", id="at cost is not below it"),
         pytest.param("24.99", "FINANCE_DIRECTOR", id="below cost is the finance director's"),
         pytest.param("0", "FINANCE_DIRECTOR", id="a gift is the finance director's"),
     ],
