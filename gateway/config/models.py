@@ -162,13 +162,13 @@ class GatewaySettings(_Section):
     subgraphs: dict[str, SubgraphSettings] = Field(default_factory=dict)
     """Settings per subgraph, by its name in the supergraph."""
     traffic: TrafficSettings = TrafficSettings()
-    """Requests to subgraphs."""
+    """How requests to subgraphs are bounded and shared."""
     headers: HeaderSettings = HeaderSettings()
     """Headers passed to subgraphs."""
     limits: LimitSettings = LimitSettings()
     """Bounds of client requests."""
     subscriptions: SubscriptionSettings = SubscriptionSettings()
-    """Subscriptions of clients."""
+    """How many subscriptions clients may have and how these are kept alive."""
     identity: IdentitySettings = IdentitySettings()
     """Who requests come from."""
 

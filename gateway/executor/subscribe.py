@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 import orjson
 
-from gateway.errors import SubgraphError
+from gateway.errors import ErrorCode, SubgraphError
 from gateway.executor.answer import decode_event
 from gateway.executor.blame import Blame
 from gateway.executor.compile import ExecutablePlan
@@ -30,12 +30,21 @@ async def subscribe(plan: ExecutablePlan, context: ExecutionContext) -> AsyncGen
     """
     stream = plan.fetches[0]
     name = stream.fetch.subgraph
+    has_events = False
     try:
         transport = context.transport(name)
         body = stream.bare_body or stream.prefix + orjson.dumps(variables_of(stream, context)) + b"}"
         async with aclosing(transport.subscribe(SubgraphRequest(body, context.headers))) as events:
             async for event in events:
+                has_events = True
                 data, errors = decode_event(event, name)
                 yield await complete_event(plan, context, data, errors)
     except SubgraphError as error:
-        yield ExecutionResult(None, Blame(stream.fetch, plan.source.output).failure(error, {}))
+        reported = _ended(error) if has_events else error
+        yield ExecutionResult(None, Blame(stream.fetch, plan.source.output).failure(reported, {}))
+
+
+def _ended(error: SubgraphError) -> SubgraphError:
+    """Return what a client has to know of a stream that broke off: it may have missed events when it starts again."""
+    message = f"the subscription ended and cannot be resumed; events may have been missed: {error.message}"
+    return SubgraphError(ErrorCode.SUBSCRIPTION_ENDED, message, subgraph=error.subgraph, retryable=error.retryable)

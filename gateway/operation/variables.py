@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     GraphQLEnumType,
@@ -18,13 +18,14 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
-    Undefined,
-    type_from_ast,
+    is_required_input_field,
+    print_ast,
     value_from_ast_untyped,
 )
-from graphql.language import VariableDefinitionNode
+from graphql.language import ListTypeNode, NonNullTypeNode, TypeNode, VariableDefinitionNode
 
 from gateway.errors import ErrorCode, RequestError
+from gateway.operation.normalize import named_type
 
 __all__ = ["NO_VARIABLES", "VariableChecker", "Variables"]
 
@@ -63,12 +64,11 @@ class VariableChecker:
         self._defaults: dict[str, Any] = {}
         for definition in definitions:
             name = definition.variable.name.value
-            type_ = type_from_ast(schema, definition.type)
-            self._checks[name] = compiler.check(type_)  # type: ignore[arg-type]
+            self._checks[name] = compiler.check_node(definition.type, schema)
             if definition.default_value is not None:
                 self._defaults[name] = value_from_ast_untyped(definition.default_value)
-            elif isinstance(type_, GraphQLNonNull):
-                self._required.append((name, str(type_)))
+            elif isinstance(definition.type, NonNullTypeNode):
+                self._required.append((name, print_ast(definition.type)))
 
     def check(self, given: Mapping[str, Any] | None) -> Variables:
         """Return the checked variables.
@@ -99,7 +99,20 @@ class _Compiler:
     def __init__(self) -> None:
         self._objects: dict[str, _Check] = {}
 
+    def check_node(self, node: TypeNode, schema: GraphQLSchema) -> _Check:
+        """Return the check for a type as an operation writes it; built-in scalars need not be in the schema."""
+        if isinstance(node, NonNullTypeNode):
+            return _check_non_null(print_ast(node), self.check_node(node.type, schema))
+        if isinstance(node, ListTypeNode):
+            return _check_nullable(_check_list(self.check_node(node.type, schema)))
+        name = named_type(node)
+        known = schema.type_map.get(name)
+        if known is None:
+            return _check_nullable(_SCALARS.get(name, _check_anything))
+        return self.check(cast("GraphQLInputType", known))
+
     def check(self, type_: GraphQLInputType) -> _Check:
+        """Return the check for a type of the schema."""
         if isinstance(type_, GraphQLNonNull):
             return _check_non_null(str(type_), self.check(type_.of_type))
         return _check_nullable(self._check_value(type_))
@@ -123,11 +136,7 @@ class _Compiler:
             return check_again
         self._objects[name] = _check_anything  # replaced below; a type that contains itself finds the entry
         fields = {key: self.check(item.type) for key, item in type_.fields.items()}
-        required = {
-            key: str(item.type)
-            for key, item in type_.fields.items()
-            if isinstance(item.type, GraphQLNonNull) and item.default_value is Undefined
-        }
+        required = {key: str(item.type) for key, item in type_.fields.items() if is_required_input_field(item)}
         self._objects[name] = _check_input(name, fields, required, is_one_of=type_.is_one_of)
         return self._objects[name]
 

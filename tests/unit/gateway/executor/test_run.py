@@ -339,6 +339,19 @@ async def test_a_broken_stream_ends_with_the_reason():
     assert found[0]["data"] == {"changed": {"upc": "1"}}
     assert found[1]["data"] is None
     assert found[1]["errors"][0]["path"] == ["changed"]
+    assert found[1]["errors"][0]["extensions"]["code"] == "SUBSCRIPTION_ENDED"
+
+
+async def test_a_stream_that_never_starts_says_why():
+    query = plan(
+        [root(0, "s", "subscription{changed{upc}}", kind="subscription")],
+        [out("changed", "Product!", out("upc", "String!"))],
+        kind="subscription",
+        root_type="Subscription",
+    )
+    stream = FakeTransport(events=[SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, "gone", subgraph="s")])
+    found = [r.to_dict() async for r in subscribe(compile_plan(query, SCHEMA), ExecutionContext({"s": stream}))]
+    assert [error["extensions"]["code"] for error in found[0]["errors"]] == ["SUBGRAPH_UNAVAILABLE"]
 
 
 async def test_introspection_is_answered_without_any_subgraph():
