@@ -1,20 +1,16 @@
-# One command to see it, one to check it: `make demo`, `make test`. Each sets everything up by itself.
+# Each target sets up what it needs by itself: a virtual environment with the locked packages.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TOUR ?= 1
 
-.PHONY: help demo clean-demo test test-slow lint format schema lock bench clean
+.PHONY: help install test test-slow lint format lock clean
 
 help:
-	@echo "make demo          start everything, play the tour, stay up until Ctrl-C (TOUR=0 only serves)"
-	@echo "make clean-demo    drop the state that the demo keeps in var/"
+	@echo "make install       the virtual environment with everything locked (other targets do it by themselves)"
 	@echo "make test          the default test run (below 5 minutes)"
 	@echo "make test-slow     crash, container-command and other long suites"
 	@echo "make lint          ruff, mypy, import rules, lock file"
-	@echo "make schema        write schema/sdl/*.graphql and schema/supergraph.graphql again from the code"
-	@echo "make bench         measure the figures of bench/README.md"
 	@echo "make lock          resolve requirements.lock again"
 
 $(STAMP): requirements.lock pyproject.toml
@@ -23,11 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: $(STAMP)
-	@$(BIN)/crossdock demo $(if $(filter 0,$(TOUR)),--no-tour,)
-
-clean-demo:
-	rm -rf var
+install: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
@@ -45,14 +37,8 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schema: $(STAMP)
-	$(BIN)/crossdock schema write
-
-bench: $(STAMP)
-	$(BIN)/python bench/figures.py
-
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock
 
-clean: clean-demo
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info build
+clean:
+	rm -rf var $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info build

@@ -1,0 +1,1 @@
+"""Subgraphs to try the gateway with."""

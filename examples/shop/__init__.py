@@ -1,0 +1,1 @@
+"""Two subgraphs of a small shop."""
