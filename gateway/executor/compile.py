@@ -19,6 +19,7 @@ from gateway.executor.introspection import Introspection
 from gateway.executor.projection import Projection, compile_projection
 from gateway.executor.representations import CompiledCall, compile_call
 from gateway.executor.shape import Composite, SchemaTypes, build_root
+from gateway.executor.verification import Verification, compile_verification
 from gateway.plan.nodes import Fetch, Guard, OutputField, Path, QueryPlan
 
 __all__ = ["CompiledFetch", "ExecutablePlan", "Shape", "compile_plan"]
@@ -46,18 +47,35 @@ class CompiledFetch:
     followers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+MAX_FAILED_VERIFICATIONS = 3
+"""Answers that were not the client's as they stood, after which a shape is not tried any more."""
+
+
+@dataclass(slots=True)
 class Shape:
-    """The answer's shape for one set of guard values; ``project`` is None when only the exact way is right."""
+    """The answer's shape for one set of guard values.
+
+    Attributes:
+        project: None when only the exact way is right.
+        verify: None when the answer has to be shaped; only plans of a single fetch have it.
+    """
 
     root: Composite
     project: Projection | None
+    verify: Verification | None
+    failed_verifications: int = 0
+
+    def note_failed_verification(self) -> None:
+        """Count a verification that failed; a subgraph that always sends more than is shown is not asked in vain."""
+        self.failed_verifications += 1
+        if self.failed_verifications >= MAX_FAILED_VERIFICATIONS:
+            self.verify = None
 
 
 class ExecutablePlan:
     """A compiled plan. Shared by all requests; the shapes that it caches are all that ever changes."""
 
-    __slots__ = ("_guard_variables", "_shapes", "fetches", "introspection", "ready", "source", "types")
+    __slots__ = ("_guard_variables", "_shapes", "fetches", "introspection", "is_single", "ready", "source", "types")
 
     def __init__(self, plan: QueryPlan, schema: GraphQLSchema, types: SchemaTypes) -> None:
         self.source = plan
@@ -66,6 +84,7 @@ class ExecutablePlan:
         first = 1 if plan.kind == "subscription" else 0
         self.ready = tuple(index for index, item in enumerate(self.fetches) if index >= first and item.waits_for == 0)
         self.introspection = Introspection(schema, plan.introspection) if plan.introspection else None
+        self.is_single = plan.kind != "subscription" and len(plan.fetches) == 1 and plan.introspection is None
         self._guard_variables = tuple(sorted(_guard_variables(plan)))
         self._shapes: OrderedDict[tuple[bool, ...], Shape] = OrderedDict()
 
@@ -86,7 +105,7 @@ class ExecutablePlan:
 
         output = tuple(field for field in self.source.output if field.name not in _ANSWERED_HERE)
         root = build_root(output, self.source.root_type, self.types, holds)
-        return Shape(root, compile_projection(root))
+        return Shape(root, compile_projection(root), compile_verification(root) if self.is_single else None)
 
 
 _ANSWERED_HERE = frozenset({"__schema", "__type"})

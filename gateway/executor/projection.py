@@ -17,7 +17,7 @@ from typing import Any
 
 from gateway.executor.shape import Composite, Leaf, Position
 
-__all__ = ["Mismatch", "Projection", "compile_projection"]
+__all__ = ["FAULTS", "Generator", "Mismatch", "NeedsExactness", "Projection", "compile_projection"]
 
 Projection = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -29,31 +29,47 @@ class Mismatch(Exception):
     """The data is not what generated code is for."""
 
 
+FAULTS = (Mismatch, KeyError, TypeError, AttributeError)
+"""What generated code raises on data that it is not for."""
+
+
 def compile_projection(root: Composite) -> Projection | None:
     """Return the generated projection of the root object; None when a field always needs the exact way.
 
     The projection raises :class:`Mismatch`, KeyError, TypeError or AttributeError on any fault in the data.
     """
-    generator = _Generator()
     try:
-        name = generator.composite(root)
-    except _NeedsExactness:
+        projection: Projection = Generator().function(root)
+    except NeedsExactness:
         return None
-    code = compile("\n".join(generator.lines), "<projection>", "exec")
-    exec(code, generator.scope)  # noqa: S102 - names and keys enter the code through repr() or the scope only
-    projection: Projection = generator.scope[name]
     return projection
 
 
-class _NeedsExactness(Exception):
-    pass
+class NeedsExactness(Exception):
+    """The position cannot be handled by generated code."""
 
 
-class _Generator:
+class Generator:
+    """Writes the functions of one shape; what they return for objects, lists and nulls is for subclasses to change."""
+
+    null = "None"
+
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.scope: dict[str, Any] = {"bad": _bad, "Mismatch": Mismatch}
+        self.scope: dict[str, Any] = {"bad": _bad, "null_unless_bad": self.null_unless_bad}
         self._count = 0
+        self._objects: dict[object, str] = {}
+
+    def function(self, root: Composite) -> Any:
+        """Return the compiled function of the root object.
+
+        Raises:
+            NeedsExactness: a field of it always needs the exact way.
+        """
+        name = self.composite(root)
+        code = compile("\n".join(self.lines), "<projection>", "exec")
+        exec(code, self.scope)  # noqa: S102 - names and keys enter the code through repr() or the scope only
+        return self.scope[name]
 
     def composite(self, target: Composite) -> str:
         """Generate the function of a composite position and return its name."""
@@ -64,7 +80,7 @@ class _Generator:
     def _abstract(self, target: Composite) -> str:
         needs_type = any(field.name == "__typename" for fields in target.fields.values() for field in fields)
         if not target.fields:
-            raise _NeedsExactness
+            raise NeedsExactness
         if target.is_uniform and not needs_type:
             inner = self._object(next(iter(target.fields.values())), target.name)
             allowed = self._bind("allowed", target.possible | target.tolerated | {None})
@@ -81,26 +97,53 @@ class _Generator:
         return self._define("o", f" return {table}[o['__typename']](o)")
 
     def _object(self, fields: tuple[Position, ...], typename: str | None) -> str:
-        """Generate the function of an object; ``typename`` None takes it from the data."""
+        """Generate the function of an object; ``typename`` None takes it from the data.
+
+        Positions that are shaped alike share one function: operations repeat their fragments, and compiling Python is
+        the most expensive step of preparing an operation.
+        """
+        inner = {field.key: self.composite(field.target) for field in fields if isinstance(field.target, Composite)}
+        signature = (typename, tuple(_signature(field, inner.get(field.key)) for field in fields))
+        found = self._objects.get(signature)
+        if found is None:
+            found = self._objects[signature] = self._generate(fields, typename, inner)
+        return found
+
+    def _generate(self, fields: tuple[Position, ...], typename: str | None, inner: dict[str, str]) -> str:
         body: list[str] = []
-        items: list[str] = []
+        items: list[tuple[Position, str]] = []
         leaves: list[tuple[str, Position]] = []
         for number, field in enumerate(fields):
             if field.is_denied:
-                raise _NeedsExactness
+                raise NeedsExactness
             if field.name == "__typename":
-                items.append(f"{field.key!r}:{typename!r}" if typename else f"{field.key!r}:o['__typename']")
+                items.append((field, repr(typename) if typename else "o['__typename']"))
             elif isinstance(field.target, Leaf) and "[" not in field.wrappers:
                 variable = f"v{number}"
                 body.append(f" {variable}=o[{field.source!r}]")
                 leaves.append((variable, field))
-                items.append(f"{field.key!r}:{variable}")
+                items.append((field, variable))
             else:
-                items.append(f"{field.key!r}:{self._expression(field)}")
+                items.append((field, self._expression(field, inner.get(field.key))))
         if not any(field.name != "__typename" for field in fields):
             body.append(" if o.__class__ is not dict: bad()")
         body += self._leaf_checks(leaves)
-        return self._define("o", "\n".join([*body, f" return {{{','.join(items)}}}"]))
+        return self._define("o", "\n".join([*body, *self.answer(items, typename)]))
+
+    def answer(self, items: list[tuple[Position, str]], typename: str | None) -> list[str]:  # noqa: ARG002 - for subclasses
+        """Return the last lines of an object's function; ``items`` are its fields with their expressions."""
+        pairs = ",".join(f"{field.key!r}:{expression}" for field, expression in items)
+        return [f" return {{{pairs}}}"]
+
+    def collect(self, item: str, variable: str, values: str) -> str:
+        """Return the expression for a list whose items are shaped by the expression ``item``."""
+        return f"[{item} for {variable} in {values}]"
+
+    @staticmethod
+    def null_unless_bad(value: Any) -> Any:
+        """Return what stands for null, for a value that is not a list."""
+        if value is not None:
+            raise Mismatch
 
     def _leaf_checks(self, leaves: list[tuple[str, Position]]) -> list[str]:
         checks: list[str] = []
@@ -115,8 +158,12 @@ class _Generator:
                 judged.append((variable, field))
         if len(judged) == 1:
             variable, field = judged[0]
-            classes = self._bind("classes", _Accepted(field))
-            checks.append(f" if {variable}.__class__ not in {classes}: bad()")
+            accepted = field.target.classes if isinstance(field.target, Leaf) else None
+            if accepted is None:
+                checks.append(f" if {variable} is None: bad()")
+            else:
+                classes = self._bind("classes", accepted if field.wrappers else accepted | {_NONE})
+                checks.append(f" if {variable}.__class__ not in {classes}: bad()")
         elif judged:
             known: set[tuple[type, ...]] = set()
             known_name = self._bind("known", known)
@@ -125,14 +172,13 @@ class _Generator:
             checks.append(f" if ({classes}) not in {known_name}: {learn}(({classes}))")
         return checks
 
-    def _expression(self, field: Position) -> str:
-        """Return the expression for a list or a composite."""
+    def _expression(self, field: Position, function: str | None) -> str:
+        """Return the expression for a list of leaves, or for a composite that ``function`` shapes."""
         value = f"o[{field.source!r}]"
         if isinstance(field.target, Leaf):
             check = self._bind("check", _leaf_list_check(field.target, field.wrappers))
             return f"{check}({value})"
-        function = self.composite(field.target)
-        return self._wrap(field.wrappers, value, function, 0)
+        return self._wrap(field.wrappers, value, str(function), 0)
 
     def _wrap(self, wrappers: str, value: str, function: str, depth: int) -> str:
         nullable = not wrappers.startswith("!")
@@ -142,11 +188,10 @@ class _Generator:
         if not inner:
             if not nullable:
                 return f"{function}({value})"
-            return f"None if ({here}:={value}) is None else {function}({here})"
+            return f"({self.null} if ({here}:={value}) is None else {function}({here}))"
         item = self._wrap(inner[1:], f"i{depth}", function, depth + 1)
-        listed = f"[{item} for i{depth} in {here}]"
-        otherwise = f"bad_unless_none({here})" if nullable else "bad()"
-        self.scope["bad_unless_none"] = _bad_unless_none
+        listed = self.collect(item, f"i{depth}", here)
+        otherwise = f"null_unless_bad({here})" if nullable else "bad()"
         return f"({listed} if ({here}:={value}).__class__ is list else {otherwise})"
 
     def _define(self, parameter: str, body: str) -> str:
@@ -162,6 +207,12 @@ class _Generator:
     def _name(self, kind: str) -> str:
         self._count += 1
         return f"{kind}_{self._count}"
+
+
+def _signature(field: Position, function: str | None) -> tuple[object, ...]:
+    """Return all that the generated code of a field depends on."""
+    target = id(field.target) if function is None else function
+    return (field.key, field.source, field.name, field.wrappers, field.is_denied, target)
 
 
 class _Accepted:
@@ -222,11 +273,6 @@ def _leaf_list_check(leaf: Leaf, wrappers: str) -> Callable[[Any], Any]:
 
 def _bad() -> Any:
     raise Mismatch
-
-
-def _bad_unless_none(value: Any) -> None:
-    if value is not None:
-        raise Mismatch
 
 
 _NONE = type(None)

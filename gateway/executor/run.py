@@ -25,9 +25,10 @@ from gateway.executor.compile import CompiledFetch, ExecutablePlan
 from gateway.executor.completion import MAX_ERRORS, complete
 from gateway.executor.context import ExecutionContext
 from gateway.executor.merge import merge_entities, merge_object
-from gateway.executor.projection import Mismatch
+from gateway.executor.projection import FAULTS
 from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.executor.result import ExecutionResult
+from gateway.executor.verification import is_same_text
 from gateway.transport.base import SubgraphRequest
 
 __all__ = ["complete_event", "run", "variables_of"]
@@ -71,6 +72,7 @@ class _Execution:
         self.errors: list[dict[str, Any]] = []
         self._waiting = [fetch.waits_for for fetch in plan.fetches]
         self._tasks: set[asyncio.Task[None]] = set()
+        self._body: bytes | None = None
 
     async def run_all(self) -> None:
         """Run every fetch; afterwards ``data`` and ``errors`` are complete."""
@@ -145,7 +147,10 @@ class _Execution:
         context = self._context
         transport = context.transport(name)
         request = SubgraphRequest(body, context.headers, context.timeout_s, fetch.fetch.kind == "mutation")
-        return decode_answer(await transport.send(request), name)
+        response = await transport.send(request)
+        if self._plan.is_single:
+            self._body = response.body
+        return decode_answer(response, name)
 
     def _merge_root(self, fetch: CompiledFetch, data: dict[str, Any] | None, errors: Sequence[dict[str, Any]]) -> None:
         if data is not None:
@@ -194,11 +199,18 @@ class _Execution:
         plan = self._plan
         shape = plan.shape(self._context)
         errors = self.errors
+        if shape.verify is not None and self._body is not None and not errors:
+            try:
+                keys = shape.verify(self.data)
+            except FAULTS:
+                shape.note_failed_verification()
+            else:
+                return ExecutionResult(self.data, [], self._body if is_same_text(self._body, keys) else None)
         shaped: dict[str, Any] | None = None
         if not errors and shape.project is not None:
             try:
                 shaped = shape.project(self.data)
-            except (Mismatch, KeyError, TypeError, AttributeError):
+            except FAULTS:
                 shaped, errors = complete(shape.root, self.data, errors)
         else:
             shaped, errors = complete(shape.root, self.data, errors)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from graphql import build_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.executor.completion import complete
-from gateway.executor.projection import Mismatch, compile_projection
+from gateway.executor.projection import FAULTS, compile_projection
 from gateway.executor.shape import SchemaTypes, build_root, parse_type
+from gateway.executor.verification import compile_verification, is_same_text
 from gateway.plan.nodes import OutputField
 from tests.support.plans import guard, out
 
@@ -39,9 +41,18 @@ def shape(output: list[OutputField], data: dict[str, Any], **flags: bool) -> tup
     exact = complete(root, data, [])
     project = compile_projection(root)
     assert project is not None
+    verify = compile_verification(root)
+    if verify is not None:
+        try:
+            verify(data)
+        except FAULTS:
+            pass
+        else:
+            assert exact == (data, [])
+            assert list(data) == list(exact[0])
     try:
         fast = project(data)
-    except (Mismatch, KeyError, TypeError, AttributeError):
+    except FAULTS:
         return exact
     assert fast == exact[0]
     assert exact[1] == []
@@ -197,3 +208,57 @@ OUTPUT = [
 @given(st.dictionaries(st.sampled_from(["item", "items", "node", "any", "color"]), VALUES, max_size=5))
 def test_both_ways_of_shaping_agree_on_any_data(data):
     shape(OUTPUT, data)
+
+
+ITEM = out("item", "Item", ID, out("tags", "[String!]"), NEXT)
+GOOD_ITEM = b'{"id":"1","tags":["a"],"next":{"id":"2","name":null}}'
+GOOD_ITEMS = b'[{"id":1,"next":{"id":2,"name":"n"}},null]'
+NULL_TOO_MANY = b'{"id":"1","tags":["a",null],"next":null}'
+WRONG_LEAF = b'{"id":"1","tags":[2],"next":{"id":"2","name":""}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [
+        pytest.param(
+            pytest.param(b'{"data":{"item":' + GOOD_ITEM + b',"items":' + GOOD_ITEMS + b"}}", True, id="same"),
+        ),
+        pytest.param(b'{"data":{"item":null,"items":null}}', True, id="nulls"),
+        pytest.param(b'{"data":{"items":null,"item":null}}', None, id="another order"),
+        pytest.param(b'{"data":{"item":null,"items":null,"more":1}}', None, id="a key more"),
+        pytest.param(b'{"data":{"item":null}}', None, id="a key less"),
+        pytest.param(
+            pytest.param(b'{"data":{"item":' + NULL_TOO_MANY + b',"items":null}}', None, id="a null too many"),
+        ),
+        pytest.param(
+            pytest.param(b'{"data":{"item":' + WRONG_LEAF + b',"items":[]}}', None, id="a wrong leaf"),
+        ),
+        pytest.param(b'{"data":{"item":null,"item":null,"items":null}}', False, id="a key twice"),
+        pytest.param(b'{"data":{"item":null,"items":null},"extensions":{}}', False, id="something beside data"),
+        pytest.param(b'{"data":{"item" : null,"items":null}}', False, id="blanks before a colon"),
+    ],
+)
+def test_bytes_are_passed_on_only_when_they_are_the_answer(body, same):
+    output = (ITEM, out("items", "[Item]", ID, NEXT))
+    verify = compile_verification(build_root(output, "Query", TYPES, lambda _: True))
+    assert verify is not None
+    data = orjson.loads(body)["data"]
+    try:
+        found = is_same_text(body, verify(data))
+    except FAULTS:
+        found = None
+    assert found is same
+
+
+def test_aliases_that_differ_in_the_data_are_never_passed_on():
+    root = build_root((out("item", "Item", out("key", "ID!", source="id")),), "Query", TYPES, lambda _: True)
+    assert compile_verification(root) is None
+
+
+def test_type_names_are_compared():
+    field = out("item", "Item", out("__typename", "String!"), ID)
+    verify = compile_verification(build_root((field,), "Query", TYPES, lambda _: True))
+    assert verify is not None
+    assert verify({"item": {"__typename": "Item", "id": "1"}}) == 3
+    with pytest.raises(FAULTS):
+        verify({"item": {"__typename": "Media", "id": "1"}})
