@@ -220,19 +220,13 @@ WRONG_LEAF = b'{"id":"1","tags":[2],"next":{"id":"2","name":""}}'
 @pytest.mark.parametrize(
     ("body", "same"),
     [
-        pytest.param(
-            pytest.param(b'{"data":{"item":' + GOOD_ITEM + b',"items":' + GOOD_ITEMS + b"}}", True, id="same"),
-        ),
+        pytest.param(b'{"data":{"item":' + GOOD_ITEM + b',"items":' + GOOD_ITEMS + b"}}", True, id="the same"),
         pytest.param(b'{"data":{"item":null,"items":null}}', True, id="nulls"),
         pytest.param(b'{"data":{"items":null,"item":null}}', None, id="another order"),
         pytest.param(b'{"data":{"item":null,"items":null,"more":1}}', None, id="a key more"),
         pytest.param(b'{"data":{"item":null}}', None, id="a key less"),
-        pytest.param(
-            pytest.param(b'{"data":{"item":' + NULL_TOO_MANY + b',"items":null}}', None, id="a null too many"),
-        ),
-        pytest.param(
-            pytest.param(b'{"data":{"item":' + WRONG_LEAF + b',"items":[]}}', None, id="a wrong leaf"),
-        ),
+        pytest.param(b'{"data":{"item":' + NULL_TOO_MANY + b',"items":null}}', None, id="a null too many"),
+        pytest.param(b'{"data":{"item":' + WRONG_LEAF + b',"items":[]}}', None, id="a wrong leaf"),
         pytest.param(b'{"data":{"item":null,"item":null,"items":null}}', False, id="a key twice"),
         pytest.param(b'{"data":{"item":null,"items":null},"extensions":{}}', False, id="something beside data"),
         pytest.param(b'{"data":{"item" : null,"items":null}}', False, id="blanks before a colon"),
