@@ -1,0 +1,125 @@
+"""The inbox: what other systems send us, kept raw before anything is made of it.
+
+A message is stored once per (source, message id), answered at once, and handled afterwards in the order of arrival.
+What cannot be handled is kept as a dead letter, whole, and never blocks what comes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from events.log import Transactions
+from events.tables import inbox
+from schema.enums import SourceSystem
+from schema.records.operations import DeadLetter
+
+__all__ = ["Inbox", "InboxMessage", "UnknownMessage"]
+
+MAX_ATTEMPTS = 5
+"""Times that a message is handled before it becomes a dead letter."""
+
+
+class UnknownMessage(Exception):
+    """Nobody knows what to make of a message of this type; trying again would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """A message as it came in; ``message_id`` is the sender's."""
+
+    source: SourceSystem
+    message_id: str
+    type: str
+    payload: Any
+
+
+Handler = Callable[[InboxMessage], Awaitable[None]]
+Bury = Callable[[DeadLetter], Awaitable[None]]
+
+
+class Inbox:
+    """Messages of all sources. One worker handles them at a time."""
+
+    def __init__(self, database: Transactions, bury: Bury) -> None:
+        self._database = database
+        self._bury = bury
+
+    async def accept(self, message: InboxMessage) -> bool:
+        """Store a message; return False when it was stored before.
+
+        Cancel/retry: safe to repeat.
+        """
+        async with self._database.transaction("accept message") as connection:
+            known = await connection.execute(
+                select(inbox.c.number).where(
+                    inbox.c.source == message.source.value, inbox.c.message_id == message.message_id
+                )
+            )
+            if known.first() is not None:
+                return False
+            await connection.execute(
+                insert(inbox).values(
+                    source=message.source.value,
+                    message_id=message.message_id,
+                    type=message.type,
+                    payload=message.payload,
+                    state="NEW",
+                    attempts=0,
+                    received_at=datetime.now(UTC),
+                )
+            )
+            return True
+
+    async def handle_next(self, handler: Handler) -> bool:
+        """Give the oldest open message to the handler; return False when there is none.
+
+        The handler must be safe to repeat: when the worker ends before it takes note, the message comes again.
+        """
+        async with self._database.reading("next message") as connection:
+            found = await connection.execute(
+                select(inbox).where(inbox.c.state == "NEW").order_by(inbox.c.number).limit(1)
+            )
+            row = found.mappings().first()
+        if row is None:
+            return False
+        message = InboxMessage(SourceSystem(row["source"]), row["message_id"], row["type"], row["payload"])
+        attempts = row["attempts"] + 1
+        try:
+            await handler(message)
+        except UnknownMessage as error:
+            await self._end(row["number"], message, attempts, row["received_at"], str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not stop the messages behind
+            if attempts >= MAX_ATTEMPTS:
+                await self._end(
+                    row["number"], message, attempts, row["received_at"], f"{type(error).__name__}: {error}"
+                )
+            else:
+                await self._note(row["number"], "NEW", attempts, f"{type(error).__name__}: {error}")
+        else:
+            await self._note(row["number"], "DONE", attempts, None)
+        return True
+
+    async def _end(self, number: int, message: InboxMessage, attempts: int, received_at: datetime, reason: str) -> None:
+        await self._bury(
+            DeadLetter(
+                id=f"dl_{message.source.value}_{message.message_id}",
+                source=message.source,
+                type=message.type,
+                reason=reason,
+                attempts=attempts,
+                first_seen=received_at,
+                payload=message.payload,
+            )
+        )
+        await self._note(number, "DEAD", attempts, reason)
+
+    async def _note(self, number: int, state: str, attempts: int, error: str | None) -> None:
+        async with self._database.transaction("note message") as connection:
+            await connection.execute(
+                update(inbox).where(inbox.c.number == number).values(state=state, attempts=attempts, last_error=error)
+            )

@@ -1,0 +1,253 @@
+"""The event log in the database.
+
+- Positions become visible in their order: appending holds a lock until the commit (an advisory lock on PostgreSQL, the
+  writer's lock on SQLite), so nobody who has read position n meets n - 1 later.
+- What is appended twice is there once: an event whose source and id are in the log is left out.
+- A follower reads pages after its last position and sleeps in between; the bus wakes it. Memory does not grow with the
+  backlog or with slow consumers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import RowMapping, Select, delete, func, insert, or_, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from events.bus import Bus
+from events.ports import CursorUnknown
+from events.tables import event_log
+from schema.enums import SourceSystem
+from schema.events.envelope import Event, EventFilter, StoredEvent
+
+__all__ = ["SqlEventLog", "Transactions"]
+
+PAGE = 200
+"""Events that a follower reads at once."""
+
+POLL_S = 2.0
+"""Longest time that a follower trusts the bus; then it looks into the log by itself."""
+
+COMMIT_WAITS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+"""Pauses while an announced event is not visible yet, because its transaction is still committing."""
+
+MAX_READ = 1_000
+"""Most events that one read returns."""
+
+_LOCK_KEY = 0x6576656E74
+"""PostgreSQL advisory lock of appenders ("event" as a number)."""
+
+
+class Transactions(Protocol):
+    """What the log wants of a database."""
+
+    def transaction(self, operation: str = ...) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction that commits at the end."""
+        ...
+
+    def reading(self, operation: str = ...) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a connection to read with."""
+        ...
+
+
+class SqlEventLog:
+    """The event log over a database and a bus."""
+
+    def __init__(self, database: Transactions, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def append(self, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
+        """Append events in one commit and wake followers; known events are left out."""
+        if not events:
+            return ()
+        async with self._database.transaction("append events") as connection:
+            stored = await self._insert(connection, events)
+        if stored:
+            await self._bus.tell(stored[-1].position)
+        return stored
+
+    async def append_in(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
+        """Append events within a transaction of the caller; followers see them when it has committed."""
+        if not events:
+            return
+        stored = await self._insert(connection, events)
+        if stored:
+            task = asyncio.create_task(self._bus.tell(stored[-1].position))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _insert(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
+        if connection.dialect.name == "postgresql":
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        fresh = await _without_known(connection, events)
+        if not fresh:
+            return ()
+        sequences = await _last_sequences(connection, {event.partition_key for event in fresh})
+        now = datetime.now(UTC)
+        rows = []
+        for event in fresh:
+            sequences[event.partition_key] = sequence = sequences.get(event.partition_key, 0) + 1
+            rows.append(_row(event, sequence, now))
+        statement = insert(event_log).returning(event_log.c.position, sort_by_parameter_order=True)
+        positions = (await connection.execute(statement, rows)).scalars().all()
+        return tuple(
+            StoredEvent(event, position, row["sequence"], now)
+            for event, position, row in zip(fresh, positions, rows, strict=True)
+        )
+
+    async def read(self, where: EventFilter, after: str | None, limit: int) -> tuple[StoredEvent, ...]:
+        """Return matching events after a cursor in log order.
+
+        Raises:
+            CursorUnknown: ``after`` is not in the log.
+        """
+        async with self._database.reading("read events") as connection:
+            position = 0 if after is None else await _position_of(connection, after)
+            return await _page(connection, where, position, min(limit, MAX_READ))
+
+    async def follow(self, where: EventFilter, after: str | None) -> AsyncGenerator[StoredEvent, None]:
+        """Yield the backlog after a cursor, then live events, each once, in log order.
+
+        Raises:
+            CursorUnknown: on the first step, when ``after`` is not in the log.
+        """
+        async with self._bus.listen() as listener:
+            async with self._database.reading("find cursor") as connection:
+                position = await _last_position(connection) if after is None else await _position_of(connection, after)
+            announced = 0
+            while True:
+                page, seen = await self._next(where, position, announced)
+                for stored in page:
+                    yield stored
+                    position = stored.position
+                position = max(position, seen) if len(page) < PAGE else position
+                if len(page) < PAGE:
+                    announced = await listener.wait(POLL_S) or 0
+
+    async def _next(self, where: EventFilter, position: int, announced: int) -> tuple[tuple[StoredEvent, ...], int]:
+        """Return the next page and the last position of the log, waiting a moment for one that was announced."""
+        for pause in (*COMMIT_WAITS_S, None):
+            async with self._database.reading("follow events") as connection:
+                last = await _last_position(connection)
+                page = await _page(connection, where, position, PAGE)
+            if last >= announced or pause is None:
+                # Both reads may see different moments on PostgreSQL: trust the earlier one, it only costs a re-read.
+                return page, min(last, page[-1].position if len(page) == PAGE else last)
+            await asyncio.sleep(pause)
+        raise AssertionError("the last pause is None")
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` of the oldest events recorded before a time; return how many."""
+        async with self._database.transaction("prune events") as connection:
+            oldest = (
+                select(event_log.c.position)
+                .where(event_log.c.recorded_at < before)
+                .order_by(event_log.c.position)
+                .limit(limit)
+            )
+            positions = (await connection.execute(oldest)).scalars().all()
+            if positions:
+                await connection.execute(delete(event_log).where(event_log.c.position.in_(positions)))
+            return len(positions)
+
+
+async def _without_known(connection: AsyncConnection, events: Sequence[Event]) -> list[Event]:
+    distinct = {(event.source, event.id): event for event in reversed(events)}
+    wanted = [distinct[key] for key in dict.fromkeys((event.source, event.id) for event in events)]
+    keys = tuple_(event_log.c.source, event_log.c.id)
+    found = await connection.execute(
+        select(event_log.c.source, event_log.c.id).where(keys.in_([(event.source, event.id) for event in wanted]))
+    )
+    known = {(row.source, row.id) for row in found}
+    return [event for event in wanted if (event.source, event.id) not in known]
+
+
+async def _last_sequences(connection: AsyncConnection, partitions: set[str]) -> dict[str, int]:
+    found = await connection.execute(
+        select(event_log.c.partition_key, func.max(event_log.c.sequence).label("last"))
+        .where(event_log.c.partition_key.in_(sorted(partitions)))
+        .group_by(event_log.c.partition_key)
+    )
+    return {row.partition_key: int(row.last) for row in found}
+
+
+async def _position_of(connection: AsyncConnection, cursor: str) -> int:
+    found = await connection.execute(select(func.max(event_log.c.position)).where(event_log.c.id == cursor))
+    position = found.scalar_one()
+    if position is None:
+        raise CursorUnknown(cursor)
+    return int(position)
+
+
+async def _last_position(connection: AsyncConnection) -> int:
+    return int((await connection.execute(select(func.max(event_log.c.position)))).scalar_one() or 0)
+
+
+async def _page(connection: AsyncConnection, where: EventFilter, position: int, limit: int) -> tuple[StoredEvent, ...]:
+    statement = _filtered(select(event_log).where(event_log.c.position > position), where)
+    found = await connection.execute(statement.order_by(event_log.c.position).limit(limit))
+    return tuple(_stored(row) for row in found.mappings())
+
+
+def _filtered(statement: Select[Any], where: EventFilter) -> Select[Any]:
+    columns = event_log.c
+    if where.types is not None:
+        exact = [name for name in where.types if not name.endswith(".*")]
+        prefixes = [name[:-1] for name in where.types if name.endswith(".*")]
+        statement = statement.where(
+            or_(columns.type.in_(exact), *(columns.type.startswith(prefix, autoescape=True) for prefix in prefixes))
+        )
+    if where.subject is not None:
+        statement = statement.where(columns.subject == where.subject)
+    if where.partition_key is not None:
+        statement = statement.where(columns.partition_key == where.partition_key)
+    if where.correlation_ids is not None:
+        statement = statement.where(columns.correlation_id.in_(where.correlation_ids))
+    if where.account_id is not None:
+        statement = statement.where(columns.account_id == where.account_id)
+    return statement
+
+
+def _row(event: Event, sequence: int, now: datetime) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "partition_key": event.partition_key,
+        "sequence": sequence,
+        "correlation_id": event.correlation_id,
+        "causation_id": event.causation_id,
+        "account_id": event.account_id,
+        "actor": event.actor,
+        "manual": event.manual,
+        "system": event.system.value,
+        "occurred_at": event.occurred_at,
+        "recorded_at": now,
+        "data": dict(event.data),
+    }
+
+
+def _stored(row: RowMapping) -> StoredEvent:
+    event = Event(
+        id=row["id"],
+        source=row["source"],
+        type=row["type"],
+        subject=row["subject"],
+        partition_key=row["partition_key"],
+        correlation_id=row["correlation_id"],
+        system=SourceSystem(row["system"]),
+        occurred_at=row["occurred_at"],
+        data=row["data"],
+        account_id=row["account_id"],
+        causation_id=row["causation_id"],
+        actor=row["actor"],
+        manual=row["manual"],
+    )
+    return StoredEvent(event, row["position"], row["sequence"], row["recorded_at"])

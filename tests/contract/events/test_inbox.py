@@ -1,0 +1,81 @@
+"""Inbound messages: stored once, handled in order, never lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from events.inbox import MAX_ATTEMPTS, Inbox, InboxMessage, UnknownMessage
+from schema.enums import SourceSystem
+from schema.records.operations import DeadLetter
+from systems.platform.database import Database
+
+
+def message(number: int) -> InboxMessage:
+    return InboxMessage(SourceSystem.WMS, f"evt-{number}", "shipment.shipped", {"number": number})
+
+
+class Graveyard:
+    def __init__(self) -> None:
+        self.letters: list[DeadLetter] = []
+
+    async def bury(self, letter: DeadLetter) -> None:
+        self.letters.append(letter)
+
+
+@pytest.fixture
+def graveyard() -> Graveyard:
+    return Graveyard()
+
+
+@pytest.fixture
+def inbox(database: Database, graveyard: Graveyard) -> Inbox:
+    return Inbox(database, graveyard.bury)
+
+
+async def test_messages_are_handled_once_in_the_order_of_arrival(inbox: Inbox) -> None:
+    handled: list[str] = []
+
+    async def handle(one: InboxMessage) -> None:
+        handled.append(one.message_id)
+
+    assert [await inbox.accept(message(number)) for number in (2, 1, 2)] == [True, True, False]
+    while await inbox.handle_next(handle):
+        pass
+    assert handled == ["evt-2", "evt-1"]
+
+
+async def test_a_message_of_an_unknown_type_is_kept_and_lets_others_pass(inbox: Inbox, graveyard: Graveyard) -> None:
+    async def handle(one: InboxMessage) -> None:
+        if one.message_id == "evt-1":
+            raise UnknownMessage("no handler for shipment.teleported")
+
+    await inbox.accept(message(1))
+    await inbox.accept(message(2))
+    while await inbox.handle_next(handle):
+        pass
+
+    (letter,) = graveyard.letters
+    assert (letter.id, letter.attempts, letter.payload) == ("dl_WMS_evt-1", 1, {"number": 1})
+    assert "teleported" in letter.reason
+
+
+async def test_a_message_that_fails_is_tried_again_and_then_kept(inbox: Inbox, graveyard: Graveyard) -> None:
+    tries: list[int] = []
+
+    async def handle(one: InboxMessage) -> None:
+        tries.append(one.payload["number"])
+        raise RuntimeError("the ledger is away")
+
+    await inbox.accept(message(1))
+    while await inbox.handle_next(handle):
+        pass
+
+    assert tries == [1] * MAX_ATTEMPTS
+    assert [letter.attempts for letter in graveyard.letters] == [MAX_ATTEMPTS]
+
+
+async def test_an_empty_inbox_says_so(inbox: Inbox) -> None:
+    async def handle(_: InboxMessage) -> None:
+        raise AssertionError("there is nothing to handle")
+
+    assert await inbox.handle_next(handle) is False
