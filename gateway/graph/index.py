@@ -63,6 +63,7 @@ class SubgraphIndex:
         self._keys: dict[tuple[str, str], tuple[EntityKey, ...]] = {}
         self._reach: dict[tuple[str, str, bool, frozenset[str]], Mapping[str, int]] = {}
         self._options: dict[tuple[str, str, str, bool, frozenset[str]], tuple[Hop, ...]] = {}
+        self._holding: dict[tuple[str, str], Mapping[str, tuple[JoinField, str, bool]]] = {}
         self._busy: set[object] = set()
         self._cut = 0
         self._interfaces = {
@@ -214,12 +215,9 @@ class SubgraphIndex:
             if type_name not in field.on or field.name == "__typename" or field.name in given:
                 continue
             best = UNREACHABLE
-            for subgraph, level in at_hand.items():
-                holder = self._holder(subgraph, type_name, field.name)
-                if holder is None:
-                    continue
-                join, owner, provided = holder
-                if join.requires:
+            for subgraph, (join, owner, provided) in self._holders(type_name, field.name).items():
+                level = at_hand.get(subgraph)
+                if level is None or join.requires:
                     continue
                 inner = 0
                 if field.fields and not provided:
@@ -237,8 +235,15 @@ class SubgraphIndex:
                     worst = max(worst, self.selection_level(child, type_name, subgraph, untyped=untyped))
         return worst
 
-    def _holder(self, subgraph: str, type_name: str, field: str) -> tuple[JoinField, str, bool] | None:
-        """Return the definition by which a subgraph gives a field, its type, and whether that is as part of a key."""
+    def _holders(self, type_name: str, field: str) -> Mapping[str, tuple[JoinField, str, bool]]:
+        """Return, by subgraph, the definition by which it gives a field, its type, and whether as part of a key."""
+        found = self._holding.get((type_name, field))
+        if found is None:
+            held = ((name, self._find_holder(name, type_name, field)) for name in self.subgraph_names)
+            found = self._holding[type_name, field] = {name: one for name, one in held if one is not None}
+        return found
+
+    def _find_holder(self, subgraph: str, type_name: str, field: str) -> tuple[JoinField, str, bool] | None:
         join = self.local(subgraph, type_name, field)
         if join is not None:
             return join, type_name, False
@@ -267,7 +272,7 @@ class SubgraphIndex:
             return 0
         best = UNREACHABLE
         for hop in self.options(type_name, field.name, subgraph, untyped=untyped):
-            holder = self._holder(hop.subgraph, type_name, field.name)
+            holder = self._holders(type_name, field.name).get(hop.subgraph)
             inner = 0
             if holder is not None and field.fields and not holder[2]:
                 inner = self._available_below(field, self.target(holder[0], holder[1], field.name), hop.subgraph)
@@ -299,8 +304,9 @@ class SubgraphIndex:
         self._busy.add(("options", memo))
         before = self._cut
         hops = []
+        holders = self._holders(type_name, field)
         for other, level in self.reach(type_name, subgraph, untyped=untyped, given=given).items():
-            holder = self._holder(other, type_name, field)
+            holder = holders.get(other)
             if holder is None:
                 continue
             if holder[0].requires:

@@ -10,7 +10,7 @@ Cost: O(steps^2) in the worst case, with the few dozen steps that real plans hav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from gateway.planner.steps import Step
 
@@ -19,61 +19,83 @@ __all__ = ["join_steps"]
 
 def join_steps(steps: Sequence[Step]) -> dict[Step, int]:
     """Return the stage of every step, providers always in earlier stages than their readers."""
-    order = _sorted_by_need(steps)
-    readers: dict[Step, list[Step]] = {step: [] for step in order}
-    for step in order:
-        for provider in step.after:
-            readers[provider].append(step)
-    ancestors = _find_ancestors(order)
-    fixed: dict[Step, int] = {}
-    depth = max(_earliest(order, fixed).values(), default=0)
-    by_subgraph: dict[str, list[Step]] = {}
-    for step in order:
+    order = sorted(steps, key=lambda step: (step.stage, step.number))
+    lines = _Intervals(order)
+    by_subgraph: dict[str, list[int]] = {}
+    for place, step in enumerate(order):
         if step.position is not None:
-            by_subgraph.setdefault(step.subgraph, []).append(step)
+            by_subgraph.setdefault(step.subgraph, []).append(place)
     for name in sorted(by_subgraph):
-        waiting = list(by_subgraph[name])
+        waiting = by_subgraph[name]
         while waiting:
-            earliest = _earliest(order, fixed)
-            latest = _latest(order, readers, fixed, depth)
-            first = min(waiting, key=lambda step: (latest[step], step.number))
-            meeting = [first]
-            for step in sorted(waiting, key=lambda step: (earliest[step], step.number)):
-                if step is first or earliest[step] > latest[first] or latest[step] < earliest[first]:
-                    continue
-                if all(step not in ancestors[other] and other not in ancestors[step] for other in meeting):
-                    meeting.append(step)
-            stage = max(earliest[step] for step in meeting)
-            for step in meeting:
-                fixed[step] = stage
-                waiting.remove(step)
-    return _earliest(order, fixed)
+            meeting = lines.meet(waiting)
+            waiting = [place for place in waiting if place not in meeting]
+    return dict(zip(order, lines.earliest, strict=True))
 
 
-def _sorted_by_need(steps: Iterable[Step]) -> list[Step]:
-    return sorted(steps, key=lambda step: (step.stage, step.number))
+class _Intervals:
+    """The stages in which each step may run, given those that are fixed. Steps are numbers in order of need."""
 
+    def __init__(self, order: Sequence[Step]) -> None:
+        place = {step: number for number, step in enumerate(order)}
+        self._providers = [[place[provider] for provider in step.after] for step in order]
+        self._readers: list[list[int]] = [[] for _ in order]
+        for number, providers in enumerate(self._providers):
+            for provider in providers:
+                self._readers[provider].append(number)
+        self._ancestors = [0] * len(order)
+        for number, providers in enumerate(self._providers):
+            for provider in providers:
+                self._ancestors[number] |= self._ancestors[provider] | 1 << provider
+        self._fixed = [0] * len(order)
+        self.earliest = [0] * len(order)
+        self._find_earliest()
+        self._depth = max(self.earliest, default=0)
+        self.latest = [self._depth] * len(order)
+        self._find_latest()
 
-def _find_ancestors(order: Sequence[Step]) -> dict[Step, set[Step]]:
-    found: dict[Step, set[Step]] = {}
-    for step in order:
-        found[step] = set(step.after).union(*(found[provider] for provider in step.after))
-    return found
+    def meet(self, waiting: Sequence[int]) -> set[int]:
+        """Fix the step that must run first together with all that can join it; return them."""
+        first = min(waiting, key=lambda number: (self.latest[number], number))
+        meeting = {first}
+        members = 1 << first
+        ancestors = self._ancestors[first]
+        for number in sorted(waiting, key=lambda one: (self.earliest[one], one)):
+            if number == first or self.earliest[number] > self.latest[first]:
+                continue
+            if self.latest[number] < self.earliest[first]:
+                continue
+            if self._ancestors[number] & members or ancestors >> number & 1:
+                continue
+            meeting.add(number)
+            members |= 1 << number
+            ancestors |= self._ancestors[number]
+        stage = max(self.earliest[number] for number in meeting)
+        moved = any(self.earliest[number] != stage for number in meeting)
+        bound = any(self.latest[number] != stage for number in meeting)
+        for number in meeting:
+            self._fixed[number] = stage
+        if moved:
+            self._find_earliest()
+        if bound:
+            self._find_latest()
+        return meeting
 
+    def _find_earliest(self) -> None:
+        earliest, fixed = self.earliest, self._fixed
+        for number, providers in enumerate(self._providers):
+            least = fixed[number] or 1
+            for provider in providers:
+                if earliest[provider] >= least:
+                    least = earliest[provider] + 1
+            earliest[number] = least
 
-def _earliest(order: Sequence[Step], fixed: dict[Step, int]) -> dict[Step, int]:
-    found: dict[Step, int] = {}
-    for step in order:
-        least = 1 + max((found[provider] for provider in step.after), default=0)
-        found[step] = max(least, fixed.get(step, 0))
-    return found
-
-
-def _latest(
-    order: Sequence[Step], readers: dict[Step, list[Step]], fixed: dict[Step, int], depth: int
-) -> dict[Step, int]:
-    found: dict[Step, int] = {}
-    for step in reversed(order):
-        most = min((found[reader] for reader in readers[step]), default=depth + 1) - 1
-        found[step] = min(most, fixed.get(step, most))
-    return found
+    def _find_latest(self) -> None:
+        latest, fixed = self.latest, self._fixed
+        for number in range(len(self._readers) - 1, -1, -1):
+            most = self._depth
+            for reader in self._readers[number]:
+                if latest[reader] <= most:
+                    most = latest[reader] - 1
+            own = fixed[number]
+            latest[number] = own if own and own < most else most
