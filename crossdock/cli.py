@@ -12,7 +12,7 @@ from gateway.cli import app
 __all__ = ["main"]
 
 _GC_THRESHOLDS = (200_000, 50, 100)
-"""A large supergraph is some hundred thousand objects that all stay: walking them while they are made doubles the time."""
+"""A large supergraph is some hundred thousand objects that stay; walking them while they are made is half the time."""
 
 
 def main() -> None:

@@ -75,6 +75,7 @@ class PlanBuilder:
         self._estimator = Estimator(index)
         self._steps: list[Step] = []
         self._slots: set[Slot] = set()
+        self._stages: dict[str, set[int]] = {}
         self._keys: dict[tuple[int, int], str] = {}
         self._deadline = 0
         self._budget = MAX_PLACEMENTS
@@ -175,7 +176,7 @@ class PlanBuilder:
         finish = way.stage + depth
         if way.step is None:
             latest = max(self._deadline, finish) - depth
-            new += not any(name == way.subgraph and way.stage <= stage <= latest for stage, name in self._slots)
+            new += not any(way.stage <= stage <= latest for stage in self._stages.get(way.subgraph, ()))
         number = way.step.number if way.step else -1
         return _Choice(
             missing,
@@ -392,6 +393,7 @@ class PlanBuilder:
         step = Step(len(self._steps), subgraph, stage, position)
         self._steps.append(step)
         self._slots.add((stage, subgraph))
+        self._stages.setdefault(subgraph, set()).add(stage)
         return step
 
     def _enter(
