@@ -12,8 +12,10 @@ other processes are waited for by the file's busy timeout.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +44,9 @@ POOL_WAIT_S = 10.0
 
 LOCK_WAIT_S = 10.0
 """Longest wait for another writer; also SQLite's busy timeout and PostgreSQL's lock timeout."""
+
+WAL_PAUSE_S = 0.01
+"""Pause between attempts to turn a new SQLite file to its write-ahead log while another process does the same."""
 
 STATEMENT_TIMEOUT_S = 30.0
 """Longest run of one statement on PostgreSQL; ledgers read and write by key, so more means trouble."""
@@ -90,9 +95,15 @@ class Database:
         return self._opened()[0]
 
     async def __aenter__(self) -> Self:
-        """Make the engine; connections are made when they are first wanted."""
+        """Make the engine; connections are made when they are first wanted.
+
+        Raises:
+            Unavailable: the SQLite file cannot be made, or stays locked.
+        """
         if self._engine is not None:
             raise RuntimeError("the database is open already")
+        if self.is_sqlite:
+            await asyncio.to_thread(_make_sqlite_file, Path(str(self._url.database)))
         self._engine = _sqlite_engine(self._url, self._pool_size) if self.is_sqlite else self._postgres_engine()
         self._writer = self._engine.execution_options(**{_WRITING: True})
         self._loop = asyncio.get_running_loop()
@@ -200,8 +211,30 @@ def _checked(url: str) -> URL:
     return parsed
 
 
+def _make_sqlite_file(path: Path) -> None:
+    """Make the file with a write-ahead log, which it keeps from then on.
+
+    SQLite does not wait its busy timeout while it changes this mode, so processes that start together try again here.
+    """
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(path, timeout=LOCK_WAIT_S)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except (sqlite3.Error, OSError) as error:
+            if time.monotonic() > deadline or not _is_locked(error):
+                said = f"{path}: {error}"
+                raise Unavailable(SourceSystem.PLATFORM, "open", said, outcome_unknown=False) from error
+        time.sleep(WAL_PAUSE_S)
+
+
+def _is_locked(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -218,7 +251,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     """Give a new SQLite connection its settings and take transaction control away from the driver."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY"):
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
