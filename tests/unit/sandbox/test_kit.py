@@ -180,9 +180,7 @@ class TestFaults:
             pytest.param({"eror_rate": 1}, "unknown key 'eror_rate'", id="a misspelt key is named"),
             pytest.param({"error_rate": 2}, "error_rate: give a number from 0 to 1", id="a rate above one"),
             pytest.param({"error_rate": True}, "error_rate", id="a boolean is no rate"),
-            pytest.param(
-                {"latency_ms": {"median": 50, "p95": 20}}, "latency_ms.p95", id="a percentile below it"
-            ),
+            pytest.param({"latency_ms": {"median": 50, "p95": 20}}, "latency_ms.p95", id="a percentile below it"),
             pytest.param({"outages": [{"from": 0}]}, "accepted are after_s, for_s", id="an outage's keys"),
             pytest.param({"only": {"methods": "POST"}}, "only.methods", id="methods are a list"),
             pytest.param([], "give an object", id="not an object"),
@@ -287,10 +285,8 @@ class TestWebhooks:
         headers, body = receiver.got[-1]
         signed = headers["x-wms-timestamp"].encode() + b"." + body
         expected = "sha256=" + hmac.new(b"sandbox-wms-webhook", signed, hashlib.sha256).hexdigest()
-        assert (
-            headers["x-wms-signature"] == expected
+        assert headers["x-wms-signature"] == expected
         assert signature("sandbox-wms-webhook", headers["x-wms-timestamp"], body) == expected
-        )
         assert {got["x-wms-event-id"] for got, _ in receiver.got} == {headers["x-wms-event-id"]}
 
     async def test_webhooks_come_in_order(self):
