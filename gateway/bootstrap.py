@@ -14,6 +14,7 @@ from gateway.config import GatewaySettings, SubgraphSettings
 from gateway.errors import ConfigError
 from gateway.executor import ExecutionResult
 from gateway.planner import Planner
+from gateway.server.claims import ClaimsSigner
 from gateway.server.http import HttpEndpoint
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, Principal, anonymous, everybody
@@ -108,6 +109,7 @@ def build_gateway(
         registry,
         max_cached_plans=settings.limits.max_cached_plans,
         max_cached_text_bytes=settings.limits.max_cached_text_bytes,
+        claims=_claims(settings),
     )
     chosen = identity or _identity(settings)
     counter = SubscriptionCounter(settings.subscriptions.max_total)
@@ -136,7 +138,19 @@ def _identity(settings: GatewaySettings) -> Identity:
     development = settings.identity.development_identity
     if development is None:
         return anonymous
-    return everybody(Principal(development.subject, frozenset(development.scopes), frozenset(development.policies)))
+    return everybody(
+        Principal(
+            development.subject,
+            frozenset(development.scopes),
+            frozenset(development.policies),
+            tuple(sorted(development.claims.items())),
+        )
+    )
+
+
+def _claims(settings: GatewaySettings) -> ClaimsSigner | None:
+    given = settings.identity.subgraph_claims
+    return None if given is None else ClaimsSigner(given.header, given.key, given.lifetime)
 
 
 def _build_transports(

@@ -19,6 +19,7 @@ __all__ = [
     "IdentitySettings",
     "LimitSettings",
     "ServerSettings",
+    "SubgraphClaims",
     "SubgraphSettings",
     "SubscriptionSettings",
     "TrafficSettings",
@@ -145,6 +146,19 @@ class DevelopmentIdentity(_Section):
     """Scopes that it holds."""
     policies: tuple[str, ...] = ()
     """Policies that it meets."""
+    claims: dict[str, str | int | bool | tuple[str, ...] | None] = Field(default_factory=dict)
+    """What else subgraphs are told of it."""
+
+
+class SubgraphClaims(_Section):
+    """The signed header by which subgraphs learn who asks."""
+
+    key: str = Field(min_length=16, repr=False)
+    """Secret shared with the subgraphs, at least 16 characters; from the environment."""
+    header: str = Field(default="crossdock-claims", pattern=r"^[a-z0-9-]+$")
+    """Name of the header, lower case."""
+    lifetime: Duration = 60.0
+    """Time until a header is no longer valid; subscriptions renew it with every event."""
 
 
 class IdentitySettings(_Section):
@@ -152,6 +166,8 @@ class IdentitySettings(_Section):
 
     development_identity: DevelopmentIdentity | None = None
     """Principal of every request, for development."""
+    subgraph_claims: SubgraphClaims | None = None
+    """Tell subgraphs who asks. Without it they learn nothing of the caller."""
 
 
 class GatewaySettings(_Section):
@@ -171,6 +187,14 @@ class GatewaySettings(_Section):
     """How many subscriptions clients may have and how these are kept alive."""
     identity: IdentitySettings = IdentitySettings()
     """Who requests come from."""
+
+    @model_validator(mode="after")
+    def _keep_claims_ours(self) -> GatewaySettings:
+        claims = self.identity.subgraph_claims
+        if claims is not None and claims.header in {name.lower() for name in self.headers.propagate}:
+            said = "which the gateway signs: clients must not be able to set it"
+            raise ValueError(f"headers.propagate names {claims.header!r}, {said}")
+        return self
 
     @model_validator(mode="after")
     def _keep_development_at_home(self) -> GatewaySettings:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.errors import ErrorCode, SubgraphError
@@ -21,6 +21,7 @@ class ExecutionContext:
         variables: the client's variables as validated JSON; what the client left out is absent.
         defaults: values of left-out variables that have a default; they decide guards and are not sent.
         headers: lower-case names with values, sent with every fetch.
+        renew_headers: makes the headers anew for each event of a subscription, which outlives what they prove.
         timeout_s: seconds that one fetch may take, None for the transport's own limit.
     """
 
@@ -28,12 +29,17 @@ class ExecutionContext:
     variables: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     headers: tuple[tuple[str, str], ...] = ()
+    renew_headers: Callable[[], tuple[tuple[str, str], ...]] | None = None
     timeout_s: float | None = None
 
     def flag(self, variable: str) -> bool:
         """Return the value of a Boolean variable, its default when it was left out."""
         found = self.variables.get(variable, self.defaults.get(variable))
         return found is True
+
+    def for_event(self) -> ExecutionContext:
+        """Return the surroundings of an event that arrives now."""
+        return self if self.renew_headers is None else replace(self, headers=self.renew_headers())
 
     def transport(self, subgraph: str) -> SubgraphTransport:
         """Return the way to a subgraph.

@@ -38,7 +38,7 @@ async def subscribe(plan: ExecutablePlan, context: ExecutionContext) -> AsyncGen
             async for event in events:
                 has_events = True
                 data, errors = decode_event(event, name)
-                yield await complete_event(plan, context, data, errors)
+                yield await complete_event(plan, context.for_event(), data, errors)
     except SubgraphError as error:
         reported = _ended(error) if has_events else error
         yield ExecutionResult(None, Blame(stream.fetch, plan.source.output).failure(reported, {}))

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from gateway.errors import ErrorCode, GatewayError, RequestError
@@ -24,6 +25,7 @@ from gateway.operation import Operation, parse_operation
 from gateway.operation.variables import VariableChecker
 from gateway.plan.nodes import QueryPlan
 from gateway.server.authorization import Closed, close, closed_coordinates, restore
+from gateway.server.claims import ClaimsSigner
 from gateway.server.principal import Principal
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.supergraph import Supergraph
@@ -65,6 +67,7 @@ class Pipeline:
         *,
         max_cached_plans: int = 1000,
         max_cached_text_bytes: int = 64 * 1024,
+        claims: ClaimsSigner | None = None,
     ) -> None:
         self._supergraph = supergraph
         self._planner = planner
@@ -73,6 +76,7 @@ class Pipeline:
         self._cache: OrderedDict[tuple[str, str | None, Closed], Prepared] = OrderedDict()
         self._max_plans = max_cached_plans
         self._max_text = max_cached_text_bytes
+        self._claims = claims
         self._closed: dict[Principal, Closed] = {}
 
     @property
@@ -156,7 +160,14 @@ class Pipeline:
 
     def _context(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionContext:
         variables = prepared.variables.check(request.variables)
-        return ExecutionContext(self._transports, variables.values, variables.defaults, context.headers)
+        if self._claims is None:
+            return ExecutionContext(self._transports, variables.values, variables.defaults, context.headers)
+        make = partial(self._signed, self._claims, context)
+        return ExecutionContext(self._transports, variables.values, variables.defaults, make(), make)
+
+    @staticmethod
+    def _signed(claims: ClaimsSigner, context: RequestContext) -> tuple[tuple[str, str], ...]:
+        return (*context.headers, claims.header(context.principal))
 
 
 def error_result(error: Exception) -> ExecutionResult:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["ANONYMOUS", "Identity", "Principal", "anonymous", "everybody"]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A verified caller; ``subject`` None is an anonymous one, who holds nothing."""
+    """A verified caller; ``subject`` None is an anonymous one, who holds nothing.
+
+    Attributes:
+        subject: who it is.
+        scopes: scopes that it holds.
+        policies: policies that it meets.
+        claims: what else is known of it and told to subgraphs: names with hashable JSON values (lists as tuples).
+    """
 
     subject: str | None = None
     scopes: frozenset[str] = frozenset()
     policies: frozenset[str] = frozenset()
+    claims: tuple[tuple[str, Any], ...] = ()
 
 
 ANONYMOUS = Principal()
