@@ -135,6 +135,10 @@ def build_gateway(
 
 
 def _identity(settings: GatewaySettings) -> Identity:
+    if settings.identity.tokens is not None:
+        from gateway.server.tokens import TokenReader  # noqa: PLC0415 - cryptography is slow to load
+
+        return TokenReader(settings.identity.tokens)
     development = settings.identity.development_identity
     if development is None:
         return anonymous

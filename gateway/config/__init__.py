@@ -12,6 +12,7 @@ from gateway.config.models import (
     SubgraphClaims,
     SubgraphSettings,
     SubscriptionSettings,
+    TokenIdentity,
     TrafficSettings,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "SubgraphClaims",
     "SubgraphSettings",
     "SubscriptionSettings",
+    "TokenIdentity",
     "TrafficSettings",
     "load_settings",
     "settings_from",

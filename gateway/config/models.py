@@ -22,6 +22,7 @@ __all__ = [
     "SubgraphClaims",
     "SubgraphSettings",
     "SubscriptionSettings",
+    "TokenIdentity",
     "TrafficSettings",
     "is_loopback",
 ]
@@ -150,6 +151,21 @@ class DevelopmentIdentity(_Section):
     """What else subgraphs are told of it."""
 
 
+class TokenIdentity(_Section):
+    """Requests carry ``authorization: Bearer <JSON Web Token>``; without the header they are anonymous."""
+
+    secret: str = Field(min_length=32, repr=False)
+    """Secret that signs tokens with HS256, at least 32 characters; from the environment."""
+    issuer: str | None = None
+    """Who must have issued a token (``iss``)."""
+    audience: str | None = None
+    """Whom a token must be meant for (``aud``)."""
+    leeway: Duration = 5.0
+    """How far clocks may differ."""
+    pass_claims: tuple[str, ...] = ()
+    """Claims that subgraphs are told besides ``sub`` and ``scopes``; see ``subgraph_claims``."""
+
+
 class SubgraphClaims(_Section):
     """The signed header by which subgraphs learn who asks."""
 
@@ -166,6 +182,8 @@ class IdentitySettings(_Section):
 
     development_identity: DevelopmentIdentity | None = None
     """Principal of every request, for development."""
+    tokens: TokenIdentity | None = None
+    """Signed tokens, for everything that is not development on one machine."""
     subgraph_claims: SubgraphClaims | None = None
     """Tell subgraphs who asks. Without it they learn nothing of the caller."""
 
@@ -194,6 +212,12 @@ class GatewaySettings(_Section):
         if claims is not None and claims.header in {name.lower() for name in self.headers.propagate}:
             said = "which the gateway signs: clients must not be able to set it"
             raise ValueError(f"headers.propagate names {claims.header!r}, {said}")
+        return self
+
+    @model_validator(mode="after")
+    def _choose_one_identity(self) -> GatewaySettings:
+        if self.identity.development_identity is not None and self.identity.tokens is not None:
+            raise ValueError("identity: development_identity and tokens exclude each other; keep one of them")
         return self
 
     @model_validator(mode="after")
