@@ -1,6 +1,6 @@
 """The gateway's settings: frozen models, read once, refused when anything is unknown."""
 
-from gateway.config.load import load_settings, settings_from, settings_schema
+from gateway.config.load import load_settings, read_file, settings_from, settings_schema, validate
 from gateway.config.models import (
     DevelopmentIdentity,
     ExampleTab,
@@ -30,6 +30,8 @@ __all__ = [
     "TokenIdentity",
     "TrafficSettings",
     "load_settings",
+    "read_file",
     "settings_from",
     "settings_schema",
+    "validate",
 ]

@@ -10,16 +10,18 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from gateway.config.models import GatewaySettings
 from gateway.errors import ConfigError
 
-__all__ = ["load_settings", "settings_from", "settings_schema"]
+__all__ = ["load_settings", "read_file", "settings_from", "settings_schema", "validate"]
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> GatewaySettings:
@@ -27,6 +29,24 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> G
 
     Raises:
         ConfigError: the file cannot be read, or a key or value in it is not accepted.
+    """
+    return settings_from(read_file(path), environment)
+
+
+def settings_from(values: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> GatewaySettings:
+    """Return the settings of plain values.
+
+    Raises:
+        ConfigError: a key or value is not accepted; the message lists every fault.
+    """
+    return validate(GatewaySettings, values, environment)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return the plain values of a YAML or JSON file.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds something else than a mapping.
     """
     import yaml  # noqa: PLC0415 - settings from code never need it
 
@@ -40,20 +60,20 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> G
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: the settings must be a mapping of sections")
-    return settings_from(values, environment)
+    return values
 
 
-def settings_from(values: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> GatewaySettings:
-    """Return the settings of plain values.
+def validate(model: type[Model], values: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Model:
+    """Return plain values as ``model``, with references to the environment replaced.
 
     Raises:
         ConfigError: a key or value is not accepted; the message lists every fault.
     """
     expanded = _expand(dict(values), os.environ if environment is None else environment, "")
     try:
-        return GatewaySettings.model_validate(expanded)
+        return model.model_validate(expanded)
     except ValidationError as error:
-        lines = [_describe(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
+        lines = [_describe(model, fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
         raise ConfigError("the settings are not accepted:\n" + "\n".join(f"  {line}" for line in lines)) from error
 
 
@@ -81,16 +101,15 @@ def _expand(value: Any, environment: Mapping[str, str], where: str) -> Any:
     return _REFERENCE.sub(replace, value)
 
 
-def _describe(location: tuple[int | str, ...], kind: str, message: str) -> str:
+def _describe(model: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
     key = ".".join(map(str, location)) or "settings"
     if kind == "extra_forbidden":
-        accepted = ", ".join(sorted(_accepted_keys(location[:-1])))
+        accepted = ", ".join(sorted(_accepted_keys(model, location[:-1])))
         return f"{key}: unknown key; accepted here: {accepted}"
     return f"{key}: {message.removeprefix('Value error, ')}"
 
 
-def _accepted_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = GatewaySettings
+def _accepted_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         field = model.model_fields.get(str(part))
         found = _model_of(field.annotation) if field is not None else None
