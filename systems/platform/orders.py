@@ -22,7 +22,7 @@ from systems.platform.numbers import ORDER_NUMBERS
 from systems.platform.records import grouped, records_by
 from systems.platform.tables import ledger_orders
 
-__all__ = ["PlatformOrderLedger"]
+__all__ = ["PlatformOrderLedger", "order_row"]
 
 _NO_EXPOSURE = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.COMPLETED)
 
@@ -46,7 +46,7 @@ class PlatformOrderLedger:
         """
         table = ledger_orders
         async with self._database.transaction("create order") as connection:
-            insert = insert_into(connection, table, {"id": order.id, **_columns(order)})
+            insert = insert_into(connection, table, order_row(order))
             made = await connection.execute(
                 insert.on_conflict_do_nothing(index_elements=[table.c.id]).returning(table.c.id)
             )
@@ -66,7 +66,7 @@ class PlatformOrderLedger:
         written = replace(order, version=order.version + 1)
         async with self._database.transaction("update order") as connection:
             changed = await connection.execute(
-                update(table).where(table.c.id == order.id, table.c.version == order.version).values(_columns(written))
+                update(table).where(table.c.id == order.id, table.c.version == order.version).values(order_row(written))
             )
             if changed.rowcount != 1:
                 raise Conflict(
@@ -159,8 +159,10 @@ class PlatformOrderLedger:
         return tuple(_total(order) for order in orders)
 
 
-def _columns(order: LedgerOrder) -> dict[str, Any]:
+def order_row(order: LedgerOrder) -> dict[str, Any]:
+    """Return the row of an order."""
     return {
+        "id": order.id,
         "number": order.number,
         "version": order.version,
         "account_id": order.account_id,

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +20,7 @@ from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.records import batches
 from systems.platform.tables import process_steps, processes
 
-__all__ = ["PlatformProcessLog"]
+__all__ = ["PlatformProcessLog", "process_row", "step_row"]
 
 _FINAL = (ProcessState.COMPLETED, ProcessState.FAILED, ProcessState.CANCELLED)
 
@@ -33,14 +34,7 @@ class PlatformProcessLog:
 
     async def start(self, process: ProcessRecord) -> None:
         """Record a started process with its steps once."""
-        row = {
-            "id": process.id,
-            "business_key": process.business_key,
-            "state": process.state.value,
-            "started_at": process.started_at,
-            "ended_at": process.ended_at,
-            "record": encode(replace(process, steps=())),
-        }
+        row = process_row(process)
         async with self._database.transaction("start process") as connection:
             insert = insert_into(connection, processes, row).on_conflict_do_nothing(index_elements=[processes.c.id])
             if (await connection.execute(insert.returning(processes.c.id))).first() is None:
@@ -92,9 +86,26 @@ class PlatformProcessLog:
         return {key: tuple(entries) for key, entries in found.items()}
 
 
+def process_row(process: ProcessRecord) -> dict[str, Any]:
+    """Return the row of a process; its steps are rows of their own."""
+    return {
+        "id": process.id,
+        "business_key": process.business_key,
+        "state": process.state.value,
+        "started_at": process.started_at,
+        "ended_at": process.ended_at,
+        "record": encode(replace(process, steps=())),
+    }
+
+
+def step_row(process_id: str, step: ProcessStepRecord) -> dict[str, Any]:
+    """Return the row of a step."""
+    return {"process_id": process_id, "name": step.name, "record": encode(step)}
+
+
 async def _write_step(connection: AsyncConnection, process_id: str, step: ProcessStepRecord) -> None:
     table = process_steps
-    insert = insert_into(connection, table, {"process_id": process_id, "name": step.name, "record": encode(step)})
+    insert = insert_into(connection, table, step_row(process_id, step))
     await connection.execute(
         insert.on_conflict_do_update(
             index_elements=[table.c.process_id, table.c.name], set_={"record": insert.excluded.record}

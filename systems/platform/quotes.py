@@ -18,7 +18,7 @@ from systems.platform.numbers import QUOTE_NUMBERS
 from systems.platform.records import grouped, records_by
 from systems.platform.tables import quotes
 
-__all__ = ["PlatformQuoteStore"]
+__all__ = ["PlatformQuoteStore", "quote_row"]
 
 MAX_QUOTES_PER_OPPORTUNITY = 200
 """Newest quotes that an opportunity shows; an opportunity with more is an import gone wrong."""
@@ -44,12 +44,12 @@ class PlatformQuoteStore:
         written = replace(quote, version=quote.version + 1)
         async with self._database.transaction("save quote") as connection:
             if quote.version == 0:
-                insert = insert_into(connection, quotes, {"id": quote.id, **_columns(written)})
+                insert = insert_into(connection, quotes, quote_row(written))
                 insert = insert.on_conflict_do_nothing(index_elements=[quotes.c.id])
                 saved = (await connection.execute(insert.returning(quotes.c.id))).first() is not None
             else:
                 condition = (quotes.c.id == quote.id, quotes.c.version == quote.version)
-                changed = await connection.execute(update(quotes).where(*condition).values(_columns(written)))
+                changed = await connection.execute(update(quotes).where(*condition).values(quote_row(written)))
                 saved = changed.rowcount == 1
             if not saved:
                 raise Conflict(
@@ -93,8 +93,10 @@ class PlatformQuoteStore:
             return await grouped(connection, statement, ids, Quote)
 
 
-def _columns(quote: Quote) -> dict[str, Any]:
+def quote_row(quote: Quote) -> dict[str, Any]:
+    """Return the row of a quote."""
     return {
+        "id": quote.id,
         "number": quote.number,
         "version": quote.version,
         "account_id": quote.account_id,

@@ -18,7 +18,7 @@ from systems.platform.paging import read_page
 from systems.platform.records import records_by
 from systems.platform.tables import exception_tasks
 
-__all__ = ["RESOLVED", "PlatformTaskQueue"]
+__all__ = ["RESOLVED", "PlatformTaskQueue", "task_row"]
 
 RESOLVED = "RESOLVED"
 """State of a task that needs nobody any more."""
@@ -34,15 +34,7 @@ class PlatformTaskQueue:
     async def open_task(self, task: ExceptionTask, events: Sequence[Event] = ()) -> ExceptionTask:
         """Open a task, or return the one with the same id opened before."""
         table = exception_tasks
-        row = {
-            "id": task.id,
-            "queue": task.queue,
-            "kind": task.kind,
-            "state": task.state,
-            "order_id": task.order_id,
-            "due_at": task.due_at,
-            "record": encode(task),
-        }
+        row = task_row(task)
         async with self._database.transaction("open task") as connection:
             insert = insert_into(connection, table, row).on_conflict_do_nothing(index_elements=[table.c.id])
             if (await connection.execute(insert.returning(table.c.id))).first() is not None:
@@ -91,6 +83,19 @@ class PlatformTaskQueue:
             if closed:
                 await self._append(connection, events)
         return closed
+
+
+def task_row(task: ExceptionTask) -> dict[str, Any]:
+    """Return the row of a task."""
+    return {
+        "id": task.id,
+        "queue": task.queue,
+        "kind": task.kind,
+        "state": task.state,
+        "order_id": task.order_id,
+        "due_at": task.due_at,
+        "record": encode(task),
+    }
 
 
 def _task(row: Row[Any]) -> ExceptionTask:
