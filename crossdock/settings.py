@@ -1,0 +1,130 @@
+"""The settings of the whole: one ``crossdock.yaml``, frozen, read once, refused when a key is unknown.
+
+``${NAME}`` and ``${NAME:-default}`` are replaced from the environment; secrets come in only so. Durations are written
+as ``"500ms"``, ``"5s"``, ``"2m"``, ``"1h"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.config import GatewaySettings, read_file, validate
+from gateway.config.models import Duration
+
+__all__ = [
+    "BusinessCentralAccess",
+    "CrossdockSettings",
+    "ProcessSettings",
+    "SalesforceAccess",
+    "SystemSettings",
+    "TransportAccess",
+    "WarehouseAccess",
+    "load",
+    "schema",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class _Access(_Section):
+    url: str = Field(pattern=r"^https?://")
+    """Address under which the system's paths lie."""
+    timeout: Duration = 5.0
+    """Deadline of one call with all of its attempts."""
+    max_connections: int = Field(default=20, ge=1, le=200)
+    """Connections kept at most; further calls wait within their deadline."""
+
+
+class SalesforceAccess(_Access):
+    """The CRM."""
+
+    client_id: str
+    """Client of the OAuth2 client-credentials flow."""
+    client_secret: str = Field(repr=False)
+    """Its secret; from the environment."""
+
+
+class BusinessCentralAccess(_Access):
+    """The ERP."""
+
+    client_id: str
+    """Client of the OAuth2 client-credentials flow."""
+    client_secret: str = Field(repr=False)
+    """Its secret; from the environment."""
+
+
+class WarehouseAccess(_Access):
+    """The warehouse system."""
+
+    api_key: str = Field(repr=False)
+    """Bearer key; from the environment."""
+    webhook_secret: str = Field(repr=False)
+    """Secret that signs its webhooks; from the environment."""
+
+
+class TransportAccess(_Access):
+    """The transport system."""
+
+    api_key: str = Field(repr=False)
+    """Bearer key; from the environment."""
+    webhook_secret: str = Field(repr=False)
+    """Secret that signs its webhooks; from the environment."""
+
+
+class SystemSettings(_Section):
+    """The systems of record."""
+
+    crm: SalesforceAccess
+    """Customers, contacts, opportunities and cases."""
+    erp: BusinessCentralAccess
+    """Items, prices, credit, orders and invoices."""
+    wms: WarehouseAccess
+    """Stock, releases and shipments."""
+    tms: TransportAccess
+    """Carriers, tracking and milestones."""
+
+
+class ProcessSettings(_Section):
+    """How durable processes run."""
+
+    slot: int = Field(default=0, ge=0, le=999)
+    """Number of this worker among those of one database; a restarted worker resumes what its slot left."""
+
+
+class CrossdockSettings(_Section):
+    """All settings."""
+
+    database: str = "sqlite+aiosqlite:///var/crossdock.db"
+    """The platform's own database: an SQLite file, or ``postgresql+psycopg://user:password@host/name``."""
+    redis: str | None = None
+    """Redis that carries news of events between processes; None for one process alone."""
+    claims_key: str = Field(min_length=16, repr=False)
+    """Secret by which the gateway proves to subgraphs who asks, at least 16 characters; from the environment."""
+    price_token_key: str = Field(min_length=16, repr=False)
+    """Secret that signs price tokens, at least 16 characters; from the environment."""
+    systems: SystemSettings
+    """Where the systems are and how to sign in."""
+    processes: ProcessSettings = ProcessSettings()
+    """Durable processes."""
+    gateway: GatewaySettings = GatewaySettings()
+    """The gateway; see its own documentation."""
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> CrossdockSettings:
+    """Return the settings of a file.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value in it is not accepted.
+    """
+    return validate(CrossdockSettings, read_file(path), environment)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of the settings."""
+    return CrossdockSettings.model_json_schema()
