@@ -94,8 +94,7 @@ class SqlEventLog:
         for event in fresh:
             sequences[event.partition_key] = sequence = sequences.get(event.partition_key, 0) + 1
             rows.append(_row(event, sequence, now))
-        statement = insert(event_log).returning(event_log.c.position, sort_by_parameter_order=True)
-        positions = (await connection.execute(statement, rows)).scalars().all()
+        positions = await _write(connection, rows)
         return tuple(
             StoredEvent(event, position, row["sequence"], now)
             for event, position, row in zip(fresh, positions, rows, strict=True)
@@ -155,6 +154,20 @@ class SqlEventLog:
             if positions:
                 await connection.execute(delete(event_log).where(event_log.c.position.in_(positions)))
             return len(positions)
+
+
+async def _write(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert rows and return their positions in order.
+
+    Many rows are written at once; nobody else appends meanwhile, so what lies behind the last position is theirs.
+    """
+    position = event_log.c.position
+    if len(rows) == 1:
+        return list((await connection.execute(insert(event_log).returning(position), rows)).scalars())
+    last = (await connection.execute(select(func.max(position)))).scalar_one() or 0
+    await connection.execute(insert(event_log), rows)
+    written = select(position).where(position > last).order_by(position)
+    return list((await connection.execute(written)).scalars())
 
 
 async def _without_known(connection: AsyncConnection, events: Sequence[Event]) -> list[Event]:
