@@ -11,7 +11,7 @@ help:
 	@echo "make test          the default test run (below 5 minutes)"
 	@echo "make test-slow     crash, container-command and other long suites"
 	@echo "make lint          ruff, mypy, import rules, lock file"
-	@echo "make lock          resolve requirements.lock again"
+	@echo "make lock          resolve requirements.lock and requirements-run.lock again"
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -39,6 +39,7 @@ format: $(STAMP)
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
 
 clean:
 	rm -rf var $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info build
