@@ -1,0 +1,1 @@
+"""A warehouse management system to run against."""

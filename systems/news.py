@@ -1,0 +1,70 @@
+"""What systems tell us by themselves, in canonical words: read from webhooks, consumed by the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schema.enums import ShipmentStatus, SourceSystem
+from schema.records.inventory import StockPosition
+from schema.records.orders import Milestone
+
+__all__ = ["ShipmentNews", "StockNews", "UnreadableNews", "read_time"]
+
+
+class UnreadableNews(Exception):
+    """A webhook of a type that nobody knows, or without what its type promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentNews:
+    """A shipment has reached a milestone.
+
+    Attributes:
+        event_id: the sender's id of this news; the same news comes with the same id.
+        sequence: grows with each news of the shipment from this sender.
+        status: where the shipment stands for its sender after it.
+        lines: line numbers with what the shipment carries of them, in base units; empty when the sender does not say.
+        sscc: codes of its logistic units, empty until packed.
+    """
+
+    source: SourceSystem
+    event_id: str
+    sequence: int
+    shipment_number: str
+    order_id: str
+    account_id: str
+    milestone: Milestone
+    status: ShipmentStatus
+    warehouse_code: str | None = None
+    lines: tuple[tuple[int, str], ...] = ()
+    sscc: tuple[str, ...] = ()
+    carrier: str | None = None
+    tracking_number: str | None = None
+    estimated_delivery: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StockNews:
+    """A stock position has changed; ``position.sequence`` tells whether it is newer than what is known."""
+
+    source: SourceSystem
+    event_id: str
+    position: StockPosition
+
+
+def read_time(payload: Mapping[str, Any], name: str) -> datetime:
+    """Return a time of a payload.
+
+    Raises:
+        UnreadableNews: it is missing or is no time with a zone.
+    """
+    try:
+        moment = datetime.fromisoformat(payload[name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableNews(f"{name} is no time") from error
+    if moment.tzinfo is None:
+        raise UnreadableNews(f"{name} has no time zone")
+    return moment
