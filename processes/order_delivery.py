@@ -1,0 +1,128 @@
+"""P3 steps 9 and 10: warehouses get to pick, and the customer is told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from processes.order_case import OrderCase
+from processes.order_checks import failed
+from processes.order_pricing import order_total
+from processes.rules.uom import factor
+from processes.steps import DONE, Outcome, Verdict
+from schema.enums import OrderStatus, SourceSystem
+from schema.records.orders import LedgerOrder, ReleaseLine
+from schema.records.problems import ValidationFailed
+from systems.errors import NotFound, Rejected
+from systems.ports import OrderMirror, ReleaseRequest
+
+__all__ = ["acknowledge", "cancel_releases", "release", "release_key"]
+
+
+def release_key(case: OrderCase, warehouse_code: str) -> str:
+    """Return the key of an order's first release at a warehouse."""
+    return case.key(f"rel:{warehouse_code}:1")
+
+
+async def release(case: OrderCase) -> Outcome:
+    """Release what is allocated, one request per warehouse; an order that ships complete waits for all of it."""
+    order = await case.order()
+    if case.submission.ship_complete and any(line.backordered > 0 for line in order.lines):
+        return Outcome(Verdict.SKIPPED, note="ships complete: released when the backordered lines are there")
+    requests = await _requests(case, order)
+    if not requests:
+        return Outcome(Verdict.SKIPPED, note="nothing is allocated yet")
+    for request in requests:
+        try:
+            result = await case.use.wms.release(request)
+        except Rejected as refusal:
+            return Outcome(Verdict.REFUSED, (failed(refusal.reason, f"the warehouse refuses: {refusal.detail}"),))
+        facts = {
+            "status": order.status.value,
+            "warehouse": request.warehouse_code,
+            "releaseId": result.release_id,
+            "shipmentNumber": result.shipment_number,
+            "lines": [
+                {"lineNo": line.line_no, "quantity": str(line.quantity), "uom": line.uom} for line in request.lines
+            ],
+        }
+        told = case.news("order.released", f"released:{request.warehouse_code}:1", facts)
+        await case.use.events.append([replace(told, system=SourceSystem.WMS)])
+    return DONE
+
+
+async def cancel_releases(case: OrderCase) -> None:
+    """Cancel what was released and not picked.
+
+    Raises:
+        Rejected: goods are picked already, a person must decide.
+    """
+    order = await case.order()
+    for code in sorted({entry.warehouse_code for line in order.lines for entry in line.allocations}):
+        try:
+            cancelled = await case.use.wms.cancel_release(release_key(case, code))
+        except NotFound:
+            cancelled = True
+        if not cancelled:
+            said = f"goods of order {order.number} are picked in {code}"
+            raise Rejected(SourceSystem.WMS, "cancel release", said, reason="ALREADY_PICKED")
+
+
+async def acknowledge(case: OrderCase) -> Outcome:
+    """Tell the CRM and the customer; the first promise that is told is the one that is measured against."""
+    order = await case.order()
+    total = (await order_total(case, order)).total
+    mirror = OrderMirror(
+        order_id=order.id,
+        number=order.number,
+        account_id=order.account_id,
+        opportunity_id=order.opportunity_id,
+        status=order.status,
+        total=total,
+        promised_date=order.promised_date,
+        po_number=order.po_number,
+    )
+    promised = None if order.promised_date is None else order.promised_date.isoformat()
+    facts = {"number": order.number, "status": order.status.value, "promisedDate": promised}
+    await case.use.events.append(
+        [
+            case.news("order.acknowledged", "acknowledged", facts),
+            case.news("customer.notified", "notified:accepted", {**facts, "channel": order.channel.value}),
+        ]
+    )
+    await case.use.crm.mirror_order(case.key("ack:CRM:1"), mirror)
+    return DONE
+
+
+async def _requests(case: OrderCase, order: LedgerOrder) -> list[ReleaseRequest]:
+    """Return one request per warehouse with what is allocated there, in base units."""
+    if order.status is not OrderStatus.ACCEPTED:
+        return []
+    items = await case.items()
+    lines: dict[str, list[ReleaseLine]] = defaultdict(list)
+    dates: dict[str, date] = {}
+    for line in order.lines:
+        item = items[line.sku]
+        found = factor(line.quantity.uom, item)
+        per_base = Decimal(1) if isinstance(found, ValidationFailed) else found
+        for entry in line.allocations:
+            if entry.firm:
+                quantity = entry.quantity.value * per_base
+                lines[entry.warehouse_code].append(ReleaseLine(line.line_no, line.sku, quantity, item.base_uom))
+                dates[entry.warehouse_code] = max(dates.get(entry.warehouse_code, entry.ship_date), entry.ship_date)
+    return [
+        ReleaseRequest(
+            key=release_key(case, code),
+            order_id=order.id,
+            order_number=order.number,
+            account_id=order.account_id,
+            warehouse_code=code,
+            ship_to_id=order.ship_to_id,
+            ship_date=dates[code],
+            requested_delivery=order.requested_date,
+            lines=tuple(lines[code]),
+        )
+        for code in sorted(lines)
+    ]

@@ -1,0 +1,307 @@
+"""P2, quote to order, as far as pricing and approval: context, live price, promise, approval by level.
+
+The quote is saved as soon as it is priced (PRICED, or PENDING_APPROVAL when a line is below its margin floor). Without
+the ERP there is no quote: a stale price is worse than none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+
+from processes.api import QuoteRequestLine, SubmissionLine
+from processes.order_checks import MAX_LINES, check_account, check_line, check_opportunity, failed, not_sellable
+from processes.order_pricing import AGREED, HOLD_DUE, queue_of_level
+from processes.price_facts import PriceFacts, per_base, price_facts
+from processes.quote_case import QuoteCase
+from processes.rules import atp, floor
+from processes.rules.price import lock_until
+from processes.rules.uom import factor
+from processes.steps import DONE, Outage, Outcome, Step, Verdict
+from schema.enums import QuoteStatus, SourceSystem
+from schema.events.envelope import Event
+from schema.records.catalog import Item, Price
+from schema.records.currencies import round_to_minor
+from schema.records.inventory import Availability
+from schema.records.operations import ExceptionTask
+from schema.records.orders import ApprovalRecord, Quote, QuoteLine
+from schema.records.problems import ApprovalRequired, ItemNotSellable, Problem, ValidationFailed
+from schema.records.values import Freshness, Money
+from systems.errors import NotFound
+
+__all__ = ["QUOTE_PREPARE"]
+
+VALIDITY = timedelta(days=30)
+"""How long a quote holds when nobody says otherwise."""
+
+MAX_VALIDITY = timedelta(days=365)
+"""How long a quote may hold."""
+
+REQUESTED = "REQUESTED"
+"""Source of a price that the sales rep asked for."""
+
+_LEVELS = (floor.SALES_MANAGER, floor.PRICING_DESK, floor.FINANCE_DIRECTOR)
+
+
+@dataclass(frozen=True, slots=True)
+class _QuotedLine:
+    line: QuoteLine
+    below_floor: ApprovalRequired | None
+
+
+async def gather_context(case: QuoteCase) -> Outcome:
+    """Check that the opportunity is open and the account's; without CRM the quote goes on without."""
+    opportunity_id = case.preparation.opportunity_id
+    if opportunity_id is None:
+        return DONE
+    found = (await case.use.crm.opportunities([opportunity_id])).get(opportunity_id)
+    problems: list[Problem] = list(check_opportunity(opportunity_id, found, case.account_id))
+    if found is not None and not problems and not found.is_open:
+        problems.append(failed("OPPORTUNITY_CLOSED", f"opportunity {found.name} is {found.stage}", "opportunityId"))
+    return Outcome(Verdict.DONE, tuple(problems))
+
+
+async def price_quote(case: QuoteCase) -> Outcome:
+    """Price every line live and save the quote; all that is wrong with the request is said at once."""
+    if await case.stored() is not None:
+        return DONE
+    problems = await _problems(case)
+    if problems:
+        return Outcome(Verdict.REFUSED, tuple(problems))
+    items, ship_to, facts = await case.items(), await case.ship_to(), await _facts(case)
+    quoted: list[_QuotedLine] = []
+    for index, line in enumerate(case.preparation.lines):
+        current = facts.price(items[line.sku], line.quantity, ship_to, case.use)
+        found = _quoted(case, index, line, items[line.sku], current, facts)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            quoted.append(found)
+    if problems:
+        return Outcome(Verdict.REFUSED, tuple(problems))
+    await _save(case, quoted)
+    return DONE
+
+
+async def promise(case: QuoteCase) -> Outcome:
+    """Date every line by what can be promised now; informative, so that the quote goes on without."""
+    quote, items, ship_to = await case.stored(), await case.items(), await case.ship_to()
+    if quote is None:
+        raise NotFound(SourceSystem.PLATFORM, "promise quote", f"quote {case.request.quote_id} is not saved")
+    now, skus = case.use.clock.now(), sorted(items)
+    positions, soft, inbound, warehouses = await asyncio.gather(
+        case.use.wms.stock(skus),
+        case.use.reservations.reserved(skus, now),
+        case.use.erp.inbound(skus),
+        case.use.wms.warehouses(),
+    )
+    dates = {}
+    for line in quote.lines:
+        found = atp.evaluate(
+            line.sku,
+            line.quantity,
+            item=items[line.sku],
+            positions=positions,
+            soft=soft,
+            inbound=inbound.get(line.sku, ()),
+            demand=(),
+            warehouses=warehouses,
+            ship_to=ship_to,
+            now=now,
+            needed_by=None,
+            freshness=Freshness(SourceSystem.WMS, now),
+        )
+        dates[line.line_no] = found.full_date if isinstance(found, Availability) else None
+    await case.change(
+        lambda stored: replace(
+            stored, lines=tuple(replace(line, promised_date=dates.get(line.line_no)) for line in stored.lines)
+        )
+    )
+    return DONE
+
+
+async def ask_approval(case: QuoteCase) -> Outcome:
+    """Ask those who may let the price go below its floor; the quote waits for them."""
+    quote = await case.stored()
+    waiting = () if quote is None else tuple(entry for entry in quote.approvals if entry.decided_at is None)
+    if quote is None or not waiting:
+        return DONE
+    problems = []
+    for entry in waiting:
+        task = _task(case, quote, entry)
+        facts = {"number": quote.number, "level": entry.level, "reason": entry.reason, "taskId": task.id}
+        opened = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
+        await case.use.tasks.open_task(
+            task,
+            [
+                case.news("task.opened", task.id, opened),
+                case.news("quote.approval.requested", f"approval:1:{entry.level}", facts),
+            ],
+        )
+        problems.append(
+            ApprovalRequired(
+                code="APPROVAL_REQUIRED",
+                message=f"{entry.reason}: approval of {entry.level} is required",
+                level=entry.level,
+                reason=entry.reason,
+                task_id=task.id,
+            )
+        )
+    return Outcome(Verdict.HELD, tuple(problems))
+
+
+_CRM, _ERP, _WMS, _PLATFORM = SourceSystem.CRM, SourceSystem.CLOUD_ERP, SourceSystem.WMS, SourceSystem.PLATFORM
+
+# fmt: off
+QUOTE_PREPARE: tuple[Step[QuoteCase], ...] = (
+    Step("context",      _CRM,      "qt:{id}:ctx",     gather_context, timeout_s=3.0, outage=Outage.SKIP),
+    Step("price",        _ERP,      "qt:{id}:price:1", price_quote,    timeout_s=2.5, outage=Outage.REFUSE),
+    Step("availability", _WMS,      "qt:{id}:atp:1",   promise,        timeout_s=1.5, outage=Outage.SKIP),
+    Step("approve",      _PLATFORM, "qt:{id}:appr:1",  ask_approval,   gate=True, decides=True),
+)
+# fmt: on
+"""The process: step, system, idempotency key, what it does. A refused quote is not saved, so nothing is taken back."""
+
+
+async def _problems(case: QuoteCase) -> list[Problem]:
+    """Return everything that is wrong with the request before it is priced."""
+    asked, today = case.preparation, case.use.clock.now().date()
+    account, ship_to, items = await asyncio.gather(case.account(), case.ship_to(), case.items())
+    problems: list[Problem] = [*case.findings, *check_account(asked.account_id, account)]
+    if account is not None and await case.terms() is None:
+        problems.append(failed("NOT_A_CUSTOMER", f"account {account.number} is no customer of the ERP", "accountId"))
+    if asked.ship_to_id is not None and (ship_to is None or ship_to.account_id != asked.account_id):
+        said = f"ship-to {asked.ship_to_id} is not one of account {asked.account_id}"
+        problems.append(failed("UNKNOWN_SHIP_TO", said, "shipToId"))
+    if asked.valid_until is not None and not today <= asked.valid_until <= today + MAX_VALIDITY:
+        said = f"{asked.valid_until} is not between {today} and {today + MAX_VALIDITY}"
+        problems.append(failed("VALID_UNTIL", said, "validUntil"))
+    if not 0 < len(asked.lines) <= MAX_LINES:
+        problems.append(failed("LINES", f"a quote has 1 to {MAX_LINES} lines", "lines"))
+    counts = Counter(line.line_no for line in asked.lines)
+    for index, line in enumerate(asked.lines):
+        if line.line_no < 1 or counts[line.line_no] > 1:
+            said = f"line number {line.line_no} is " + ("there twice" if line.line_no > 0 else "below 1")
+            problems.append(failed("LINE_NUMBER", said, "lines", str(index), "lineNo"))
+        problems += check_line(
+            index, SubmissionLine(line.line_no, line.sku, line.quantity), items.get(line.sku), ship_to
+        )
+        if line.requested_unit_price is not None and line.requested_unit_price.amount <= 0:
+            said = f"a price of {line.requested_unit_price.amount} is not above zero"
+            problems.append(failed("PRICE_POSITIVE", said, "lines", str(index), "requestedUnitPrice"))
+    return problems
+
+
+async def _facts(case: QuoteCase) -> PriceFacts:
+    account, terms = await case.account(), await case.terms()
+    if account is None or terms is None:
+        raise NotFound(_ERP, "price quote", f"account {case.account_id} has gone")
+    return await price_facts(case.use, account, terms, await case.items(), case.use.clock.now())
+
+
+def _quoted(
+    case: QuoteCase, index: int, line: QuoteRequestLine, item: Item, current: object, facts: PriceFacts
+) -> _QuotedLine | Problem:
+    """Return the line at the price that was asked for, else at today's; with who must approve it."""
+    place = ("lines", str(index))
+    if isinstance(current, ItemNotSellable):
+        return not_sellable(current, *place, "sku")
+    if isinstance(current, Problem):
+        return replace(current, path=place)
+    if not isinstance(current, Price):
+        raise TypeError(f"{type(current).__name__} is neither a price nor a problem")
+    asked = line.requested_unit_price
+    if asked is not None and asked.currency != current.unit.currency:
+        said = f"the account buys in {current.unit.currency}, not in {asked.currency}"
+        return failed("CURRENCY", said, *place, "requestedUnitPrice")
+    unit = asked or current.unit
+    is_todays = unit.amount == current.unit.amount
+    per_unit = factor(line.quantity.uom, item)
+    checked = not is_todays or current.source not in AGREED
+    low = (
+        floor.check_floor(item, per_base(unit, per_unit), facts.fx, place)
+        if checked and not isinstance(per_unit, ValidationFailed)
+        else None
+    )
+    quoted = QuoteLine(
+        line_no=line.line_no,
+        sku=line.sku,
+        description=item.name,
+        quantity=line.quantity,
+        unit_price=unit,
+        list_price=current.list,
+        price_source=current.source.value if is_todays else REQUESTED,
+        price_token=lock_until(current.token, _ends(case), case.use.price_signer) if is_todays else None,
+        priced_at=facts.now,
+        extended=round_to_minor(unit.amount * line.quantity.value, unit.currency),
+        promised_date=None,
+    )
+    return _QuotedLine(quoted, low)
+
+
+def _ends(case: QuoteCase) -> datetime:
+    """Return the moment at which the quote's prices end: the end of its last day."""
+    last = case.preparation.valid_until or (case.request.asked_at + VALIDITY).date()
+    return datetime.combine(last + timedelta(days=1), time(), UTC)
+
+
+async def _save(case: QuoteCase, quoted: Sequence[_QuotedLine]) -> None:
+    now, asked = case.use.clock.now(), case.preparation
+    low = [entry.below_floor for entry in quoted if entry.below_floor is not None]
+    approvals = tuple(
+        ApprovalRecord(level, "; ".join(entry.reason for entry in low if entry.level == level), now)
+        for level in _LEVELS
+        if any(entry.level == level for entry in low)
+    )
+    currency = quoted[0].line.unit_price.currency
+    total = Money(sum((entry.line.extended.amount for entry in quoted), Decimal(0)), currency)
+    quote = Quote(
+        id=case.request.quote_id,
+        number=await case.use.quotes.next_number(),
+        version=0,
+        status=QuoteStatus.PENDING_APPROVAL if approvals else QuoteStatus.PRICED,
+        account_id=asked.account_id,
+        ship_to_id=asked.ship_to_id,
+        opportunity_id=asked.opportunity_id,
+        lines=tuple(entry.line for entry in quoted),
+        total=total,
+        valid_until=asked.valid_until or (case.request.asked_at + VALIDITY).date(),
+        approvals=approvals,
+        order_id=None,
+        created_at=now,
+        created_by=case.request.asked_by,
+        process_id=case.request.process_id,
+    )
+    await case.use.quotes.save(quote, _created(case, quote))
+
+
+def _created(case: QuoteCase, quote: Quote) -> list[Event]:
+    facts = {"number": quote.number, "status": quote.status.value}
+    total = {"amount": str(quote.total.amount), "currency": quote.total.currency}
+    created = case.news("quote.created", "created", {**facts, "opportunityId": quote.opportunity_id})
+    return [
+        replace(created, actor=case.request.asked_by),
+        case.news("quote.priced", "priced:1", {**facts, "total": total, "validUntil": quote.valid_until.isoformat()}),
+    ]
+
+
+def _task(case: QuoteCase, quote: Quote, entry: ApprovalRecord) -> ExceptionTask:
+    now = case.use.clock.now()
+    return ExceptionTask(
+        id=f"tsk_{quote.id}_{entry.level}",
+        queue=queue_of_level(entry.level),
+        kind="ApprovalRequired",
+        state="OPEN",
+        order_id=None,
+        account_id=quote.account_id,
+        process_id=case.request.process_id,
+        summary=f"quote {quote.number}, {quote.total.amount} {quote.total.currency}: {entry.reason}",
+        opened_at=now,
+        due_at=now + HOLD_DUE,
+        assignee=None,
+        resolutions=("APPROVE", "REJECT"),
+    )

@@ -1,0 +1,280 @@
+"""Runs the steps of a process under a durable journal, so that it always ends.
+
+- A step whose outcome is in the journal is not done again. The step in flight when a process dies is done again with
+  the same key, and looks before it sends.
+- A system that does not answer is tried a few times at once, then the process shows itself as waiting and tries on in
+  growing pauses, which outlive the program too. Past its time a person is asked.
+- A refusal undoes what was begun in reverse order; undoing waits for systems as doing does.
+- What nobody foresaw parks the process with a task instead of losing it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from random import SystemRandom
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+
+from processes.chronicle import UNDO, Case, Chronicle, Desk, Failure
+from processes.journal import problems_from_json, problems_to_json
+from processes.steps import DONE, Outage, Outcome, RetryPolicy, Step, StepTimeout, Verdict
+from schema.enums import ProcessState, SourceSystem
+from schema.records.problems import DependencyUnavailable, Problem
+from systems.errors import ConnectorError
+
+__all__ = ["Durable", "Ending", "Runner"]
+
+C = TypeVar("C", bound=Case)
+
+_random = SystemRandom()
+_log = structlog.get_logger("crossdock.processes")
+
+
+class Durable(Protocol):
+    """The journal of one process run."""
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what ``work`` returned when it was done before, else do it and keep what it returns (JSON)."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep until the moment that is kept when the sleep begins first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: done, undone or parked, and the problems that made it so."""
+
+    state: ProcessState
+    problems: tuple[Problem, ...] = ()
+
+
+class Runner(Generic[C]):
+    """One run of one process.
+
+    Args:
+        case: what it is about.
+        steps: the process.
+        durable: journal of the run.
+        desk: where the run is written down.
+        policy: retries and waits.
+        decided: called when whoever started the process has an answer; may be called more than once.
+    """
+
+    def __init__(
+        self,
+        case: C,
+        steps: Sequence[Step[C]],
+        durable: Durable,
+        desk: Desk,
+        policy: RetryPolicy,
+        decided: Callable[[], None],
+    ) -> None:
+        self._case = case
+        self._steps = steps
+        self._durable = durable
+        self._seen = Chronicle(case, desk)
+        self._policy = policy
+        self._decided = decided
+        self._active = ProcessState.RUNNING
+
+    async def run(self) -> Ending:
+        """Carry the process as far as it goes now: done, undone, or parked where a person sees it."""
+        begun: list[Step[C]] = []
+        held: list[Problem] = []
+        for step in self._steps:
+            outcome = await self._finish(step)
+            begun.append(step)
+            if outcome is None:
+                return await self._end(ProcessState.WAITING_HUMAN)
+            if outcome.verdict is Verdict.REFUSED:
+                return await self._undo(begun, outcome)
+            if outcome.verdict is Verdict.DONE:
+                self._case.findings += outcome.problems
+            if outcome.verdict is Verdict.HELD:
+                held += outcome.problems
+            if held and step.gate:
+                return await self._end(ProcessState.WAITING_HUMAN, tuple(held))
+            if step.decides:
+                self._decided()
+        return await self._end(ProcessState.COMPLETED)
+
+    async def _finish(self, step: Step[C]) -> Outcome | None:
+        """Return the step's outcome, however long its system stays away; None when the process must park."""
+        began = self._seen.now()
+        for attempt in range(1, self._policy.max_attempts + 1):
+            result = await self._durable.step(step.name, self._attempt(step, attempt, began))
+            failed = result.get("failed")
+            if failed is None:
+                return _outcome_from(result)
+            failure = Failure(**failed)
+            if not failure.transient:
+                break
+            if attempt >= self._policy.quick and step.outage is not Outage.WAIT:
+                return await self._without(step, failure, attempt)
+            await self._durable.sleep(self._pause(attempt, failure))
+        await self._park(step, failure)
+        return None
+
+    def _attempt(self, step: Step[C], attempt: int, began: datetime) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def work() -> dict[str, Any]:
+            self._case.attempt = attempt
+            started = self._seen.now()
+            try:
+                await self._seen.begin()
+                outcome = await self._in_time(step, attempt)
+                await self._seen.note(step, outcome.verdict.value, attempt, started, outcome.note)
+                await self._seen.show(self._active)
+            except Exception as error:  # noqa: BLE001 - whatever a system or a defect raises must not lose the process
+                failure = Failure.of(error)
+                await self._tell_failure(step, attempt, began, started, failure)
+                return {"failed": asdict(failure)}
+            return _to_json(outcome)
+
+        return work
+
+    async def _tell_failure(
+        self, step: Step[C], attempt: int, began: datetime, started: datetime, failure: Failure
+    ) -> None:
+        """Write down a failed attempt; when the ledger is what fails there is nowhere to write it."""
+        process_id = self._case.record.id
+        _log.warning("step failed", process=process_id, step=step.name, attempt=attempt, error=failure.message)
+        try:
+            state = "WAITING" if failure.transient else "FAILED"
+            await self._seen.note(step, state, attempt, started, failure.message)
+            if attempt >= self._policy.quick or failure.error == StepTimeout.__name__:
+                await self._wait_for(step, attempt, failure)
+            if began + timedelta(seconds=self._policy.task_after_s) <= self._seen.now():
+                await self._seen.ask(step, failure)
+        except ConnectorError as error:
+            _log.warning("failure not recorded", process=process_id, step=step.name, error=str(error))
+
+    async def _wait_for(self, step: Step[C], attempt: int, failure: Failure) -> None:
+        """Show the process as waiting; whoever started it has its answer, unless the step will be done without."""
+        if step.outage is Outage.WAIT:
+            await self._seen.show_waiting(step, attempt, failure)
+            self._decided()
+
+    async def _in_time(self, step: Step[C], attempt: int) -> Outcome:
+        """Do the step within its time, showing the process as waiting when that takes long."""
+        limit = min(step.timeout_s * attempt, max(self._policy.max_timeout_s, step.timeout_s))
+        slow = min(self._policy.slow_after_s, limit)
+        work = asyncio.ensure_future(step.do(self._case))
+        try:
+            await asyncio.wait({work}, timeout=slow)
+            if not work.done():
+                waits = Failure(
+                    "Slow", f"{step.system} has not answered for {slow:g} s", transient=True, retry_after_s=0
+                )
+                await self._wait_for(step, attempt, waits)
+                await asyncio.wait({work}, timeout=limit - slow)
+            if not work.done():
+                raise StepTimeout(step.name, limit)
+            return work.result()
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+
+    async def _undo(self, begun: Sequence[Step[C]], refusal: Outcome) -> Ending:
+        """Take back what was begun, last first, and end refused; the refused step may have been done in part."""
+        self._active = ProcessState.COMPENSATING
+        self._case.refusal = refusal.problems
+        for step in reversed(begun):
+            if step.undo is not None and await self._finish(self._undoing(step)) is None:
+                return await self._end(ProcessState.WAITING_HUMAN, refusal.problems)
+        return await self._end(ProcessState.FAILED, refusal.problems)
+
+    def _undoing(self, step: Step[C]) -> Step[C]:
+        """Return the step that takes this one back and says so."""
+
+        async def do(case: C) -> Outcome:
+            if step.undo is not None:
+                await step.undo(case)
+            await self._seen.tell_compensated(step)
+            return DONE
+
+        return replace(step, name=f"{UNDO}{step.name}", do=do, undo=None, outage=Outage.WAIT, gate=False)
+
+    async def _without(self, step: Step[C], failure: Failure, attempt: int) -> Outcome:
+        """Go on without a step whose system stays away, or refuse the process for it."""
+        if step.outage is Outage.REFUSE:
+            return Outcome(Verdict.REFUSED, (_unavailable(step, failure),))
+        is_letter = step.outage is Outage.DEAD_LETTER
+
+        async def work() -> dict[str, Any]:
+            if is_letter:
+                await self._seen.keep_letter(step, failure, attempt)
+            state = "DEAD_LETTER" if is_letter else Verdict.SKIPPED.value
+            await self._seen.note(step, state, attempt, self._seen.now(), failure.message)
+            await self._seen.show(self._active)
+            return _to_json(Outcome(Verdict.SKIPPED, note=failure.message))
+
+        return _outcome_from(await self._durable.step(f"without:{step.name}", self._insisting(work)))
+
+    async def _park(self, step: Step[C], failure: Failure) -> None:
+        """Ask a person what becomes of a process that cannot go on by itself."""
+
+        async def work() -> dict[str, Any]:
+            await self._seen.ask(step, failure)
+            return {}
+
+        await self._durable.step(f"park:{step.name}", self._insisting(work))
+
+    async def _end(self, state: ProcessState, problems: tuple[Problem, ...] = ()) -> Ending:
+        async def work() -> dict[str, Any]:
+            await self._seen.show(state)
+            return {}
+
+        await self._insisting(work)()
+        self._decided()
+        return Ending(state, problems)
+
+    def _insisting(self, work: Callable[[], Awaitable[dict[str, Any]]]) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """Return work on the platform's own ledgers that is tried until they answer."""
+
+        async def insist() -> dict[str, Any]:
+            attempt = 0
+            while True:
+                attempt += 1
+                try:
+                    return await work()
+                except ConnectorError as error:
+                    if attempt >= self._policy.max_attempts:
+                        raise
+                    await asyncio.sleep(self._pause(attempt, Failure.of(error)))
+
+        return insist
+
+    def _pause(self, attempt: int, failure: Failure) -> float:
+        """Return how long to wait before the next attempt: full jitter at first, then growing pauses."""
+        if attempt < self._policy.quick:
+            pause = _random.uniform(0, self._policy.base_s * 2 ** (attempt - 1))
+        else:
+            pause = min(self._policy.wait_s * 2 ** min(attempt - self._policy.quick, 16), self._policy.wait_max_s)
+        return max(pause, min(failure.retry_after_s, self._policy.wait_max_s))
+
+
+def _unavailable(step: Step[Any], failure: Failure) -> DependencyUnavailable:
+    system = SourceSystem(failure.system) if failure.system is not None else step.system
+    return DependencyUnavailable(
+        code="DEPENDENCY_UNAVAILABLE",
+        message=f"{system} does not answer: {failure.message}",
+        retryable=True,
+        system=system,
+        retry_after_seconds=round(failure.retry_after_s) or None,
+    )
+
+
+def _to_json(outcome: Outcome) -> dict[str, Any]:
+    problems = problems_to_json(outcome.problems)
+    return {"verdict": outcome.verdict.value, "problems": problems, "note": outcome.note}
+
+
+def _outcome_from(result: Mapping[str, Any]) -> Outcome:
+    return Outcome(Verdict(result["verdict"]), problems_from_json(result["problems"]), result["note"])

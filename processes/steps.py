@@ -1,0 +1,115 @@
+"""What a process is made of: steps in order, each with its compensation beside it.
+
+A step answers with an :class:`Outcome`. What it cannot help (a system that does not answer) it raises; the runner
+retries, waits and looks again. What it must not decide (credit, price) it holds for a person. What cannot become an
+order it refuses, and the steps before it are undone in reverse order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from schema.enums import SourceSystem
+from schema.records.problems import Problem
+
+__all__ = ["DONE", "Outage", "Outcome", "RetryPolicy", "Step", "StepTimeout", "Verdict"]
+
+C = TypeVar("C")
+
+
+class Verdict(StrEnum):
+    """How a step ended."""
+
+    DONE = "DONE"
+    SKIPPED = "SKIPPED"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended, and the business problems it found. ``note`` says why a step was skipped."""
+
+    verdict: Verdict
+    problems: tuple[Problem, ...] = ()
+    note: str | None = None
+
+
+DONE = Outcome(Verdict.DONE)
+
+
+class Outage(StrEnum):
+    """What a step does when its system stays away beyond the quick retries."""
+
+    WAIT = "WAIT"
+    """The process waits for the system."""
+
+    SKIP = "SKIP"
+    """The process goes on without the step; a later one makes up for it."""
+
+    DEAD_LETTER = "DEAD_LETTER"
+    """The message is kept as a dead letter, the process goes on."""
+
+    REFUSE = "REFUSE"
+    """The process is refused: without the system there is no answer worth having."""
+
+
+class StepTimeout(Exception):
+    """A step took longer than it may; what it asked for may have been carried out."""
+
+    def __init__(self, step: str, seconds: float) -> None:
+        super().__init__(f"step {step} got no answer within {seconds:g} s; it may have been carried out")
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[C]):
+    """One step of a process.
+
+    Attributes:
+        name: stable name in journal and process log.
+        system: whom it talks to.
+        key: idempotency key that the target sees; ``{id}`` is the business key.
+        do: carries it out; safe to repeat with the same key.
+        undo: takes it back; None when there is nothing to take back or it cannot be (the table of the process says).
+        timeout_s: how long the first attempt may take; later ones may take longer.
+        outage: what happens when the system stays away.
+        gate: holds found until here stop the process after this step.
+        decides: the starter has its answer after this step.
+    """
+
+    name: str
+    system: SourceSystem
+    key: str
+    do: Callable[[C], Awaitable[Outcome]]
+    undo: Callable[[C], Awaitable[None]] | None = None
+    timeout_s: float = 5.0
+    outage: Outage = Outage.WAIT
+    gate: bool = False
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long a system that does not answer is tried.
+
+    Attributes:
+        quick: attempts before the process counts as waiting.
+        base_s: pause before the second attempt; doubles with full jitter.
+        wait_s: pause between attempts while waiting; doubles up to ``wait_max_s``.
+        slow_after_s: an attempt that takes longer shows the process as waiting already.
+        task_after_s: a person is asked after this long.
+        max_attempts: attempts of one step before the process parks for a person.
+        max_timeout_s: longest attempt.
+    """
+
+    quick: int = 4
+    base_s: float = 0.5
+    wait_s: float = 2.0
+    wait_max_s: float = 60.0
+    slow_after_s: float = 1.5
+    task_after_s: float = 24 * 3600.0
+    max_attempts: int = 3_000
+    max_timeout_s: float = 60.0

@@ -1,0 +1,407 @@
+"""CRM, ERP, WMS and TMS in memory, with faults by script, for tests of processes.
+
+What systems keep (documents, releases, loads) stands in one SQLite file, so that a test may kill the program and look
+what is there. The ERP creates a document as often as it is told to, like one whose API knows no idempotency: that there
+is one per key is the process's doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from processes.journal import read, write
+from schema.enums import (
+    AccountStatus,
+    CaseStatus,
+    ErpHome,
+    OrderStatus,
+    ShipmentStatus,
+    SourceSystem,
+)
+from schema.records.accounts import Account, CustomerTerms, Opportunity, ServiceCase, ShipTo
+from schema.records.catalog import Item, PriceRule
+from schema.records.currencies import round_to_minor
+from schema.records.inventory import InboundSupply, StockPosition, Warehouse
+from schema.records.orders import ErpLine, ErpOrder, Milestone, NewErpOrder, Shipment, Tracking
+from schema.records.values import ExternalRef, Money
+from systems.errors import ConnectorError, Unavailable
+from systems.ports import AllocationResult, OrderMirror, ReleaseRequest, ReleaseResult, TenderRequest
+
+Fault = ConnectorError | float | str
+
+
+class FakeClock:
+    """A clock that stands where the test puts it, or runs with the real one."""
+
+    def __init__(self, at: datetime | None = None) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at or datetime.now(UTC)
+
+
+def account(identifier: str = "acc_1", number: str = "C-10042", **changes: Any) -> Account:
+    made = Account(
+        id=identifier,
+        number=number,
+        name="Example Pumps",
+        legal_name=None,
+        status=AccountStatus.ACTIVE,
+        version=1,
+        parent_id=None,
+        bill_to_id=None,
+        territory=None,
+        owner_id=None,
+        erp_home=ErpHome.CLOUD_ERP,
+        refs=(),
+        changed_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    return replace(made, **changes)
+
+
+def opportunity(identifier: str = "opp_9", account_id: str = "acc_1", **changes: Any) -> Opportunity:
+    made = Opportunity(identifier, account_id, "Spring pumps", "Proposal", None, None, None, is_open=True, refs=())
+    return replace(made, **changes)
+
+
+@dataclass
+class Kept:
+    """What the systems keep, in a file that outlives the program or in memory."""
+
+    path: Path | None = None
+    connection: sqlite3.Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connection = sqlite3.connect(self.path or ":memory:", timeout=10, isolation_level=None)
+        self.connection.execute("CREATE TABLE IF NOT EXISTS kept (kind TEXT, key TEXT, body TEXT)")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def put(self, kind: str, key: str, body: str) -> None:
+        self.connection.execute("INSERT INTO kept VALUES (?, ?, ?)", (kind, key, body))
+
+    def replace(self, kind: str, key: str, body: str) -> None:
+        self.connection.execute("UPDATE kept SET body = ? WHERE kind = ? AND key = ?", (body, kind, key))
+
+    def drop(self, kind: str, key: str) -> None:
+        self.connection.execute("DELETE FROM kept WHERE kind = ? AND key = ?", (kind, key))
+
+    def all(self, kind: str, key: str | None = None) -> list[str]:
+        where = "kind = ?" if key is None else "kind = ? AND key = ?"
+        values = (kind,) if key is None else (kind, key)
+        return [row[0] for row in self.connection.execute(f"SELECT body FROM kept WHERE {where}", values)]
+
+    def keys(self, kind: str) -> list[str]:
+        return [row[0] for row in self.connection.execute("SELECT key FROM kept WHERE kind = ?", (kind,))]
+
+
+@dataclass
+class Script:
+    """What happens to calls, by operation.
+
+    ``before`` and ``after`` hold what to do with the next calls of an operation: raise an error, wait some seconds, or
+    ``"kill"`` the program. ``after`` strikes when the system has done its work: the answer is lost.
+    """
+
+    before: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    after: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    calls: list[str] = field(default_factory=list)
+    down: set[SourceSystem] = field(default_factory=set)
+    seen: Callable[[str], None] = lambda operation: None
+
+    async def enter(self, system: SourceSystem, operation: str) -> None:
+        self.calls.append(operation)
+        self.seen(operation)
+        if system in self.down:
+            raise Unavailable(system, operation, "no connection", outcome_unknown=False)
+        await _strike(self.before[operation])
+
+    async def leave(self, operation: str) -> None:
+        await _strike(self.after[operation])
+
+
+async def _strike(faults: list[Fault]) -> None:
+    if not faults:
+        return
+    fault = faults.pop(0)
+    if isinstance(fault, ConnectorError):
+        raise fault
+    if isinstance(fault, str):
+        os.kill(os.getpid(), signal.SIGKILL)
+    else:
+        await asyncio.sleep(fault)
+
+
+class FakeCrm:
+    """Accounts, opportunities, mirrored orders and cases."""
+
+    def __init__(self, script: Script, kept: Kept) -> None:
+        self.script = script
+        self.kept = kept
+        self.known: dict[str, Account] = {}
+        self.opportunities_by_id: dict[str, Opportunity] = {}
+
+    async def accounts(self, ids: Sequence[str]) -> Mapping[str, Account]:
+        await self.script.enter(SourceSystem.CRM, "accounts")
+        return {entry: self.known[entry] for entry in ids if entry in self.known}
+
+    async def children(self, parent_ids: Sequence[str]) -> Mapping[str, tuple[Account, ...]]:
+        await self.script.enter(SourceSystem.CRM, "children")
+        return {
+            parent: tuple(entry for entry in self.known.values() if entry.parent_id == parent) for parent in parent_ids
+        }
+
+    async def opportunities(self, ids: Sequence[str]) -> Mapping[str, Opportunity]:
+        await self.script.enter(SourceSystem.CRM, "opportunities")
+        found = self.opportunities_by_id
+        return {entry: found[entry] for entry in ids if entry in found}
+
+    async def mirror_order(self, key: str, mirror: OrderMirror) -> None:
+        await self.script.enter(SourceSystem.CRM, "mirror_order")
+        self.kept.drop("mirror", mirror.order_id)
+        self.kept.put("mirror", mirror.order_id, mirror.status.value)
+        await self.script.leave("mirror_order")
+
+    async def open_case(
+        self, key: str, *, account_id: str, order_id: str | None, subject: str, priority: str, body: str
+    ) -> ServiceCase:
+        await self.script.enter(SourceSystem.CRM, "open_case")
+        if not self.kept.all("case", key):
+            self.kept.put("case", key, subject)
+        at = datetime.now(UTC)
+        return ServiceCase(f"cas_{key}", account_id, "1", subject, CaseStatus.OPEN, priority, at, None, None, order_id)
+
+
+class FakeErp:
+    """Terms, items, prices, orders. ``stock`` is what can be allocated per (sku, warehouse code)."""
+
+    def __init__(self, script: Script, kept: Kept) -> None:
+        self.script = script
+        self.kept = kept
+        self.terms_by_account: dict[str, CustomerTerms] = {}
+        self.places: dict[str, ShipTo] = {}
+        self.items_by_sku: dict[str, Item] = {}
+        self.price_rules: list[PriceRule] = []
+        self.supply: dict[str, tuple[InboundSupply, ...]] = {}
+        self.rates: dict[tuple[str, str], Decimal] = {}
+        self.open: dict[str, Money] = {}
+        self.stock: dict[tuple[str, str], Decimal] = {}
+        self.price_of: Callable[[str, Money], Money] = lambda sku, agreed: agreed
+
+    async def terms(self, account_ids: Sequence[str]) -> Mapping[str, CustomerTerms]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "terms")
+        found = self.terms_by_account
+        return {entry: found[entry] for entry in account_ids if entry in found}
+
+    async def ship_tos(self, ids: Sequence[str]) -> Mapping[str, ShipTo]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "ship_tos")
+        return {entry: self.places[entry] for entry in ids if entry in self.places}
+
+    async def items(self, skus: Sequence[str]) -> Mapping[str, Item]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "items")
+        return {entry: self.items_by_sku[entry] for entry in skus if entry in self.items_by_sku}
+
+    async def inbound(self, skus: Sequence[str]) -> Mapping[str, tuple[InboundSupply, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "inbound")
+        return {entry: self.supply.get(entry, ()) for entry in skus}
+
+    async def rules(
+        self, account_ids: Sequence[str], price_groups: Sequence[str], skus: Sequence[str]
+    ) -> tuple[PriceRule, ...]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "rules")
+        return tuple(self.price_rules)
+
+    async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
+        return self.rates.get((base, quote))
+
+    async def open_values(self, account_ids: Sequence[str]) -> Mapping[str, Money]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "open_values")
+        return {entry: self.open[entry] for entry in account_ids if entry in self.open}
+
+    async def find_order(self, key: str) -> ErpOrder | None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "find_order")
+        return self.document(key)
+
+    async def create_order(self, order: NewErpOrder) -> ErpOrder:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "create_order")
+        made = self._made(order)
+        self.kept.put("document", order.key, json.dumps(write(made)))
+        await self.script.leave("create_order")
+        return made
+
+    async def cancel_order(self, key: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "cancel_order")
+        found = self.document(key)
+        if found is not None:
+            self.kept.replace("document", key, json.dumps(write(replace(found, status=OrderStatus.CANCELLED))))
+        await self.script.leave("cancel_order")
+
+    async def allocate(self, key: str, order_id: str) -> tuple[AllocationResult, ...]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "allocate")
+        document = self.document(f"or:{order_id}:erp")
+        assert document is not None, "nothing to allocate"
+        if not self.kept.all("allocation", key):
+            self.kept.put("allocation", key, order_id)
+        results = []
+        for line in document.lines:
+            code = line.allocations[0].warehouse_code if line.allocations else "W01"
+            free = self.stock.get((line.sku, code), line.ordered)
+            given = min(free, line.ordered)
+            shipped = date(2026, 3, 5)
+            results.append(AllocationResult(line.line_no, code, given, line.ordered - given, shipped, None))
+        await self.script.leave("allocate")
+        return tuple(results)
+
+    async def deallocate(self, key: str, order_id: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "deallocate")
+        self.kept.drop("allocation", key)
+
+    def document(self, key: str) -> ErpOrder | None:
+        found = self.kept.all("document", key)
+        return read(ErpOrder, json.loads(found[0])) if found else None
+
+    def documents(self) -> list[ErpOrder]:
+        return [read(ErpOrder, json.loads(body)) for body in self.kept.all("document")]
+
+    def _made(self, order: NewErpOrder) -> ErpOrder:
+        lines = tuple(
+            ErpLine(
+                line_no=line.line_no,
+                sku=line.sku,
+                description=line.description,
+                uom=line.quantity.uom,
+                ordered=line.quantity.value,
+                allocated=Decimal(0),
+                backordered=Decimal(0),
+                shipped=Decimal(0),
+                invoiced=Decimal(0),
+                cancelled=Decimal(0),
+                unit_price=self.price_of(line.sku, line.unit_price),
+                extended=round_to_minor(line.unit_price.amount * line.quantity.value, order.currency),
+                promised_date=None,
+                allocations=(),
+            )
+            for line in order.lines
+        )
+        total = round_to_minor(sum((line.extended.amount for line in lines), Decimal(0)), order.currency)
+        now = datetime.now(UTC)
+        return ErpOrder(
+            id=order.order_id,
+            number=order.number,
+            account_id=order.account_id,
+            ship_to_id=order.ship_to_id,
+            po_number=order.po_number,
+            channel=order.channel,
+            status=OrderStatus.ACCEPTED,
+            currency=order.currency,
+            lines=lines,
+            subtotal=total,
+            tax=Money(Decimal(0), order.currency),
+            freight=Money(Decimal(0), order.currency),
+            total=total,
+            requested_date=order.requested_date,
+            promised_date=None,
+            submitted_at=now,
+            accepted_at=now,
+            completed_at=None,
+            opportunity_id=order.opportunity_id,
+            quote_id=order.quote_id,
+            home_erp=SourceSystem.CLOUD_ERP,
+            refs=(ExternalRef(SourceSystem.CLOUD_ERP, order.number),),
+            etag="1",
+        )
+
+
+class FakeWms:
+    """Stock and releases; ``picked`` warehouses cancel nothing any more."""
+
+    def __init__(self, script: Script, kept: Kept) -> None:
+        self.script = script
+        self.kept = kept
+        self.places: list[Warehouse] = []
+        self.positions: list[StockPosition] = []
+        self.picked: set[str] = set()
+        self.shipments_by_id: dict[str, Shipment] = {}
+
+    async def warehouses(self) -> tuple[Warehouse, ...]:
+        await self.script.enter(SourceSystem.WMS, "warehouses")
+        return tuple(self.places)
+
+    async def stock(
+        self, skus: Sequence[str], warehouse_codes: Sequence[str] | None = None
+    ) -> tuple[StockPosition, ...]:
+        await self.script.enter(SourceSystem.WMS, "stock")
+        return tuple(entry for entry in self.positions if entry.sku in skus)
+
+    async def release(self, request: ReleaseRequest) -> ReleaseResult:
+        await self.script.enter(SourceSystem.WMS, "release")
+        if not self.kept.all("release", request.key):
+            self.kept.put("release", request.key, request.warehouse_code)
+        await self.script.leave("release")
+        return ReleaseResult(f"rel_{request.key}", f"S-{request.warehouse_code}", "ACCEPTED")
+
+    async def cancel_release(self, key: str) -> bool:
+        await self.script.enter(SourceSystem.WMS, "cancel_release")
+        if self.kept.all("release", key) and self.kept.all("release", key)[0] in self.picked:
+            return False
+        self.kept.drop("release", key)
+        return True
+
+    async def shipments(self, ids: Sequence[str]) -> Mapping[str, Shipment]:
+        await self.script.enter(SourceSystem.WMS, "shipments")
+        return {entry: self.shipments_by_id[entry] for entry in ids if entry in self.shipments_by_id}
+
+    async def shipments_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Shipment, ...]]:
+        await self.script.enter(SourceSystem.WMS, "shipments_of")
+        found = self.shipments_by_id.values()
+        return {order: tuple(entry for entry in found if entry.order_id == order) for order in order_ids}
+
+
+class FakeTms:
+    """Loads."""
+
+    def __init__(self, script: Script, kept: Kept) -> None:
+        self.script = script
+        self.kept = kept
+        self.loads: dict[str, Tracking] = {}
+
+    async def tracking(self, shipment_numbers: Sequence[str]) -> Mapping[str, Tracking]:
+        await self.script.enter(SourceSystem.TMS, "tracking")
+        return {entry: self.loads[entry] for entry in shipment_numbers if entry in self.loads}
+
+    async def tender(self, request: TenderRequest) -> Tracking:
+        await self.script.enter(SourceSystem.TMS, "tender")
+        if not self.kept.all("tender", request.key):
+            self.kept.put("tender", request.key, request.shipment_number)
+        found = self.loads.setdefault(request.shipment_number, tracking(request.shipment_number))
+        await self.script.leave("tender")
+        return found
+
+    async def by_tracking_number(self, tracking_number: str) -> Tracking | None:
+        return next((entry for entry in self.loads.values() if entry.tracking_number == tracking_number), None)
+
+
+def tracking(number: str, *milestones: Milestone, **changes: Any) -> Tracking:
+    made = Tracking(
+        shipment_number=number,
+        carrier="EXMP",
+        tracking_number=f"PRO{number}",
+        status=milestones[-1].status if milestones else ShipmentStatus.PLANNED,
+        milestones=milestones,
+        estimated_delivery=None,
+        delivered_at=None,
+        proof_of_delivery_url=None,
+    )
+    return replace(made, **changes)

@@ -1,0 +1,149 @@
+"""A small world for tests of processes: one customer, two items, two warehouses, over real ledgers.
+
+``acc_1`` buys PMP-0042 at its contract price 36.10 (list 45.00) and VLV-0007 at list price 10.00; 18 pumps are free in
+W01 and 100 in W02, 5 valves in W01.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from events.bus import MemoryBus
+from events.log import SqlEventLog
+from processes.api import OrderSubmission, SubmissionLine
+from processes.dependencies import Dependencies
+from processes.rules.tokens import TokenSigner
+from processes.steps import RetryPolicy
+from schema.enums import OrderChannel
+from schema.events.envelope import EventFilter
+from schema.records.catalog import PriceLevel
+from schema.records.identity import Principal
+from schema.records.orders import LedgerOrder
+from schema.records.values import Quantity
+from systems.platform import (
+    Database,
+    PlatformDeadLetterStore,
+    PlatformKeyRegistry,
+    PlatformOrderLedger,
+    PlatformProcessLog,
+    PlatformQuoteStore,
+    PlatformReservationLedger,
+    PlatformTaskQueue,
+)
+from tests.support.fake_systems import (
+    FakeClock,
+    FakeCrm,
+    FakeErp,
+    FakeTms,
+    FakeWms,
+    Kept,
+    Script,
+    account,
+    opportunity,
+)
+from tests.support.rule_records import NOW, SIGNING_KEY, item, rule, ship_to, stock, terms, warehouse
+
+REP = Principal(subject="user:usr_1", roles=("sales_rep",))
+QUICK = RetryPolicy(quick=2, base_s=0.01, wait_s=0.02, wait_max_s=0.05, slow_after_s=0.5)
+"""Retries in milliseconds, so that tests wait for nothing."""
+
+
+@dataclass
+class ProcessWorld:
+    """The systems with their script, and the ports over them."""
+
+    use: Dependencies
+    script: Script
+    kept: Kept
+    crm: FakeCrm
+    erp: FakeErp
+    wms: FakeWms
+    tms: FakeTms
+    clock: FakeClock
+
+    async def order(self, order_id: str) -> LedgerOrder:
+        return (await self.use.orders.orders([order_id]))[order_id]
+
+    async def event_types(self, partition: str) -> list[str]:
+        found = await self.use.events.read(EventFilter(partition_key=partition), None, 1_000)
+        return [stored.event.type for stored in found]
+
+    async def steps(self, process_id: str) -> dict[str, str]:
+        process = (await self.use.process_log.processes([process_id]))[process_id]
+        return {step.name: step.state for step in process.steps}
+
+    async def held(self, *skus: str) -> dict[tuple[str, str], Decimal]:
+        return dict(await self.use.reservations.reserved(skus or ("PMP-0042", "VLV-0007"), self.clock.now()))
+
+
+@asynccontextmanager
+async def process_world(
+    database_url: str, *, now: datetime | None = NOW, kept: Path | None = None
+) -> AsyncIterator[ProcessWorld]:
+    """Open the ledgers and make the systems."""
+    async with Database(database_url) as database:
+        made = make_world(database, now=now, kept=kept)
+        try:
+            yield made
+        finally:
+            made.kept.close()
+
+
+def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | None = None) -> ProcessWorld:
+    log = SqlEventLog(database, MemoryBus())
+    script, store, clock = Script(), Kept(kept), FakeClock(now)
+    crm, erp = FakeCrm(script, store), FakeErp(script, store)
+    wms, tms = FakeWms(script, store), FakeTms(script, store)
+    crm.known = {"acc_1": account(), "acc_2": account("acc_2", "C-10043")}
+    crm.opportunities_by_id = {"opp_9": opportunity()}
+    erp.terms_by_account = {"acc_1": terms(), "acc_2": terms(account="acc_2")}
+    erp.places = {"shp_1": ship_to(), "shp_2": replace(ship_to(), id="shp_2", account_id="acc_2")}
+    erp.items_by_sku = {
+        entry.sku: entry for entry in (item(), item("VLV-0007", cost="5.00", substitutes=("VLV-0008",)))
+    }
+    erp.price_rules = [
+        rule("list", PriceLevel.LIST, "45.00"),
+        rule("valve", PriceLevel.LIST, "10.00", sku="VLV-0007"),
+        rule("deal", PriceLevel.CONTRACT, "36.10", account="acc_1"),
+    ]
+    wms.places = [warehouse("W01"), warehouse("W02", postal_code="10001", region="NY")]
+    wms.positions = [stock("18"), stock("100", "W02"), stock("5", sku="VLV-0007")]
+    use = Dependencies(
+        crm=crm,
+        erp=erp,
+        wms=wms,
+        tms=tms,
+        orders=PlatformOrderLedger(database, log.append_in),
+        quotes=PlatformQuoteStore(database, log.append_in),
+        reservations=PlatformReservationLedger(database, log.append_in),
+        tasks=PlatformTaskQueue(database, log.append_in),
+        keys=PlatformKeyRegistry(database),
+        process_log=PlatformProcessLog(database, log.append_in),
+        dead_letters=PlatformDeadLetterStore(database),
+        events=log,
+        clock=clock,
+        price_signer=TokenSigner(SIGNING_KEY),
+    )
+    return ProcessWorld(use, script, store, crm, erp, wms, tms, clock)
+
+
+def line(quantity: int | str = 6, sku: str = "PMP-0042", number: int = 1, **changes: Any) -> SubmissionLine:
+    uom = changes.pop("uom", "EA")
+    return SubmissionLine(number, sku, Quantity(Decimal(quantity), uom), **changes)
+
+
+def submission(*lines: SubmissionLine, **changes: Any) -> OrderSubmission:
+    made = OrderSubmission(
+        account_id="acc_1", ship_to_id="shp_1", channel=OrderChannel.MOBILE, lines=lines or (line(),)
+    )
+    return replace(made, **changes)
+
+
+def problem_names(problems: Sequence[object]) -> list[str]:
+    return [type(problem).__name__ for problem in problems]
