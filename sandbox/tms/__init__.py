@@ -1,0 +1,1 @@
+"""A transport management system to run against."""
