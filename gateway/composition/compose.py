@@ -15,7 +15,14 @@ from gateway.composition.ingest import ingest
 from gateway.composition.merge import merge
 from gateway.composition.satisfiability import check_satisfiability
 from gateway.composition.subgraph_set import Subgraph, SubgraphSource
-from gateway.composition.validate import check_merged, check_subgraph, check_subgraph_names, check_supergraph
+from gateway.composition.validate import (
+    check_api_schema,
+    check_inaccessible,
+    check_merged,
+    check_rights,
+    check_subgraph,
+    check_subgraph_names,
+)
 from gateway.errors import CompositionError
 from gateway.supergraph import parse_supergraph
 
@@ -48,8 +55,8 @@ def compose(
 ) -> Composition:
     """Compose subgraphs into a supergraph.
 
-    1. Read each subgraph and check it alone. 2. Merge. 3. Check the merged schema. 4. Check that every field that a
-    client can ask for can be resolved. The order of ``sources`` has no influence.
+    1. Read each subgraph and check it alone. 2. Merge. 3. Check the merged schema, then rights, then what is hidden.
+    4. Check that every field that a client can ask for can be resolved. The order of ``sources`` has no influence.
 
     Tags make a contract variant: with ``include_tags`` only tagged elements are shown, ``exclude_tags`` hides.
 
@@ -83,7 +90,11 @@ def _compose(
     _end_phase(diagnostics)
     text = emit(schema, subgraphs)
     supergraph = parse_supergraph(text)
-    check_supergraph(supergraph, diagnostics)
+    check_rights(schema, supergraph, diagnostics)
+    _end_phase(diagnostics)
+    check_inaccessible(schema, subgraphs, diagnostics)
+    _end_phase(diagnostics)
+    check_api_schema(supergraph, diagnostics)
     _end_phase(diagnostics)
     check_satisfiability(supergraph, diagnostics)
     _end_phase(diagnostics)

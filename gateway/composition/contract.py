@@ -27,6 +27,8 @@ def apply_contract(schema: MergedSchema, include_tags: Sequence[str], exclude_ta
     schema.features.add("inaccessible")
     included, excluded = _texts(include_tags), _texts(exclude_tags)
     for type_ in schema.types.values():
+        if schema.is_of_feature(type_.name):
+            continue
         if excluded & set(type_.applied):
             _hide(type_)
         type_is_included = not included or bool(included & set(type_.applied))
@@ -64,6 +66,8 @@ def _hide_dangling(schema: MergedSchema) -> bool:
     changed = False
     hidden = {type_.name for type_ in schema.types.values() if _is_hidden(type_)}
     referenced = {"Query", "Mutation", "Subscription"}
+    for directive in schema.directives.values():
+        referenced.update(named_type(argument.type) for argument in directive.arguments.values())
     for type_ in schema.types.values():
         if type_.name in hidden:
             continue
@@ -89,6 +93,7 @@ def _hide_dangling(schema: MergedSchema) -> bool:
         if (
             type_.name != "Query"
             and type_.name not in hidden
+            and not schema.is_of_feature(type_.name)
             and (empty or (type_.name not in referenced and not implements))
         ):
             changed |= _hide(type_)

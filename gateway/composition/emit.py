@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphql import print_ast
 from graphql.language.block_string import print_block_string
 
-from gateway.composition.merge.merged import MergedField, MergedInput, MergedSchema, MergedType
-from gateway.composition.merge.merger import graph_name
+from gateway.composition.merge.merged import MergedDirective, MergedField, MergedInput, MergedSchema, MergedType
+from gateway.composition.merge.wording import graph_name
 from gateway.composition.subgraph_set import Subgraph
 
 __all__ = ["emit"]
@@ -65,6 +65,11 @@ _SCOPES = (
     f"directive @requiresScopes(scopes: [[requiresScopes__Scope!]!]!) on {_OUTPUT}\n\nscalar requiresScopes__Scope"
 )
 _POLICY = f"directive @policy(policies: [[policy__Policy!]!]!) on {_OUTPUT}\n\nscalar policy__Policy"
+_CONTEXT = (
+    "directive @context(name: String!) repeatable on INTERFACE | OBJECT | UNION\n\n"
+    "directive @context__fromContext(field: context__ContextFieldValue) on ARGUMENT_DEFINITION\n\n"
+    "scalar context__ContextFieldValue"
+)
 _COST = (
     "directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT"
     " | SCALAR\n\ndirective @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!],"
@@ -76,6 +81,7 @@ _FEATURES = {
     "authenticated": ('@link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY)', _AUTHENTICATED),
     "requiresScopes": ('@link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY)', _SCOPES),
     "policy": ('@link(url: "https://specs.apollo.dev/policy/v0.1", for: SECURITY)', _POLICY),
+    "context": ('@link(url: "https://specs.apollo.dev/context/v0.1", for: SECURITY)', _CONTEXT),
     "cost": ('@link(url: "https://specs.apollo.dev/cost/v0.1", import: ["@cost", "@listSize"])', _COST),
 }
 
@@ -99,7 +105,7 @@ def emit(schema: MergedSchema, subgraphs: Sequence[Subgraph]) -> str:
         _HEAD,
         *(_FEATURES[name][1] for name in features),
         *(print_ast(node) for _, node in sorted(schema.composed_directives.items())),
-        *(print_ast(node) for _, node in sorted(schema.directives.items())),
+        *(_directive(one) for _, one in sorted(schema.directives.items())),
         _graphs(subgraphs),
         *(_type(item) for _, item in sorted(schema.types.items()) if item.kind != "object" or item.fields),
     ]
@@ -143,16 +149,25 @@ def _type(item: MergedType) -> str:
     return f"{text}\n{{\n{body}\n}}" if body else text
 
 
+def _directive(one: MergedDirective) -> str:
+    repeatable = " repeatable" if one.is_repeatable else ""
+    head = f"directive @{one.name}{_arguments(one.arguments, '')}{repeatable} on {' | '.join(one.locations)}"
+    return _describe(one.description, "") + head
+
+
+def _arguments(arguments: Mapping[str, MergedInput], indent: str) -> str:
+    if not arguments:
+        return ""
+    if not any(one.description for one in arguments.values()):
+        return "(" + ", ".join(_input(one) for one in arguments.values()) + ")"
+    inner = "\n".join(
+        _describe(one.description, f"{indent}  ") + f"{indent}  {_input(one)}" for one in arguments.values()
+    )
+    return f"(\n{inner}\n{indent})"
+
+
 def _field(field: MergedField) -> str:
-    arguments = ""
-    if field.arguments:
-        if any(one.description for one in field.arguments.values()):
-            inner = "\n".join(
-                _describe(one.description, "    ") + f"    {_input(one)}" for one in field.arguments.values()
-            )
-            arguments = f"(\n{inner}\n  )"
-        else:
-            arguments = "(" + ", ".join(_input(one) for one in field.arguments.values()) + ")"
+    arguments = _arguments(field.arguments, "  ")
     directives = "".join(f" {one}" for one in (*field.joins, *field.applied))
     return _describe(field.description, "  ") + f"  {field.name}{arguments}: {print_ast(field.type)}{directives}"
 

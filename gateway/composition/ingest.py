@@ -6,15 +6,22 @@ rules are applied; the federation directives of its version are added for that c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphql import (
     DocumentNode,
     GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
     build_ast_schema,
     parse,
+    print_ast,
     validate_schema,
+    value_from_ast,
     value_from_ast_untyped,
     visit,
 )
@@ -45,9 +52,10 @@ from graphql.language import (
 from graphql.validation.validate import validate_sdl
 
 from gateway.composition.diagnostics import Diagnostics
-from gateway.composition.links import FEDERATION, local_names, read_links
+from gateway.composition.links import FEDERATION, local_names, local_types, read_links
 from gateway.composition.prelude import prelude_for
 from gateway.composition.subgraph_set import Applied, Definition, Kind, Member, Subgraph, SubgraphSource
+from gateway.composition.validate.definitions import check_definitions
 
 __all__ = ["ingest"]
 
@@ -94,8 +102,9 @@ def ingest(source: SubgraphSource, diagnostics: Diagnostics) -> Subgraph | None:
     subgraph = Subgraph(
         source.name, source.url, federation.version if federation else None, features, names, {}, {}, {}, shadowed
     )
+    subgraph.type_names = local_types(features)
     _collect(document, subgraph)
-    if not _is_valid(subgraph, diagnostics):
+    if not check_definitions(subgraph, document, diagnostics) or not _is_valid(subgraph, diagnostics):
         return None
     return subgraph
 
@@ -115,10 +124,13 @@ def _parse(source: SubgraphSource, diagnostics: Diagnostics) -> DocumentNode | N
 def _collect(document: DocumentNode, subgraph: Subgraph) -> None:
     for node in document.definitions:
         if isinstance(node, TypeDefinitionNode | TypeExtensionNode):
-            if node.name.value not in _MACHINERY and not node.name.value.startswith(("federation__", "link__")):
+            name = node.name.value
+            is_ours = name in _MACHINERY or name in subgraph.type_names or name.startswith(("federation__", "__"))
+            if not is_ours:
                 _fold(node, subgraph)
         elif isinstance(node, DirectiveDefinitionNode):
             subgraph.directive_definitions[node.name.value] = node
+            subgraph.directive_members[node.name.value] = _member(node, subgraph, is_extension=False)
         elif isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
             subgraph.schema_directives.extend(_applied(item, subgraph) for item in node.directives or ())
             description = getattr(node, "description", None)
@@ -180,7 +192,7 @@ def _applied(node: ConstDirectiveNode, subgraph: Subgraph) -> Applied:
 
 def _is_valid(subgraph: Subgraph, diagnostics: Diagnostics) -> bool:
     """Apply GraphQL's own rules to the folded document."""
-    errors = _graphql_errors(_folded_document(subgraph))
+    errors = [*_unknown_directives(subgraph), *_graphql_errors(_folded_document(subgraph))]
     for error in errors:
         diagnostics.error(
             "INVALID_GRAPHQL",
@@ -190,14 +202,46 @@ def _is_valid(subgraph: Subgraph, diagnostics: Diagnostics) -> bool:
     return not errors
 
 
+def _unknown_directives(subgraph: Subgraph) -> Iterator[GraphQLError]:
+    """Yield uses of ``@oneOf``: federation does not know it, and merging inputs by intersection would break it."""
+    if "oneOf" in subgraph.directive_definitions:
+        return
+    for definition in subgraph.definitions.values():
+        for applied in definition.directives:
+            if applied.name == "oneOf":
+                yield GraphQLError("Unknown directive '@oneOf'.", applied.node)
+
+
 def _graphql_errors(document: DocumentNode) -> list[GraphQLError]:
     try:
         errors = validate_sdl(document)
-        return errors or validate_schema(build_ast_schema(document, assume_valid_sdl=True))
+        if errors:
+            return errors
+        schema = build_ast_schema(document, assume_valid_sdl=True)
+        return [*validate_schema(schema), *_default_errors(schema)]
     except GraphQLError as error:
         return [error]
     except TypeError as error:
         return [GraphQLError(str(error))]
+
+
+def _default_errors(schema: GraphQLSchema) -> Iterator[GraphQLError]:
+    """Yield defaults that their types do not take; GraphQL's own rules leave them out."""
+    for type_ in schema.type_map.values():
+        owners: Iterable[Any] = [type_]
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+            owners = type_.fields.values()
+        for owner in owners:
+            inputs = owner.fields if isinstance(owner, GraphQLInputObjectType) else getattr(owner, "args", {})
+            for name, one in inputs.items():
+                node = one.ast_node
+                if (
+                    node is not None
+                    and node.default_value is not None
+                    and value_from_ast(node.default_value, one.type) is Undefined
+                ):
+                    message = f"The default {print_ast(node.default_value)} of {name} is no {one.type}."
+                    yield GraphQLError(message, node)
 
 
 def _folded_document(subgraph: Subgraph) -> DocumentNode:

@@ -11,10 +11,11 @@ from graphql.language import ConstDirectiveNode, SchemaDefinitionNode, SchemaExt
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import LinkedFeature
 
-__all__ = ["FEDERATION", "FEDERATION_DIRECTIVES", "local_names", "read_links"]
+__all__ = ["FEDERATION", "FEDERATION_DIRECTIVES", "SPECIFICATIONS", "local_names", "local_types", "read_links"]
 
-FEDERATION = "https://specs.apollo.dev/federation"
-LINK = "https://specs.apollo.dev/link"
+SPECIFICATIONS = "https://specs.apollo.dev/"
+FEDERATION = f"{SPECIFICATIONS}federation"
+LINK = f"{SPECIFICATIONS}link"
 LATEST_FEDERATION = (2, 12)
 
 FEDERATION_DIRECTIVES: dict[str, tuple[int, int]] = {
@@ -49,8 +50,8 @@ _OTHER_FEATURES = {
     "requiresScopes": ("requiresScopes",),
     "policy": ("policy",),
 }
+_OTHER_TYPES = {"link": ("Purpose", "Import"), "requiresScopes": ("Scope",), "policy": ("Policy",)}
 _ADDRESS = re.compile(r"^(?P<identity>.*/(?P<name>[^/]+))/v(?P<major>\d+)\.(?P<minor>\d+)$")
-_FEDERATION_ADDRESS = re.compile(r"^https://specs\.apollo\.dev/federation/")
 
 
 def read_links(document: DocumentNode, subgraph: str, diagnostics: Diagnostics) -> list[LinkedFeature] | None:
@@ -137,9 +138,23 @@ def local_names(features: list[LinkedFeature]) -> dict[str, str]:
                 if since <= feature.version:
                     local = feature.imports.get(f"@{directive}")
                     names[local[1:] if local else f"{feature.alias}__{directive}"] = directive
-        elif feature.identity.startswith("https://specs.apollo.dev/") and feature.name in _OTHER_FEATURES:
+        elif feature.identity.startswith(SPECIFICATIONS) and feature.name in _OTHER_FEATURES:
             for directive in _OTHER_FEATURES[feature.name]:
                 local = feature.imports.get(f"@{directive}")
                 default = feature.alias if directive == feature.name else f"{feature.alias}__{directive}"
                 names[local[1:] if local else default] = directive
+    return names
+
+
+def local_types(features: list[LinkedFeature]) -> dict[str, str]:
+    """Return canonical names of the specifications' own types by local type name."""
+    names = {"link__Purpose": "Purpose", "link__Import": "Import"}
+    for feature in features:
+        if feature.identity == FEDERATION:
+            types: tuple[str, ...] = tuple(FEDERATION_TYPES)
+        elif feature.identity.startswith(SPECIFICATIONS):
+            types = _OTHER_TYPES.get(feature.name, ())
+        else:
+            continue
+        names.update({feature.imports.get(name, f"{feature.alias}__{name}"): name for name in types})
     return names

@@ -130,10 +130,11 @@ class Subgraph:
     Attributes:
         version: federation version, None for federation 1.
         names: local directive name -> canonical federation directive name.
-        type_names: local name -> canonical name of imported federation scalars.
+        type_names: local name -> canonical name of the specifications' own types.
         roots: operation kind -> name of its root type.
         shadowed_roots: types that are called like a default root type without being it.
         key_fields: every (type, field) that a key selects, at any depth.
+        directive_members: definitions of directives, as a member that has their arguments.
         broken_names: words of field sets that are at fault; what they name counts as used.
         schema_directives: directives applied to the schema itself.
     """
@@ -149,6 +150,8 @@ class Subgraph:
     shadowed_roots: dict[str, Node] = field(default_factory=dict)
     key_fields: set[tuple[str, str]] = field(default_factory=set)
     schema_directives: list[Applied] = field(default_factory=list)
+    directive_members: dict[str, Member] = field(default_factory=dict)
+    type_names: Mapping[str, str] = field(default_factory=dict)
     broken_names: set[str] = field(default_factory=set)
     description: str | None = None
 

@@ -187,6 +187,14 @@ class SubgraphIndex:
             self._reach[memo] = found
         return found
 
+    def tells_type(self, type_name: str, subgraph: str) -> bool:
+        """Tell whether an object held as an interface object can be entered where its type is known."""
+        return any(
+            key.typename != type_name and not self.is_interface_object(other, key.typename)
+            for other in self.reach(type_name, subgraph, untyped=True)
+            for key in self.keys(other, type_name)
+        )
+
     def _widen(self, type_name: str, subgraph: str, given: frozenset[str], *, untyped: bool) -> Mapping[str, int]:
         levels = {subgraph: 0}
         typed_at = UNREACHABLE if untyped else 0

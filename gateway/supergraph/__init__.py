@@ -2,6 +2,7 @@
 
 from gateway.supergraph.model import (
     AuthorizationRule,
+    ContextArgument,
     FieldDefinition,
     JoinField,
     JoinType,
@@ -13,6 +14,7 @@ from gateway.supergraph.parse import parse_supergraph
 
 __all__ = [
     "AuthorizationRule",
+    "ContextArgument",
     "FieldDefinition",
     "JoinField",
     "JoinType",

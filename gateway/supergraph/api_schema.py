@@ -18,6 +18,7 @@ from graphql.language import (
 )
 
 from gateway.errors import SupergraphError
+from gateway.supergraph.features import is_of_feature, linked_features
 
 __all__ = ["build_api_document", "build_api_schema"]
 
@@ -38,6 +39,7 @@ def build_api_schema(document: DocumentNode) -> GraphQLSchema:
 
 def build_api_document(document: DocumentNode) -> DocumentNode:
     """Return the document without federation types, directives and inaccessible elements."""
+    features = linked_features(document)
     hidden = {
         node.name.value
         for node in document.definitions
@@ -46,18 +48,18 @@ def build_api_document(document: DocumentNode) -> DocumentNode:
     kept: list[DefinitionNode] = []
     for node in document.definitions:
         if isinstance(node, TypeDefinitionNode):
-            if "__" not in node.name.value and node.name.value not in hidden:
+            if not is_of_feature(node.name.value, features) and node.name.value not in hidden:
                 kept.append(_strip_type(node, hidden))
         elif isinstance(node, SchemaDefinitionNode):
             kept.append(_rebuild(node, directives=()))
-        elif isinstance(node, DirectiveDefinitionNode) and _is_executable(node):
+        elif isinstance(node, DirectiveDefinitionNode) and _is_executable(node, features):
             kept.append(node)
     return DocumentNode(definitions=tuple(kept))
 
 
-def _is_executable(node: DirectiveDefinitionNode) -> bool:
+def _is_executable(node: DirectiveDefinitionNode, features: frozenset[str]) -> bool:
     locations = {location.value for location in node.locations}
-    return "__" not in node.name.value and bool(
+    return not is_of_feature(node.name.value, features) and bool(
         locations & {"QUERY", "MUTATION", "SUBSCRIPTION", "FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"}
     )
 

@@ -15,6 +15,7 @@ from graphql.language import FieldDefinitionNode, TypeDefinitionNode, TypeNode
 
 __all__ = [
     "AuthorizationRule",
+    "ContextArgument",
     "FieldDefinition",
     "JoinField",
     "JoinType",
@@ -53,6 +54,23 @@ class JoinType:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextArgument:
+    """An argument that the gateway gives, read from the nearest enclosing object that sets a context.
+
+    Attributes:
+        name: name of the argument in the subgraph; clients do not see it.
+        type: its type there, as text.
+        context: name of the context in the supergraph.
+        selection: what is read, as a selection on the object that sets the context.
+    """
+
+    name: str
+    type: str
+    context: str
+    selection: str
+
+
+@dataclass(frozen=True, slots=True)
 class JoinField:
     """A subgraph's definition of a field.
 
@@ -62,6 +80,7 @@ class JoinField:
         requires, provides: field sets, None when absent.
         override: subgraph that this definition takes the field from; ``override_label`` makes that progressive.
         used_overridden: the field moved away and stays only for the subgraph's own references.
+        contexts: arguments that are read from contexts.
     """
 
     graph: str
@@ -72,6 +91,7 @@ class JoinField:
     override: str | None = None
     override_label: str | None = None
     used_overridden: bool = False
+    contexts: tuple[ContextArgument, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +113,7 @@ class TypeDefinition:
         fields: fields of an object or interface by name.
         interfaces: subgraph -> interfaces that the type implements there.
         members: subgraph -> object types of a union there.
+        contexts: names of the contexts that objects of the type set.
     """
 
     name: str
@@ -102,6 +123,7 @@ class TypeDefinition:
     interfaces: Mapping[str, tuple[str, ...]]
     members: Mapping[str, tuple[str, ...]]
     node: TypeDefinitionNode
+    contexts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +176,18 @@ class Supergraph:
             elif type_.kind == "interface":
                 found.setdefault(type_.name, set())
         return {name: tuple(sorted(types)) or (name,) for name, types in found.items()}
+
+    def contexts_of(self, type_name: str) -> tuple[str, ...]:
+        """Return the contexts that an object of a type sets, by its own definition, an interface or a union of it."""
+        return self._contexts.get(type_name, ())
+
+    @cached_property
+    def _contexts(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {}
+        for type_ in self.types.values():
+            for name in self.possible_types.get(type_.name, ()) if type_.contexts else ():
+                found.setdefault(name, {}).update(dict.fromkeys(type_.contexts))
+        return {name: tuple(contexts) for name, contexts in found.items()}
 
     def field_directives(self, directive: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the arguments of a composed directive by field coordinate (``Type.field``)."""

@@ -26,9 +26,11 @@ from graphql.language import (
     UnionTypeDefinitionNode,
 )
 
-from gateway.errors import ErrorCode, SupergraphError
+from gateway.errors import SupergraphError
+from gateway.supergraph.features import canonical_document, check_features, is_of_feature, linked_features
 from gateway.supergraph.model import (
     AuthorizationRule,
+    ContextArgument,
     FieldDefinition,
     JoinField,
     JoinType,
@@ -39,11 +41,6 @@ from gateway.supergraph.model import (
 )
 
 __all__ = ["parse_supergraph"]
-
-IMPLEMENTED_FEATURES = frozenset(
-    {"core", "link", "join", "tag", "inaccessible", "authenticated", "requiresScopes", "policy", "cost"}
-)
-"""Features whose meaning this gateway keeps; any other with a purpose must not be ignored."""
 
 _KINDS: Mapping[type[TypeDefinitionNode], TypeKind] = {
     ObjectTypeDefinitionNode: "object",
@@ -67,13 +64,15 @@ def parse_supergraph(sdl: str) -> Supergraph:
     except GraphQLError as error:
         where = f" (line {error.locations[0].line}, column {error.locations[0].column})" if error.locations else ""
         raise SupergraphError(f"the supergraph is not valid GraphQL{where}: {error.message}") from error
-    _check_features(document)
+    check_features(document)
+    document = canonical_document(document)
+    features = linked_features(document)
     graphs = _read_graphs(document)
     names = {graph: info.name for graph, info in graphs.items()}
     types = {
         node.name.value: _read_type(node, names)
         for node in document.definitions
-        if isinstance(node, TypeDefinitionNode) and not _is_machinery(node.name.value)
+        if isinstance(node, TypeDefinitionNode) and not is_of_feature(node.name.value, features)
     }
     return Supergraph(
         subgraphs={info.name: info for info in graphs.values()},
@@ -82,28 +81,6 @@ def parse_supergraph(sdl: str) -> Supergraph:
         authorization=_read_authorization(document),
         document=document,
     )
-
-
-def _is_machinery(name: str) -> bool:
-    return "__" in name
-
-
-def _check_features(document: DocumentNode) -> None:
-    for node in document.definitions:
-        if not isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
-            continue
-        for applied in node.directives or ():
-            if applied.name.value not in {"link", "core"}:
-                continue
-            arguments = _arguments(applied)
-            address = str(arguments.get("url") or arguments.get("feature") or "")
-            feature = address.rstrip("/").split("/")[-2] if address.count("/") > 1 else address
-            if arguments.get("for") in {"SECURITY", "EXECUTION"} and feature not in IMPLEMENTED_FEATURES:
-                raise SupergraphError(
-                    f"the supergraph links {address} for {arguments['for']}, which this gateway does not implement; "
-                    "serving it without would break what the feature promises",
-                    ErrorCode.SUPERGRAPH_FEATURE_UNSUPPORTED,
-                )
 
 
 def _read_graphs(document: DocumentNode) -> dict[str, SubgraphInfo]:
@@ -138,6 +115,7 @@ def _read_type(node: TypeDefinitionNode, names: Mapping[str, str]) -> TypeDefini
         interfaces=_read_interfaces(node, joins, names),
         members=_read_members(node, joins, names),
         node=node,
+        contexts=tuple(str(_arguments(item)["name"]) for item in directives if item.name.value == "context"),
     )
 
 
@@ -180,6 +158,10 @@ def _read_field(node: FieldDefinitionNode, home: Iterable[str], names: Mapping[s
             override=arguments.get("override"),
             override_label=arguments.get("overrideLabel"),
             used_overridden=bool(arguments.get("usedOverridden")),
+            contexts=tuple(
+                ContextArgument(one["name"], one["type"], one["context"], one["selection"])
+                for one in arguments.get("contextArguments") or ()
+            ),
         )
     if not applied_joins:
         joins = {graph: JoinField(graph) for graph in home}

@@ -40,6 +40,8 @@ def merge_applied(coordinate: str, found: Found, schema: MergedSchema, diagnosti
     for directive, argument in (("requiresScopes", "scopes"), ("policy", "policies")):
         if directive in by_name:
             schema.features.add(directive)
+            given = [applied.arguments.get(argument) for _, applied in by_name[directive]]
+            _hint_merged(coordinate, by_name[directive], directive, given, diagnostics)
             groups = _all_of([applied.arguments.get(argument) or [] for _, applied in by_name[directive]])
             texts.append(f"@{directive}({argument}: {json.dumps(groups)})")
     if "cost" in by_name:

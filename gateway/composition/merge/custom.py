@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.links import FEDERATION, FEDERATION_DIRECTIVES
 from gateway.composition.merge.merged import MergedSchema
 from gateway.composition.subgraph_set import Applied, LinkedFeature, Subgraph
 
-__all__ = ["check_import_names", "compose_directives"]
+__all__ = ["check_import_names", "compose_directives", "hint_upgrades"]
 
 _MERGED = ("tag", "inaccessible", "authenticated", "requiresScopes", "policy", "cost", "listSize")
+_LINKABLE_SINCE = {"authenticated": (2, 5), "requiresScopes": (2, 5), "policy": (2, 5), "cost": (2, 9)}
 _SPECS = "https://specs.apollo.dev/"
 
 
@@ -35,10 +36,23 @@ def check_import_names(subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) 
             )
 
 
+def hint_upgrades(subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
+    """Hint at subgraphs that link a feature by itself that their version of federation does not have yet."""
+    for subgraph in subgraphs:
+        for feature in subgraph.features:
+            since = _LINKABLE_SINCE.get(feature.name) if feature.identity.startswith(_SPECS) else None
+            if since is not None and subgraph.version is not None and since > subgraph.version:
+                message = (
+                    f"[{subgraph.name}] {feature.address} needs federation v{since[0]}.{since[1]}, which is assumed"
+                )
+                at = [(subgraph.name, feature.node)]
+                diagnostics.hint("IMPLICITLY_UPGRADED_FEDERATION_VERSION", message, at=at)
+
+
 def compose_directives(subgraphs: Sequence[Subgraph], schema: MergedSchema, diagnostics: Diagnostics) -> None:
     """Take over definitions and links of the directives that subgraphs ask to compose."""
     links: dict[str, LinkedFeature] = {}
-    imports: dict[str, dict[str, None]] = {}
+    imports: dict[str, dict[str, str]] = {}
     for subgraph in subgraphs:
         for applied in subgraph.schema_directives:
             if not applied.is_federation or applied.name != "composeDirective":
@@ -58,10 +72,43 @@ def compose_directives(subgraphs: Sequence[Subgraph], schema: MergedSchema, diag
                 links[feature.identity] = feature
             name = str(applied.arguments["name"])[1:]
             schema.composed_directives.setdefault(name, subgraph.directive_definitions[name])
-            imports.setdefault(feature.identity, {})[f"@{name}"] = None
+            imported = imports.setdefault(feature.identity, {})
+            imported.update({item: local for item, local in feature.imports.items() if local == f"@{name}"})
+    _hint_uncomposed(subgraphs, links, imports, diagnostics)
     for identity, feature in sorted(links.items()):
-        names = ", ".join(json.dumps(name) for name in imports[identity])
-        schema.composed_links.append(f'@link(url: "{feature.address}", import: [{names}])')
+        schema.composed_features.add(feature.alias)
+        alias = f', as: "{feature.alias}"' if feature.alias != feature.name else ""
+        names = ", ".join(_import(item, local) for item, local in imports[identity].items())
+        listed = f", import: [{names}]" if names else ""
+        schema.composed_links.append(f'@link(url: "{feature.address}"{alias}{listed})')
+
+
+def _hint_uncomposed(
+    subgraphs: Sequence[Subgraph],
+    links: Mapping[str, LinkedFeature],
+    imports: Mapping[str, Mapping[str, str]],
+    diagnostics: Diagnostics,
+) -> None:
+    """Hint at subgraphs that link a composed feature in another way without composing it themselves."""
+    for subgraph in subgraphs:
+        if any(applied.is_federation and applied.name == "composeDirective" for applied in subgraph.schema_directives):
+            continue
+        for feature in subgraph.features:
+            composed = links.get(feature.identity)
+            if composed is None:
+                continue
+            at = [(subgraph.name, feature.node)]
+            if feature.version[0] != composed.version[0]:
+                message = f"[{subgraph.name}] links {feature.address}, others compose {composed.address}"
+                diagnostics.hint("DIRECTIVE_COMPOSITION_INFO", message, at=at)
+            for item, local in imports[feature.identity].items():
+                if feature.imports.get(item, local) != local:
+                    message = f"[{subgraph.name}] imports {item} as {feature.imports[item]}, others compose {local}"
+                    diagnostics.hint("DIRECTIVE_COMPOSITION_WARN", message, at=at)
+
+
+def _import(name: str, local: str) -> str:
+    return json.dumps(name) if name == local else f"{{name: {json.dumps(name)}, as: {json.dumps(local)}}}"
 
 
 def _feature(subgraph: Subgraph, applied: Applied, diagnostics: Diagnostics) -> LinkedFeature | None:
@@ -78,6 +125,13 @@ def _feature(subgraph: Subgraph, applied: Applied, diagnostics: Diagnostics) -> 
         return None
     if not name.startswith("@"):
         refuse(f"@composeDirective: write @{name} with its @")
+        return None
+    if subgraph.names.get(name[1:]) in _MERGED:
+        diagnostics.hint(
+            "DIRECTIVE_COMPOSITION_INFO",
+            f"[{subgraph.name}] {name} is composed without @composeDirective",
+            at=[(subgraph.name, applied.node)],
+        )
         return None
     if name[1:] not in subgraph.directive_definitions:
         refuse(f"@composeDirective: {name} is not defined in this subgraph")

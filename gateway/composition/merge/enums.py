@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
 from gateway.composition.merge.merged import MergedSchema, MergedType, MergedValue
+from gateway.composition.merge.wording import graph_name, merge_description
 from gateway.composition.subgraph_set import Definition, Subgraph
 from gateway.operation.normalize import named_type
 
@@ -49,8 +50,6 @@ def merge_enum(
     diagnostics: Diagnostics,
 ) -> None:
     """Merge the values of an enum."""
-    from gateway.composition.merge.merger import graph_name, merge_description  # noqa: PLC0415 - they need each other
-
     at = [(subgraph.name, item.node) for subgraph, item in found]
     for name in dict.fromkeys(name for _, item in found for name in item.members):
         here = [(subgraph, item.members[name]) for subgraph, item in found if name in item.members]

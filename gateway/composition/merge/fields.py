@@ -7,23 +7,23 @@ what must ``@join__field`` say about each.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
 from graphql import print_ast
-from graphql.language import NonNullTypeNode, TypeNode
+from graphql.language import TypeNode
 
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
-from gateway.composition.merge.inputs import merge_default, merge_inputs
-from gateway.composition.merge.merged import MergedField, MergedSchema, MergedType
+from gateway.composition.merge.contexts import check_contextual, context_arguments
+from gateway.composition.merge.inputs import merge_arguments
+from gateway.composition.merge.merged import MergedField, MergedInput, MergedSchema, MergedType
+from gateway.composition.merge.overrides import OverrideFinder
+from gateway.composition.merge.ownership import Found, is_external, is_referenced, is_shareable
 from gateway.composition.merge.type_refs import widest
-from gateway.composition.subgraph_set import Definition, Member, Subgraph
+from gateway.composition.merge.wording import field_set_text, graph_name, merge_description
+from gateway.composition.subgraph_set import Definition, Subgraph
 
 __all__ = ["FieldMerger"]
-
-Found = list[tuple[Subgraph, Definition, Member]]
-_LABEL = re.compile(r"^[a-zA-Z][a-zA-Z0-9_\-:./]*$|^percent\((100(\.0+)?|\d{1,2}(\.\d{1,8})?)\)$")
 
 
 class FieldMerger:
@@ -40,12 +40,10 @@ class FieldMerger:
         self._by_name = by_name
         self._schema = schema
         self._diagnostics = diagnostics
+        self._overrides = OverrideFinder(self._subgraphs, diagnostics)
 
     def merge(self, merged: MergedType, found: list[tuple[Subgraph, Definition]]) -> None:
         """Fill fields and interfaces of ``merged``."""
-        from gateway.composition.merge.merger import graph_name  # noqa: PLC0415 - the two need each other
-
-        self._graph_name = graph_name
         for subgraph, item in found:
             for interface in item.interfaces:
                 merged.joins.append(f'@join__implements(graph: {graph_name(subgraph.name)}, interface: "{interface}")')
@@ -71,18 +69,33 @@ class FieldMerger:
                     )
                     merged.fields[name].joins = ["@join__field"]
 
+    def _find_abstracted(self, merged: MergedType, name: str) -> Found:
+        """Return the definitions by which interface objects give a field to an object type of other subgraphs."""
+        if merged.kind != "object":
+            return []
+        defining = {subgraph.name for subgraph, _ in self._by_name.get(merged.name, ())}
+        return [
+            (subgraph, item, item.members[name])
+            for interface in merged.interfaces
+            for subgraph, item in self._by_name.get(interface, ())
+            if item.has("interfaceObject")
+            and subgraph.name not in defining
+            and name in item.members
+            and not is_external(subgraph, item, item.members[name])
+        ]
+
     # --- one field -------------------------------------------------------------------------------------------------
 
     def _merge_field(
         self, merged: MergedType, name: str, here: Found, found: list[tuple[Subgraph, Definition]]
     ) -> MergedField:
-        from gateway.composition.merge.merger import merge_description  # noqa: PLC0415 - the two need each other
 
         coordinate = f"{merged.name}.{name}"
-        overridden = self._find_overridden(coordinate, here)
+        abstracted = self._find_abstracted(merged, name)
+        overridden = self._overrides.find(coordinate, here, abstracted)
         own = [(s, d, m) for s, d, m in here if not is_external(s, d, m)]
         resolving = [(s, d, m) for s, d, m in own if overridden.get(s.name) != "moved"]
-        sharing = [(s, d, m) for s, d, m in own if s.name not in overridden and d.kind == "object"]
+        sharing = [(s, d, m) for s, d, m in own if s.name not in overridden and d.kind == "object"] + abstracted
         if merged.kind == "object" or any(d.has("interfaceObject") for _, d, _ in here):
             self._check_sharing(coordinate, sharing)
         self._hint_absence(merged, coordinate, here, found)
@@ -96,9 +109,7 @@ class FieldMerger:
             ),
             applied=merge_applied(coordinate, [(s, m.directives) for s, _, m in here], self._schema, self._diagnostics),
         )
-        self._merge_arguments(
-            coordinate, field, [(s, m) for s, d, m in here if not is_external(s, d, m)] or [(s, m) for s, _, m in here]
-        )
+        field.arguments = self._merge_arguments(coordinate, here)
         self._check_external(coordinate, here, resolving)
         field.joins = self._joins(here, found, overridden, fits)
         return field
@@ -159,7 +170,7 @@ class FieldMerger:
         if len(here) == len(found) or merged.name in {"Query", "Mutation", "Subscription"}:
             return
         at = [(s.name, m.node) for s, _, m in here]
-        if merged.kind == "interface" and not any(d.has("interfaceObject") for _, d in found):
+        if merged.kind == "interface" and not any(d.has("interfaceObject") or d.has("key") for _, d in found):
             self._diagnostics.hint(
                 "INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD",
                 f"{coordinate} is not in every subgraph",
@@ -176,42 +187,18 @@ class FieldMerger:
 
     # --- arguments -------------------------------------------------------------------------------------------------
 
-    def _merge_arguments(self, coordinate: str, field: MergedField, here: list[tuple[Subgraph, Member]]) -> None:
-        names = dict.fromkeys(name for _, member in here for name in member.arguments)
-        for name in names:
-            found = [(s, m.arguments[name]) for s, m in here if name in m.arguments]
-            own = f"{coordinate}({name}:)"
-            if any(argument.has("fromContext") for _, argument in found):
-                continue
-            if len(found) < len(here):
-                required = [
-                    (s.name, a.node) for s, a in found if isinstance(a.type, NonNullTypeNode) and a.default is None
-                ]
-                if required:
-                    self._diagnostics.error(
-                        "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH",
-                        f"{own} is required in {required[0][0]} but not in every subgraph",
-                        coordinate=own,
-                        at=required,
-                    )
-                else:
-                    self._diagnostics.hint(
-                        "INCONSISTENT_ARGUMENT_PRESENCE",
-                        f"{own} is not in every subgraph and left out",
-                        coordinate=own,
-                        at=[(s.name, a.node) for s, a in found],
-                    )
-                continue
-            argument = merge_inputs(
-                own,
-                found,
-                self._schema,
-                self._diagnostics,
-                "FIELD_ARGUMENT_TYPE_MISMATCH",
-                "INCONSISTENT_BUT_COMPATIBLE_ARGUMENT_TYPE",
-            )
-            argument.default = merge_default(own, found, self._diagnostics, "FIELD_ARGUMENT_DEFAULT_MISMATCH")
-            field.arguments[name] = argument
+    def _merge_arguments(self, coordinate: str, here: Found) -> dict[str, MergedInput]:
+        """Merge what clients give; an argument that one subgraph reads from a context is none of them."""
+        own = [(s, d, m) for s, d, m in here if not is_external(s, d, m)] or here
+        contextual = {
+            name for _, _, member in own for name, argument in member.arguments.items() if argument.has("fromContext")
+        }
+        for name in sorted(contextual):
+            check_contextual(f"{coordinate}({name}:)", name, own, self._diagnostics)
+        plain = [
+            (s, {name: argument for name, argument in m.arguments.items() if name not in contextual}) for s, _, m in own
+        ]
+        return merge_arguments(coordinate, plain, self._schema, self._diagnostics)
 
     def _check_external(self, coordinate: str, here: Found, resolving: Found) -> None:
         """An external field must be what its owner defines, type and arguments included."""
@@ -254,114 +241,6 @@ class FieldMerger:
                         at=at,
                     )
 
-    # --- override --------------------------------------------------------------------------------------------------
-
-    def _find_overridden(self, coordinate: str, here: Found) -> dict[str, str]:
-        """Return by subgraph name whether its field has ``moved`` away, or is ``moving`` under a label."""
-        found: dict[str, str] = {}
-        by_name = {s.name: (s, d, m) for s, d, m in here}
-        for subgraph, definition, member in here:
-            override = member.get("override")
-            if override is None:
-                continue
-            source = str(override.arguments.get("from"))
-            label = override.arguments.get("label") or None
-            at = [(subgraph.name, override.node)]
-            if label is not None and not _LABEL.match(str(label)):
-                self._diagnostics.error(
-                    "OVERRIDE_LABEL_INVALID",
-                    f"[{subgraph.name}] {coordinate}: label {label!r} must be a name, or percent(x) with 0 to 100",
-                    coordinate=coordinate,
-                    at=at,
-                )
-            if source == subgraph.name:
-                self._diagnostics.error(
-                    "OVERRIDE_FROM_SELF_ERROR",
-                    f"[{subgraph.name}] {coordinate} overrides itself",
-                    coordinate=coordinate,
-                    at=at,
-                )
-                continue
-            if definition.kind == "interface":
-                self._diagnostics.error(
-                    "OVERRIDE_ON_INTERFACE",
-                    f"[{subgraph.name}] {coordinate}: @override cannot be used on an interface field",
-                    coordinate=coordinate,
-                    at=at,
-                )
-                continue
-            if source not in self._subgraphs:
-                self._diagnostics.hint(
-                    "FROM_SUBGRAPH_DOES_NOT_EXIST",
-                    f"{coordinate}: subgraph {source} does not exist",
-                    coordinate=coordinate,
-                    at=at,
-                )
-                continue
-            if source not in by_name:
-                self._diagnostics.hint(
-                    "OVERRIDE_DIRECTIVE_CAN_BE_REMOVED",
-                    f"{coordinate}: {source} no longer defines the field",
-                    coordinate=coordinate,
-                    at=at,
-                )
-                continue
-            other_subgraph, other_definition, other = by_name[source]
-            if other.get("override"):
-                self._diagnostics.error(
-                    "OVERRIDE_SOURCE_HAS_OVERRIDE",
-                    f"{coordinate}: {source} overrides the field itself",
-                    coordinate=coordinate,
-                    at=at,
-                )
-                continue
-            collision = self._collision(subgraph, definition, member, other_definition, other)
-            if collision:
-                self._diagnostics.error(
-                    "OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE",
-                    f"[{subgraph.name}] {coordinate}: @override cannot stand beside {collision}",
-                    coordinate=coordinate,
-                    at=at,
-                )
-                continue
-            if label is not None:
-                found[source] = "moving"
-                self._diagnostics.hint(
-                    "OVERRIDE_MIGRATION_IN_PROGRESS",
-                    f"{coordinate} is moving from {source} to {subgraph.name}",
-                    coordinate=coordinate,
-                    at=at,
-                )
-                continue
-            found[source] = "moved"
-            if is_external(other_subgraph, other_definition, other):
-                self._diagnostics.hint(
-                    "OVERRIDE_DIRECTIVE_CAN_BE_REMOVED",
-                    f"{coordinate}: {source} only refers to the field",
-                    coordinate=coordinate,
-                    at=at,
-                )
-            else:
-                self._diagnostics.hint(
-                    "OVERRIDDEN_FIELD_CAN_BE_REMOVED",
-                    f"{coordinate}: {source} no longer resolves the field",
-                    coordinate=coordinate,
-                    at=[(source, other.node)],
-                )
-        return found
-
-    def _collision(
-        self, subgraph: Subgraph, definition: Definition, member: Member, source: Definition, other: Member
-    ) -> str | None:
-        if is_external(subgraph, definition, member):
-            return "@external"
-        for directive in ("requires", "provides"):
-            if member.has(directive) or other.has(directive):
-                return f"@{directive}"
-        if source.has("interfaceObject") or definition.has("interfaceObject"):
-            return "@interfaceObject"
-        return None
-
     # --- join directives -------------------------------------------------------------------------------------------
 
     def _joins(
@@ -371,12 +250,12 @@ class FieldMerger:
         overridden: dict[str, str],
         same_types: bool,
     ) -> list[str]:
-        from gateway.composition.merge.merger import field_set_text  # noqa: PLC0415 - the two need each other
 
         plain = len(here) == len(found) and same_types and not overridden
         joins = []
         for subgraph, definition, member in here:
-            parts = [f"graph: {self._graph_name(subgraph.name)}"]
+            parts = [f"graph: {graph_name(subgraph.name)}"]
+            contexts = context_arguments(subgraph, member)
             moved = overridden.get(subgraph.name) == "moved"
             if moved:
                 if not is_referenced(subgraph, definition, member):
@@ -396,54 +275,9 @@ class FieldMerger:
                 parts.append(f"override: {json.dumps(override.arguments['from'])}")
                 if override.arguments.get("label"):
                     parts.append(f"overrideLabel: {json.dumps(override.arguments['label'])}")
+            if contexts:
+                self._schema.features.add("context")
+                parts.append(f"contextArguments: [{', '.join(contexts)}]")
             plain = plain and len(parts) == 1
             joins.append(f"@join__field({', '.join(parts)})")
         return [] if plain else joins
-
-
-def is_external(subgraph: Subgraph, definition: Definition, member: Member) -> bool:
-    """Tell whether a field only refers to another subgraph's.
-
-    Federation 1 marks the key fields of extensions external although the subgraph returns them.
-    """
-    if not member.has("external") and "external" not in member.inherited:
-        return False
-    if subgraph.is_fed1 and definition.is_extension:
-        return not _is_key_field(definition, member.name)
-    if definition.is_extension and (member.from_extension or definition.has("extends")):
-        return not _is_key_field(definition, member.name)
-    return True
-
-
-def is_shareable(subgraph: Subgraph, definition: Definition, member: Member) -> bool:
-    """Tell whether a subgraph lets others resolve a field of an object too."""
-    if subgraph.is_fed1 or member.has("shareable") or "shareable" in member.inherited:
-        return True
-    return (definition.name, member.name) in subgraph.key_fields
-
-
-def is_referenced(subgraph: Subgraph, definition: Definition, member: Member) -> bool:
-    """Tell whether a field that moved away is still named in a key, or in what a field of the subgraph requires."""
-    if _is_key_field(definition, member.name):
-        return True
-    return any(
-        member.name in re.findall(r"\w+", str(applied.arguments.get("fields", "")))
-        for other in subgraph.definitions.values()
-        for field in other.members.values()
-        for applied in field.directives
-        if applied.is_federation and applied.name in {"requires", "provides"}
-    )
-
-
-def _is_key_field(definition: Definition, name: str) -> bool:
-    return any(name in _top_names(str(key.arguments.get("fields", ""))) for key in definition.all("key"))
-
-
-def _top_names(fields: str) -> set[str]:
-    names: set[str] = set()
-    depth = 0
-    for part in re.findall(r"[{}]|\w+", fields):
-        depth += (part == "{") - (part == "}")
-        if depth == 0 and part != "}":
-            names.add(part)
-    return names

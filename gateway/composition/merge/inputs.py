@@ -2,17 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import print_ast, value_from_ast_untyped
+from graphql.language import NonNullTypeNode
 
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
 from gateway.composition.merge.merged import MergedInput, MergedSchema
 from gateway.composition.merge.type_refs import narrowest
+from gateway.composition.merge.wording import merge_description
 from gateway.composition.subgraph_set import Member, Subgraph
 
-__all__ = ["merge_default", "merge_inputs"]
+__all__ = ["merge_arguments", "merge_default", "merge_inputs"]
+
+
+def merge_arguments(
+    coordinate: str,
+    here: Sequence[tuple[Subgraph, Mapping[str, Member]]],
+    schema: MergedSchema,
+    diagnostics: Diagnostics,
+) -> dict[str, MergedInput]:
+    """Return the arguments of a field or directive that every subgraph in ``here`` has."""
+    merged: dict[str, MergedInput] = {}
+    for name in dict.fromkeys(name for _, arguments in here for name in arguments):
+        found = [(subgraph, arguments[name]) for subgraph, arguments in here if name in arguments]
+        own = f"{coordinate}({name}:)"
+        if len(found) < len(here):
+            _report_absence(own, found, diagnostics)
+            continue
+        argument = merge_inputs(
+            own,
+            found,
+            schema,
+            diagnostics,
+            "FIELD_ARGUMENT_TYPE_MISMATCH",
+            "INCONSISTENT_BUT_COMPATIBLE_ARGUMENT_TYPE",
+        )
+        argument.default = merge_default(own, found, diagnostics, "FIELD_ARGUMENT_DEFAULT_MISMATCH")
+        merged[name] = argument
+    return merged
+
+
+def _report_absence(coordinate: str, found: list[tuple[Subgraph, Member]], diagnostics: Diagnostics) -> None:
+    required = [(s.name, a.node) for s, a in found if isinstance(a.type, NonNullTypeNode) and a.default is None]
+    if required:
+        diagnostics.error(
+            "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH",
+            f"{coordinate} is required in {required[0][0]} but not in every subgraph",
+            coordinate=coordinate,
+            at=required,
+        )
+    else:
+        diagnostics.hint(
+            "INCONSISTENT_ARGUMENT_PRESENCE",
+            f"{coordinate} is not in every subgraph and left out",
+            coordinate=coordinate,
+            at=[(s.name, a.node) for s, a in found],
+        )
 
 
 def merge_inputs(
@@ -24,8 +72,6 @@ def merge_inputs(
     hint: str,
 ) -> MergedInput:
     """Return the merged input without its default; ``mismatch`` and ``hint`` are the codes of its kind."""
-    from gateway.composition.merge.merger import merge_description  # noqa: PLC0415 - the two need each other
-
     types = [member.type for _, member in found if member.type is not None]
     merged = narrowest(types)
     at = [(subgraph.name, member.node) for subgraph, member in found]

@@ -8,7 +8,7 @@ from graphql.language import ConstValueNode, DirectiveDefinitionNode, TypeNode
 
 from gateway.composition.subgraph_set import Kind
 
-__all__ = ["MergedField", "MergedInput", "MergedSchema", "MergedType", "MergedValue"]
+__all__ = ["MergedDirective", "MergedField", "MergedInput", "MergedSchema", "MergedType", "MergedValue"]
 
 
 @dataclass(slots=True)
@@ -62,12 +62,35 @@ class MergedType:
 
 
 @dataclass(slots=True)
+class MergedDirective:
+    """An executable directive."""
+
+    name: str
+    arguments: dict[str, MergedInput]
+    description: str | None
+    is_repeatable: bool
+    locations: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class MergedSchema:
-    """Everything that the supergraph says."""
+    """Everything that the supergraph says.
+
+    Attributes:
+        features: features of the specifications that something applied belongs to.
+        composed_links: ``@link`` directives of composed custom features.
+        composed_features: the names under which these are linked.
+    """
 
     types: dict[str, MergedType]
-    directives: dict[str, DirectiveDefinitionNode]
+    directives: dict[str, MergedDirective]
     features: set[str] = field(default_factory=set)
     composed_links: list[str] = field(default_factory=list)
     composed_directives: dict[str, DirectiveDefinitionNode] = field(default_factory=dict)
+    composed_features: set[str] = field(default_factory=set)
     description: str | None = None
+
+    def is_of_feature(self, name: str) -> bool:
+        """Tell whether a type belongs to a feature that the supergraph links, by the prefix of its name."""
+        prefix, separator, _ = name.partition("__")
+        return bool(separator) and (prefix in {"link", "join"} | self.features | self.composed_features)

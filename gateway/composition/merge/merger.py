@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from graphql import print_ast
@@ -16,12 +15,15 @@ from graphql.language import NonNullTypeNode
 
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
-from gateway.composition.merge.custom import check_import_names, compose_directives
+from gateway.composition.merge.contexts import set_contexts
+from gateway.composition.merge.custom import check_import_names, compose_directives, hint_upgrades
+from gateway.composition.merge.directives import merge_directives
 from gateway.composition.merge.enums import EnumUse, find_enum_uses, merge_enum
 from gateway.composition.merge.fields import FieldMerger
 from gateway.composition.merge.inputs import merge_default, merge_inputs
 from gateway.composition.merge.merged import MergedSchema, MergedType
-from gateway.composition.subgraph_set import Applied, Definition, Kind, Subgraph
+from gateway.composition.merge.wording import field_set_text, graph_name, merge_description
+from gateway.composition.subgraph_set import Definition, Kind, Subgraph
 
 __all__ = ["merge"]
 
@@ -48,6 +50,7 @@ class _Merger:
         uses = find_enum_uses(self.subgraphs)
         compose_directives(self.subgraphs, self.schema, self.diagnostics)
         check_import_names(self.subgraphs, self.diagnostics)
+        hint_upgrades(self.subgraphs, self.diagnostics)
         kinds = {name: self._kind(name, found) for name, found in self.by_name.items()}
         if not any(definition.members for _, definition in self.by_name.get("Query", ())):
             names = ", ".join(subgraph.name for subgraph in self.subgraphs)
@@ -60,7 +63,7 @@ class _Merger:
             kind = kinds[name]
             if kind is not None:
                 self._merge_type(name, kind, self.by_name[name], uses.get(name, EnumUse()))
-        self._merge_directive_definitions()
+        merge_directives(self.subgraphs, self.schema, self.diagnostics)
         self.schema.description = next((one.description for one in self.subgraphs if one.description), None)
         return self.schema
 
@@ -75,6 +78,8 @@ class _Merger:
             coordinate=name,
             at=[(subgraph.name, item.node) for subgraph, item in found],
         )
+        if found[0][1].kind == "input":
+            self._report_empty_input(name, found)
         return None
 
     def _merge_type(self, name: str, kind: Kind, found: list[tuple[Subgraph, Definition]], use: EnumUse) -> None:
@@ -92,6 +97,12 @@ class _Merger:
             name, [(subgraph, item.directives) for subgraph, item in found], self.schema, self.diagnostics
         )
         merged.joins = [text for subgraph, item in found for text in self._type_joins(subgraph, item)]
+        contexts = [text for subgraph, item in found for text in set_contexts(subgraph, item)]
+        if contexts:
+            self.schema.features.add("context")
+            merged.joins += contexts
+        if kind == "object":
+            self._hint_entity(name, found)
         if kind in {"object", "interface"}:
             FieldMerger(self.subgraphs, self.by_name, self.schema, self.diagnostics).merge(merged, found)
         elif kind == "input":
@@ -113,6 +124,12 @@ class _Merger:
             fields = field_set_text(key).replace("\\", "\\\\").replace('"', '\\"')
             resolvable = ", resolvable: false" if key.arguments.get("resolvable") is False else ""
             yield f'@join__type(graph: {graph}, key: "{fields}"{extension}{resolvable}{suffix})'
+
+    def _hint_entity(self, name: str, found: list[tuple[Subgraph, Definition]]) -> None:
+        without = [(subgraph.name, item.node) for subgraph, item in found if not item.has("key")]
+        if without and len(without) < len(found):
+            message = f"{name} has a key in some subgraphs only, so objects of the others cannot be completed"
+            self.diagnostics.hint("INCONSISTENT_ENTITY", message, coordinate=name, at=without)
 
     def _description(self, coordinate: str, found: list[tuple[Subgraph, str | None]]) -> str | None:
         return merge_description(coordinate, found, self.diagnostics)
@@ -175,103 +192,12 @@ class _Merger:
             ]
             merged.inputs[name] = field
         if not merged.inputs:
-            self.diagnostics.error(
-                "EMPTY_MERGED_INPUT_TYPE",
-                f"{merged.name}: no field is in every subgraph",
-                coordinate=merged.name,
-                at=[(subgraph.name, item.node) for subgraph, item in found],
-            )
+            self._report_empty_input(merged.name, found)
 
-    def _merge_directive_definitions(self) -> None:
-        """Executable directives that every subgraph defines are kept, with the locations that all share."""
-        executable = {
-            "QUERY",
-            "MUTATION",
-            "SUBSCRIPTION",
-            "FIELD",
-            "FRAGMENT_DEFINITION",
-            "FRAGMENT_SPREAD",
-            "INLINE_FRAGMENT",
-            "VARIABLE_DEFINITION",
-        }
-        names = list(dict.fromkeys(name for subgraph in self.subgraphs for name in subgraph.directive_definitions))
-        for name in names:
-            found = [(s, s.directive_definitions[name]) for s in self.subgraphs if name in s.directive_definitions]
-            locations = [{item.value for item in node.locations} & executable for _, node in found]
-            if name in {"defer", "stream"} or not any(locations):
-                continue
-            at = [(subgraph.name, node) for subgraph, node in found]
-            if len(found) < len(self.subgraphs):
-                self.diagnostics.hint(
-                    "INCONSISTENT_EXECUTABLE_DIRECTIVE_PRESENCE",
-                    f"@{name} is not in every subgraph and left out",
-                    coordinate=f"@{name}",
-                    at=at,
-                )
-                continue
-            common = set.intersection(*locations)
-            if not common:
-                self.diagnostics.hint(
-                    "NO_EXECUTABLE_DIRECTIVE_INTERSECTION",
-                    f"@{name} has no location in common",
-                    coordinate=f"@{name}",
-                    at=at,
-                )
-                continue
-            if any(one != common for one in locations):
-                self.diagnostics.hint(
-                    "INCONSISTENT_EXECUTABLE_DIRECTIVE_LOCATIONS",
-                    f"@{name} has different locations; those in common are kept",
-                    coordinate=f"@{name}",
-                    at=at,
-                )
-            if len({node.repeatable for _, node in found}) > 1:
-                self.diagnostics.hint(
-                    "INCONSISTENT_EXECUTABLE_DIRECTIVE_REPEATABLE",
-                    f"@{name} is not repeatable in every subgraph",
-                    coordinate=f"@{name}",
-                    at=at,
-                )
-            first = found[0][1]
-            self.schema.directives[name] = type(first)(
-                name=first.name,
-                description=first.description,
-                arguments=tuple(
-                    argument
-                    for argument in first.arguments or ()
-                    if all(argument.name.value in {a.name.value for a in node.arguments or ()} for _, node in found)
-                ),
-                repeatable=all(node.repeatable for _, node in found),
-                locations=tuple(item for item in first.locations if item.value in common),
-            )
-
-
-def field_set_text(applied: Applied) -> str:
-    """Return a field set as one selection without braces around it."""
-    fields = applied.arguments.get("fields", "")
-    text = " ".join(str(item) for item in fields) if isinstance(fields, list) else str(fields)
-    text = " ".join(text.split())
-    return text[1:-1].strip() if text.startswith("{") and text.endswith("}") else text
-
-
-def graph_name(subgraph: str) -> str:
-    """Return the enum value that stands for a subgraph."""
-    name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in subgraph).upper()
-    return name if not name[:1].isdigit() else f"_{name}"
-
-
-def merge_description(
-    coordinate: str, found: list[tuple[Subgraph, str | None]], diagnostics: Diagnostics
-) -> str | None:
-    """Return the description that most subgraphs give; the first by subgraph name among equals."""
-    given = [text for _, text in found if text]
-    if not given:
-        return None
-    if len(set(given)) > 1:
-        diagnostics.hint(
-            "INCONSISTENT_DESCRIPTION",
-            f"{coordinate} has different descriptions",
-            coordinate=coordinate,
-            at=[(subgraph.name, None) for subgraph, text in found if text],
+    def _report_empty_input(self, name: str, found: list[tuple[Subgraph, Definition]]) -> None:
+        self.diagnostics.error(
+            "EMPTY_MERGED_INPUT_TYPE",
+            f"{name}: no input field is in every subgraph",
+            coordinate=name,
+            at=[(subgraph.name, item.node) for subgraph, item in found],
         )
-    return Counter(given).most_common(1)[0][0]

@@ -1,23 +1,30 @@
-"""Rules of the merged schema: what is hidden must not be needed, and what is implemented must be there."""
+"""Rules of the merged schema as such: what is implemented is there, and what defaults say still exists."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from graphql import GraphQLError, print_ast, value_from_ast_untyped
-from graphql.language import NonNullTypeNode, TypeNode
+from graphql import GraphQLError, print_ast
+from graphql.language import (
+    ConstValueNode,
+    EnumValueNode,
+    ListTypeNode,
+    ListValueNode,
+    NonNullTypeNode,
+    NullValueNode,
+    ObjectValueNode,
+    TypeNode,
+)
 
 from gateway.composition.diagnostics import Diagnostics
-from gateway.composition.merge.merged import MergedField, MergedInput, MergedSchema, MergedType, MergedValue
+from gateway.composition.merge.merged import MergedInput, MergedSchema, MergedType
 from gateway.composition.merge.type_refs import is_output_subtype
 from gateway.composition.subgraph_set import Subgraph
 from gateway.errors import SupergraphError
-from gateway.graph import SubgraphIndex
-from gateway.operation.document import SelectedField
 from gateway.operation.normalize import named_type
-from gateway.supergraph import AuthorizationRule, Supergraph
+from gateway.supergraph import Supergraph
 
-__all__ = ["check_merged", "check_supergraph"]
+__all__ = ["check_api_schema", "check_merged"]
 
 
 def check_merged(schema: MergedSchema, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
@@ -25,16 +32,15 @@ def check_merged(schema: MergedSchema, subgraphs: Sequence[Subgraph], diagnostic
     for type_ in schema.types.values():
         _check_interfaces(schema, type_, subgraphs, diagnostics)
         _check_interface_entities(schema, type_, subgraphs, diagnostics)
-    if diagnostics.errors:
-        return
-    for type_ in schema.types.values():
-        _check_inaccessible(schema, type_, diagnostics)
-        _check_authorization(schema, type_, diagnostics)
+        for field in type_.fields.values():
+            _check_defaults(schema, f"{type_.name}.{field.name}", field.arguments.values(), diagnostics)
+        _check_defaults(schema, type_.name, type_.inputs.values(), diagnostics)
+    for directive in schema.directives.values():
+        _check_defaults(schema, f"@{directive.name}", directive.arguments.values(), diagnostics)
 
 
-def check_supergraph(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
-    """Report an API schema that cannot be built, and rights that ``@requires`` would get around."""
-    _check_required_rights(supergraph, diagnostics)
+def check_api_schema(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+    """Report an API schema that cannot be built."""
     try:
         _ = supergraph.api_schema
     except (SupergraphError, GraphQLError) as error:
@@ -103,204 +109,54 @@ def _check_interface_entities(
             )
 
 
-# --- inaccessible --------------------------------------------------------------------------------------------------
+# --- defaults ------------------------------------------------------------------------------------------------------
 
 
-def _check_inaccessible(schema: MergedSchema, type_: MergedType, diagnostics: Diagnostics) -> None:
-    if is_hidden(type_):
-        if type_.name == "Query":
-            diagnostics.error(
-                "QUERY_ROOT_TYPE_INACCESSIBLE", "the query root type is @inaccessible", coordinate="Query"
-            )
-        return
-    members: Sequence[MergedField | MergedInput] = (*type_.fields.values(), *type_.inputs.values())
-    everything = [*members, *type_.values.values()]
-    if everything and all(is_hidden(one) for one in everything):
-        diagnostics.error(
-            "ONLY_INACCESSIBLE_CHILDREN",
-            f"everything in {type_.name} is @inaccessible, {type_.name} itself is not",
-            coordinate=type_.name,
-        )
-    if type_.types and all(name in schema.types and is_hidden(schema.types[name]) for name in type_.types):
-        diagnostics.error(
-            "ONLY_INACCESSIBLE_CHILDREN",
-            f"every member of {type_.name} is @inaccessible, {type_.name} itself is not",
-            coordinate=type_.name,
-        )
-    for member in members:
-        if not is_hidden(member):
-            _check_visible(schema, type_, member, diagnostics)
-        else:
-            _check_hidden(schema, type_, member, diagnostics)
-
-
-def _check_visible(
-    schema: MergedSchema, type_: MergedType, member: MergedField | MergedInput, diagnostics: Diagnostics
+def _check_defaults(
+    schema: MergedSchema, coordinate: str, inputs: Iterable[MergedInput], diagnostics: Diagnostics
 ) -> None:
-    coordinate = f"{type_.name}.{member.name}"
-    _check_reference(schema, coordinate, member.type, diagnostics)
-    if isinstance(member, MergedInput):
-        _check_default(schema, coordinate, member, diagnostics)
-        return
-    for argument in member.arguments.values():
-        own = f"{coordinate}({argument.name}:)"
-        if not is_hidden(argument):
-            _check_reference(schema, own, argument.type, diagnostics)
-            _check_default(schema, own, argument, diagnostics)
-        elif isinstance(argument.type, NonNullTypeNode) and argument.default is None:
-            diagnostics.error("REQUIRED_INACCESSIBLE", f"{own} is required but @inaccessible", coordinate=own)
-        else:
-            for name in type_.interfaces:
-                interface = schema.types.get(name)
-                field = interface.fields.get(member.name) if interface and not is_hidden(interface) else None
-                visible = field.arguments.get(argument.name) if field and not is_hidden(field) else None
-                if visible is not None and not is_hidden(visible):
-                    diagnostics.error(
-                        "IMPLEMENTED_BY_INACCESSIBLE",
-                        f"{own} is @inaccessible but {name}.{member.name}({argument.name}:) is not",
-                        coordinate=own,
-                    )
+    """Report defaults that name what merging left out, such as an input field that only one subgraph has."""
+    for one in inputs:
+        if one.default is None:
+            continue
+        fault = _default_fault(schema, one.type, one.default)
+        if fault is not None:
+            message = f"the default {print_ast(one.default)} of {coordinate}, {one.name} is not valid: {fault}"
+            diagnostics.error("INVALID_GRAPHQL", message, coordinate=coordinate)
 
 
-def _check_hidden(
-    schema: MergedSchema, type_: MergedType, member: MergedField | MergedInput, diagnostics: Diagnostics
-) -> None:
-    coordinate = f"{type_.name}.{member.name}"
-    if isinstance(member, MergedInput):
-        if isinstance(member.type, NonNullTypeNode) and member.default is None:
-            diagnostics.error(
-                "REQUIRED_INACCESSIBLE", f"{coordinate} is required but @inaccessible", coordinate=coordinate
-            )
-        return
-    for name in type_.interfaces:
-        interface = schema.types.get(name)
-        if interface and not is_hidden(interface):
-            field = interface.fields.get(member.name)
-            if field is not None and not is_hidden(field):
-                diagnostics.error(
-                    "IMPLEMENTED_BY_INACCESSIBLE",
-                    f"{coordinate} is @inaccessible but {name}.{member.name}, which it implements, is not",
-                    coordinate=coordinate,
-                )
-
-
-def _check_reference(schema: MergedSchema, coordinate: str, type_: TypeNode, diagnostics: Diagnostics) -> None:
-    name = named_type(type_)
-    target = schema.types.get(name)
-    if target is not None and is_hidden(target):
-        diagnostics.error(
-            "REFERENCED_INACCESSIBLE",
-            f"{coordinate} is visible but its type {name} is @inaccessible",
-            coordinate=coordinate,
+def _default_fault(schema: MergedSchema, type_: TypeNode, value: ConstValueNode) -> str | None:
+    if isinstance(type_, NonNullTypeNode):
+        return (
+            "null is given where a value is needed"
+            if isinstance(value, NullValueNode)
+            else _default_fault(schema, type_.type, value)
         )
-
-
-def _check_default(schema: MergedSchema, coordinate: str, one: MergedInput, diagnostics: Diagnostics) -> None:
-    if one.default is None:
-        return
-    if _uses_hidden(schema, one.type, value_from_ast_untyped(one.default)):
-        diagnostics.error(
-            "DEFAULT_VALUE_USES_INACCESSIBLE",
-            f"the default of {coordinate} uses something @inaccessible",
-            coordinate=coordinate,
-        )
-
-
-def _uses_hidden(schema: MergedSchema, type_: TypeNode, value: object) -> bool:
-    if isinstance(value, list):
-        return any(_uses_hidden(schema, type_, item) for item in value)
+    if isinstance(value, NullValueNode):
+        return None
+    if isinstance(type_, ListTypeNode):
+        items = value.values if isinstance(value, ListValueNode) else (value,)
+        return next(filter(None, (_default_fault(schema, type_.type, item) for item in items)), None)
     target = schema.types.get(named_type(type_))
     if target is None:
-        return False
-    if target.kind == "enum" and isinstance(value, str):
-        found = target.values.get(value)
-        return found is not None and is_hidden(found)
-    if target.kind == "input" and isinstance(value, dict):
-        return any(
-            key in target.inputs
-            and (is_hidden(target.inputs[key]) or _uses_hidden(schema, target.inputs[key].type, item))
-            for key, item in value.items()
-        )
-    return False
+        return None
+    if target.kind == "enum" and isinstance(value, EnumValueNode) and value.value not in target.values:
+        return f"{target.name} has no value {value.value}"
+    if target.kind == "input":
+        return _object_fault(schema, target, value)
+    return None
 
 
-def is_hidden(element: MergedType | MergedField | MergedInput | MergedValue) -> bool:
-    """Tell whether a merged element is inaccessible."""
-    return "@inaccessible" in element.applied
-
-
-# --- authorization -------------------------------------------------------------------------------------------------
-
-_RIGHTS = ("@authenticated", "@requiresScopes", "@policy")
-
-
-def _check_authorization(schema: MergedSchema, type_: MergedType, diagnostics: Diagnostics) -> None:
-    _ = schema
-    if type_.kind != "interface":
-        return
-    elements: list[tuple[MergedType | MergedField, str]] = [(type_, type_.name)]
-    elements += [(field, f"{type_.name}.{field.name}") for field in type_.fields.values()]
-    for element, coordinate in elements:
-        if any(text.startswith(_RIGHTS) for text in element.applied):
-            diagnostics.error(
-                "AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE",
-                f"{coordinate}: put the right on every implementation instead of the interface",
-                coordinate=coordinate,
-            )
-
-
-def _check_required_rights(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
-    """A field that requires a protected one shows what follows from it, so it needs the same right."""
-    index = SubgraphIndex(supergraph)
-    for type_ in supergraph.types.values():
-        for field in type_.fields.values():
-            for join in field.joins.values():
-                if not join.requires or type_.kind != "object":
-                    continue
-                own = _rules(supergraph, type_.name, field.name)
-                for required in index.field_set(join.requires, type_.name):
-                    _check_rights(supergraph, f"{type_.name}.{field.name}", join.graph, own, required, diagnostics)
-
-
-def _check_rights(
-    supergraph: Supergraph,
-    coordinate: str,
-    graph: str,
-    own: list[AuthorizationRule],
-    required: SelectedField,
-    diagnostics: Diagnostics,
-) -> None:
-    for type_name in sorted(required.on):
-        needed = _rules(supergraph, type_name, required.name)
-        if all(_implies(own, rule) for rule in needed):
-            continue
-        diagnostics.error(
-            "MISSING_TRANSITIVE_AUTH_REQUIREMENTS",
-            f"[{graph}] {coordinate} requires {type_name}.{required.name}, which is protected; protect it likewise",
-            coordinate=coordinate,
-            at=[(graph, None)],
-        )
-        return
-    for child in required.fields:
-        _check_rights(supergraph, coordinate, graph, own, child, diagnostics)
-
-
-def _rules(supergraph: Supergraph, type_name: str, field: str) -> list[AuthorizationRule]:
-    definition = supergraph.types[type_name].fields.get(field)
-    coordinates = [f"{type_name}.{field}"]
-    if definition is not None:
-        coordinates.append(named_type(definition.type))
-    return [supergraph.authorization[one] for one in coordinates if one in supergraph.authorization]
-
-
-def _implies(own: list[AuthorizationRule], needed: AuthorizationRule) -> bool:
-    if needed.authenticated and not any(rule.authenticated for rule in own):
-        return False
-    for part in ("scopes", "policies"):
-        wanted = getattr(needed, part)
-        if wanted and not any(
-            getattr(rule, part) and all(any(set(w) <= set(group) for w in wanted) for group in getattr(rule, part))
-            for rule in own
-        ):
-            return False
-    return True
+def _object_fault(schema: MergedSchema, target: MergedType, value: ConstValueNode) -> str | None:
+    if not isinstance(value, ObjectValueNode):
+        return f"{target.name} needs an object"
+    given = {field.name.value: field.value for field in value.fields}
+    for name in given:
+        if name not in target.inputs:
+            return f"{target.name} has no field {name}"
+    for name, one in target.inputs.items():
+        if name not in given and isinstance(one.type, NonNullTypeNode) and one.default is None:
+            return f"{target.name}.{name} is required"
+    return next(
+        filter(None, (_default_fault(schema, target.inputs[name].type, item) for name, item in given.items())), None
+    )

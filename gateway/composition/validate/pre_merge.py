@@ -10,6 +10,7 @@ from graphql.language import FieldNode, Node, StringValueNode
 
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
+from gateway.composition.validate.contexts import check_contexts
 from gateway.composition.validate.field_sets import FieldSetFault, Selected, is_list, read_field_set, walk_field_set
 from gateway.operation.normalize import named_type
 
@@ -157,7 +158,11 @@ def _is_marked_external(subgraph: Subgraph, item: Selected) -> bool:
 
 
 def externals_are_used(subgraph: Subgraph, diagnostics: Diagnostics, used: set[tuple[str, str]]) -> None:
-    """An external field serves a key, a requirement, a provision or an interface; else it says nothing."""
+    """An external field serves a key, a requirement, a provision or an interface; else it says nothing.
+
+    Federation 1 tolerates such fields; they are left out.
+    """
+    unused: list[tuple[Definition, Member]] = []
     for definition, member in _fields(subgraph):
         if not member.has("external"):
             continue
@@ -182,10 +187,29 @@ def externals_are_used(subgraph: Subgraph, diagnostics: Diagnostics, used: set[t
             for name in definition.interfaces
         )
         used_here = (definition.name, member.name) in used or member.name in subgraph.broken_names
-        if subgraph.is_fed1 or implements or used_here:
+        if implements or used_here:
+            continue
+        if subgraph.is_fed1:
+            unused.append((definition, member))
             continue
         message = "the field is @external but no key, @requires or @provides uses it"
         _report(diagnostics, subgraph, "EXTERNAL_UNUSED", coordinate, message, member.node)
+    for definition, member in unused:
+        del definition.members[member.name]
+    for name in dict.fromkeys(definition.name for definition, _ in unused):
+        _drop_empty(subgraph, subgraph.definitions[name], diagnostics)
+
+
+def _drop_empty(subgraph: Subgraph, definition: Definition, diagnostics: Diagnostics) -> None:
+    if definition.members:
+        return
+    referenced = {named_type(member.type) for _, member in _fields(subgraph) if member.type is not None}
+    referenced.update(name for other in subgraph.definitions.values() for name in other.types)
+    if definition.name not in referenced:
+        del subgraph.definitions[definition.name]
+        return
+    message = "the type is used but has only @external fields that nothing uses"
+    _report(diagnostics, subgraph, "TYPE_WITH_ONLY_UNUSED_EXTERNAL", definition.name, message, definition.node)
 
 
 def shareable_is_for_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
@@ -285,14 +309,6 @@ def costs_are_on_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used: se
             _report(diagnostics, subgraph, "COST_APPLIED_TO_INTERFACE_FIELD", coordinate, message, member.node)
 
 
-def contexts_are_absent(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
-    """Contexts are not planned by this engine; serving such a graph would call fields without their arguments."""
-    for definition in subgraph.definitions.values():
-        for applied in definition.all("context"):
-            message = "@context is not supported; pass the value by @requires instead"
-            _report(diagnostics, subgraph, "CONTEXT_UNSUPPORTED", definition.name, message, applied.node)
-
-
 def root_names_are_free(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
     """A type may be called like a default root type only when it is the root type."""
     for kind, code in (
@@ -324,7 +340,7 @@ _RULES: tuple[Callable[[Subgraph, Diagnostics, set[tuple[str, str]]], None], ...
     shareable_is_for_objects,
     list_sizes_fit,
     costs_are_on_objects,
-    contexts_are_absent,
+    check_contexts,
     interface_objects_have_keys,
     interface_keys_are_on_implementations,
 )

@@ -9,9 +9,13 @@ from gateway.composition import SubgraphSource, compose
 LINK = (
     'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", '
     '"@requires", "@provides", "@override", "@inaccessible", "@tag", "@interfaceObject", "@composeDirective", '
-    '"@authenticated", "@requiresScopes", "@policy", "@cost", "@listSize", "@context", "@extends"])\n'
+    '"@authenticated", "@requiresScopes", "@policy", "@cost", "@listSize", "@context", "@fromContext", "@extends"])\n'
 )
 QUERY = "type Query { a: Int }\n"
+CONTEXT = LINK + (
+    'type Query { a: T } type T @key(fields: "id") @context(name: "c") { id: ID! level: Int line: Line } '
+    'type Line @key(fields: "id") { id: ID! fee(l: Int @fromContext(field: "$c { level }")): Int @shareable }'
+)
 
 CASES: dict[str, list[str]] = {
     "INVALID_GRAPHQL": [LINK + "type Query { a: Missing }"],
@@ -187,7 +191,26 @@ CASES: dict[str, list[str]] = {
     "COST_APPLIED_TO_INTERFACE_FIELD": [
         LINK + "type Query { a: I } interface I { x: Int @cost(weight: 2) } type T implements I { x: Int }"
     ],
-    "CONTEXT_UNSUPPORTED": [LINK + 'type Query { a: T } type T @context(name: "c") { x: Int }'],
+    "CONTEXT_NAME_INVALID": [LINK + 'type Query { a: T } type T @context(name: "my_c") { x: Int }'],
+    "NO_CONTEXT_IN_SELECTION": [CONTEXT.replace("$c { level }", "{ level }")],
+    "CONTEXT_NOT_SET": [CONTEXT.replace("$c", "$other")],
+    "CONTEXT_INVALID_SELECTION": [CONTEXT.replace("{ level }", "{ level id }")],
+    "CONTEXT_NO_RESOLVABLE_KEY": [CONTEXT.replace('type Line @key(fields: "id")', "type Line")],
+    "CONTEXTUAL_ARGUMENT_NOT_CONTEXTUAL_IN_ALL_SUBGRAPHS": [
+        CONTEXT,
+        LINK + 'type Line @key(fields: "id") { id: ID! fee(l: Int!): Int @shareable }',
+    ],
+    "DIRECTIVE_DEFINITION_INVALID": [LINK + QUERY + "directive @tag(label: String) on OBJECT"],
+    "TYPE_DEFINITION_INVALID": [LINK + QUERY + "input federation__FieldSet { x: Int }"],
+    "TYPE_WITH_ONLY_UNUSED_EXTERNAL": [
+        "type Query { a: T } extend type T { x: Int @external }",
+        "type T { x: Int }",
+    ],
+    "DISALLOWED_INACCESSIBLE": [LINK + QUERY + 'scalar tag__Mark @inaccessible type T @tag(name: "t") { x: Int }'],
+    "SHAREABLE_HAS_MISMATCHED_RUNTIME_TYPES": [
+        LINK + "type Query { u: U @shareable } union U = A type A { x: Int }",
+        LINK + "type Query { u: U @shareable } union U = B type B { x: Int }",
+    ],
     "ROOT_QUERY_USED": [LINK + "schema { query: Root } type Root { a: Int } type Query { b: Int }"],
     "SATISFIABILITY_ERROR": [
         LINK + 'type Query { a: T } type T @key(fields: "id") { id: ID! }',

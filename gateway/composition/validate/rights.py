@@ -1,0 +1,92 @@
+"""Rules of ``@authenticated``, ``@requiresScopes`` and ``@policy`` in the merged schema."""
+
+from __future__ import annotations
+
+from gateway.composition.diagnostics import Diagnostics
+from gateway.composition.merge.merged import MergedField, MergedSchema, MergedType
+from gateway.graph import SubgraphIndex
+from gateway.operation.document import SelectedField
+from gateway.operation.normalize import named_type
+from gateway.supergraph import AuthorizationRule, Supergraph
+
+__all__ = ["check_rights"]
+
+_RIGHTS = ("@authenticated", "@requiresScopes", "@policy")
+
+
+def check_rights(schema: MergedSchema, supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+    """Report rights on interfaces, and rights that ``@requires`` would get around."""
+    for type_ in schema.types.values():
+        _check_interface(type_, diagnostics)
+    _check_required_rights(supergraph, diagnostics)
+
+
+def _check_interface(type_: MergedType, diagnostics: Diagnostics) -> None:
+    if type_.kind != "interface":
+        return
+    elements: list[tuple[MergedType | MergedField, str]] = [(type_, type_.name)]
+    elements += [(field, f"{type_.name}.{field.name}") for field in type_.fields.values()]
+    for element, coordinate in elements:
+        if any(text.startswith(_RIGHTS) for text in element.applied):
+            diagnostics.error(
+                "AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE",
+                f"{coordinate}: put the right on every implementation instead of the interface",
+                coordinate=coordinate,
+            )
+
+
+def _check_required_rights(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+    """A field that requires a protected one shows what follows from it, so it needs the same right."""
+    index = SubgraphIndex(supergraph)
+    for type_ in supergraph.types.values():
+        for field in type_.fields.values():
+            for join in field.joins.values():
+                if not join.requires or type_.kind != "object":
+                    continue
+                own = _rules(supergraph, type_.name, field.name)
+                for required in index.field_set(join.requires, type_.name):
+                    _check_rights(supergraph, f"{type_.name}.{field.name}", join.graph, own, required, diagnostics)
+
+
+def _check_rights(
+    supergraph: Supergraph,
+    coordinate: str,
+    graph: str,
+    own: list[AuthorizationRule],
+    required: SelectedField,
+    diagnostics: Diagnostics,
+) -> None:
+    for type_name in sorted(required.on):
+        needed = _rules(supergraph, type_name, required.name)
+        if all(_implies(own, rule) for rule in needed):
+            continue
+        diagnostics.error(
+            "MISSING_TRANSITIVE_AUTH_REQUIREMENTS",
+            f"[{graph}] {coordinate} requires {type_name}.{required.name}, which is protected; protect it likewise",
+            coordinate=coordinate,
+            at=[(graph, None)],
+        )
+        return
+    for child in required.fields:
+        _check_rights(supergraph, coordinate, graph, own, child, diagnostics)
+
+
+def _rules(supergraph: Supergraph, type_name: str, field: str) -> list[AuthorizationRule]:
+    definition = supergraph.types[type_name].fields.get(field)
+    coordinates = [f"{type_name}.{field}"]
+    if definition is not None:
+        coordinates.append(named_type(definition.type))
+    return [supergraph.authorization[one] for one in coordinates if one in supergraph.authorization]
+
+
+def _implies(own: list[AuthorizationRule], needed: AuthorizationRule) -> bool:
+    if needed.authenticated and not any(rule.authenticated for rule in own):
+        return False
+    for part in ("scopes", "policies"):
+        wanted = getattr(needed, part)
+        if wanted and not any(
+            getattr(rule, part) and all(any(set(w) <= set(group) for w in wanted) for group in getattr(rule, part))
+            for rule in own
+        ):
+            return False
+    return True
