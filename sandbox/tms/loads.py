@@ -107,7 +107,7 @@ class Loads:
         Raises:
             Refusal: the load or the code is unknown, or the load is delivered.
         """
-        code = body.get("code")
+        code = str(body.get("code"))
         if code not in STATUS_OF:
             raise Refusal(422, "UNKNOWN_CODE", f"code must be one of {', '.join(STATUS_OF)}")
         with self._store.transaction():
@@ -206,10 +206,11 @@ class Loads:
 
 
 def _time(text: object, name: str) -> datetime:
+    refusal = Refusal(422, "BAD_TIME", f"{name} must be a time with a zone")
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        moment = datetime.min
+    except ValueError as error:
+        raise refusal from error
     if moment.tzinfo is None:
-        raise Refusal(422, "BAD_TIME", f"{name} must be a time with a zone")
+        raise refusal
     return moment

@@ -90,10 +90,6 @@ def _find(store: Store, loads: Loads, column: str, values: Sequence[str]) -> lis
 
 def _texts(query: Any, name: str) -> list[str]:
     given = query.get(name)
-    if (
-        not isinstance(given, list)
-        or not 0 < len(given) <= MAX_LIST
-        or not all(isinstance(text, str) for text in given)
-    ):
-        raise Refusal(422, "BAD_LIST", f"{name} must be a list of 1 to {MAX_LIST} texts")
-    return given
+    if isinstance(given, list) and 0 < len(given) <= MAX_LIST and all(isinstance(text, str) for text in given):
+        return given
+    raise Refusal(422, "BAD_LIST", f"{name} must be a list of 1 to {MAX_LIST} texts")

@@ -20,7 +20,7 @@ from systems.webhooks import Webhook
 from tests.support.sandboxes import ServedSandbox, serve_sandbox
 from tests.support.webhook_receiver import WebhookReceiver
 
-NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
+NOW = datetime.now(UTC)
 FAST = 100_000.0
 WITHIN_S = 15
 REQUEST = TenderRequest("sh:SH-1:tender", "SH-1", "ord_test", "acc_1", "W01", "shp_1", NOW, None)
