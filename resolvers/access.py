@@ -1,0 +1,64 @@
+"""Who may see and do what: rules over the verified principal, the same for roots, references and events.
+
+What somebody may not see answers like something that does not exist, so that ids cannot be probed. A customer learns
+whether a quantity can be had, not how much lies where: positions are for the distributor's own people.
+"""
+
+from __future__ import annotations
+
+from schema.records.identity import Principal
+
+__all__ = ["Forbidden", "can_see", "is_customer", "require_order_rights", "require_quote_rights"]
+
+ORDER_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
+"""Roles that submit orders and hold stock; warehouse, pricing and finance decide about orders but place none."""
+
+QUOTE_ROLES = frozenset({"SALES", "SALES_MANAGER", "INTEGRATION"})
+"""Roles that prepare quotes."""
+
+
+class Forbidden(Exception):
+    """The principal's roles do not allow the operation."""
+
+    def __init__(self, principal: Principal, operation: str, roles: frozenset[str]) -> None:
+        super().__init__(
+            f"{operation}: {principal.subject} may not do this; it takes one of {', '.join(sorted(roles))}"
+        )
+
+
+def can_see(principal: Principal, account_id: str) -> bool:
+    """Return whether what belongs to the account exists for this principal."""
+    return principal.accounts is None or account_id in principal.accounts
+
+
+def is_customer(principal: Principal) -> bool:
+    """Return whether the principal is bound to accounts, and so sees no stock figures."""
+    return principal.accounts is not None
+
+
+def require_order_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may place orders and hold stock; one bound to accounts needs no role for its own.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not _may(principal, ORDER_ROLES, bound_may=True):
+        raise Forbidden(principal, operation, ORDER_ROLES)
+
+
+def require_quote_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may prepare quotes.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not _may(principal, QUOTE_ROLES, bound_may=False):
+        raise Forbidden(principal, operation, QUOTE_ROLES)
+
+
+def _may(principal: Principal, roles: frozenset[str], *, bound_may: bool) -> bool:
+    if principal.roles:
+        return not roles.isdisjoint(principal.roles)
+    if principal.accounts is not None:
+        return bound_may and bool(principal.accounts)
+    return principal.subject.startswith("system:")

@@ -1,0 +1,1 @@
+"""How stock, availability and reservations are read and changed; data comes through ports only."""

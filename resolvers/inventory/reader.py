@@ -1,0 +1,171 @@
+"""Everything that one request reads of stock, batched: one call per system, however many items are asked for.
+
+Stock comes from the warehouse system and must answer. Inbound supply comes from the ERP; while that is away only what
+is in stock is promised, and the answer says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import structlog
+from aiodataloader import DataLoader
+
+from processes.rules.atp import evaluate
+from processes.rules.uom import Measured
+from resolvers.access import can_see
+from resolvers.envelopes import broken_rule
+from resolvers.inventory.ports import InventoryPorts
+from schema.enums import SourceSystem
+from schema.records.accounts import ShipTo
+from schema.records.catalog import Item
+from schema.records.identity import Principal
+from schema.records.inventory import Availability, InboundSupply, Reservation, StockPosition, Warehouse
+from schema.records.problems import ValidationFailed
+from schema.records.values import Freshness, Quantity
+from systems.errors import ConnectorError
+
+__all__ = ["InventoryReader", "Promise", "Supply"]
+
+WEST_OF_ALL = timedelta(hours=12)
+"""Somewhere it is still yesterday this long: a date counts as past when it is past everywhere."""
+
+_ALL = "all"
+_NONE = Decimal(0)
+_log = structlog.get_logger("crossdock.inventory")
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What is known of one item's supply; ``is_inbound_known`` is False while the ERP is away."""
+
+    positions: tuple[StockPosition, ...]
+    soft: Mapping[tuple[str, str], Decimal]
+    inbound: tuple[InboundSupply, ...]
+    is_inbound_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A question about availability. ``units`` are the item's, as its own subgraph tells them."""
+
+    sku: str
+    units: Measured
+    quantity: Quantity
+    needed_by: date | None
+    ship_to_id: str | None
+
+
+class InventoryReader:
+    """Reads stock and reservations, for one request of one principal."""
+
+    def __init__(self, ports: InventoryPorts, principal: Principal) -> None:
+        self.ports = ports
+        self.principal = principal
+        self.now: datetime = ports.clock.now()
+        self._warehouses: DataLoader[str, tuple[Warehouse, ...]] = DataLoader(self._load_warehouses)
+        self._stock: DataLoader[str, tuple[StockPosition, ...]] = DataLoader(self._load_stock)
+        self._soft: DataLoader[str, Mapping[tuple[str, str], Decimal]] = DataLoader(self._load_soft)
+        self._inbound: DataLoader[str, tuple[InboundSupply, ...] | None] = DataLoader(self._load_inbound)
+        self._ship_tos: DataLoader[str, ShipTo | None] = DataLoader(self._load_ship_tos)
+        self._items: DataLoader[str, Item | None] = DataLoader(self._load_items)
+        self._reservations: DataLoader[str, Reservation | None] = DataLoader(self._load_reservations)
+
+    async def warehouses(self) -> tuple[Warehouse, ...]:
+        """Return every warehouse by code."""
+        return await self._warehouses.load(_ALL)
+
+    async def warehouse(self, code: str) -> Warehouse | None:
+        """Return the warehouse with this code."""
+        return next((entry for entry in await self.warehouses() if entry.code == code), None)
+
+    async def supply(self, sku: str) -> Supply:
+        """Return what is known of an item's supply.
+
+        Raises:
+            ConnectorError: the warehouse system or the platform's ledger does not answer.
+        """
+        positions, soft, inbound = await asyncio.gather(
+            self._stock.load(sku), self._soft.load(sku), self._inbound.load(sku)
+        )
+        return Supply(positions, soft, inbound or (), inbound is not None)
+
+    async def availability(self, promise: Promise) -> Availability | ValidationFailed:
+        """Return how much of an item can be promised, from where and when; a wrong question says what is wrong.
+
+        Raises:
+            ConnectorError: a system that must answer does not.
+        """
+        if promise.needed_by is not None and promise.needed_by < (self.now - WEST_OF_ALL).date():
+            return broken_rule("DATE_IN_PAST", f"{promise.needed_by} has passed", "neededBy")
+        ship_to, supply, warehouses = await asyncio.gather(
+            self._place(promise.ship_to_id), self.supply(promise.sku), self.warehouses()
+        )
+        if promise.ship_to_id is not None and ship_to is None:
+            return broken_rule("UNKNOWN_SHIP_TO", f"ship-to {promise.ship_to_id} does not exist", "shipToId")
+        note = None if supply.is_inbound_known else "inbound supply is unknown: the ERP did not answer"
+        return evaluate(
+            promise.sku,
+            promise.quantity,
+            item=promise.units,
+            positions=supply.positions,
+            soft=supply.soft,
+            inbound=supply.inbound,
+            demand=(),
+            warehouses=warehouses,
+            ship_to=ship_to,
+            now=self.now,
+            needed_by=promise.needed_by,
+            freshness=Freshness(SourceSystem.WMS, self.now, stale=note is not None, note=note),
+        )
+
+    async def item(self, sku: str) -> Item | None:
+        """Return an item with its units."""
+        return await self._items.load(sku)
+
+    async def reservation(self, reservation_id: str) -> Reservation | None:
+        """Return a reservation, None when there is none that the principal may see."""
+        found = await self._reservations.load(reservation_id)
+        return found if found is not None and can_see(self.principal, found.account_id) else None
+
+    async def _place(self, ship_to_id: str | None) -> ShipTo | None:
+        if ship_to_id is None:
+            return None
+        found = await self._ship_tos.load(ship_to_id)
+        return found if found is not None and can_see(self.principal, found.account_id) else None
+
+    async def _load_warehouses(self, keys: list[str]) -> list[tuple[Warehouse, ...]]:
+        found = await self.ports.warehouse.warehouses()
+        return [found] * len(keys)
+
+    async def _load_stock(self, skus: list[str]) -> list[tuple[StockPosition, ...]]:
+        found = await self.ports.warehouse.stock(skus)
+        return [tuple(entry for entry in found if entry.sku == sku) for sku in skus]
+
+    async def _load_soft(self, skus: list[str]) -> list[Mapping[tuple[str, str], Decimal]]:
+        found = await self.ports.reservations.reserved(skus, self.now)
+        return [{place: held for place, held in found.items() if place[0] == sku} for sku in skus]
+
+    async def _load_inbound(self, skus: list[str]) -> list[tuple[InboundSupply, ...] | None]:
+        try:
+            found = await self.ports.items.inbound(skus)
+        except ConnectorError as error:
+            _log.warning("availability without inbound supply", items=len(skus), error=str(error))
+            return [None] * len(skus)
+        return [found.get(sku, ()) for sku in skus]
+
+    async def _load_ship_tos(self, ids: list[str]) -> list[ShipTo | None]:
+        found = await self.ports.customers.ship_tos(ids)
+        return [found.get(ship_to_id) for ship_to_id in ids]
+
+    async def _load_items(self, skus: list[str]) -> list[Item | None]:
+        found = await self.ports.items.items(skus)
+        return [found.get(sku) for sku in skus]
+
+    async def _load_reservations(self, ids: list[str]) -> list[Reservation | None]:
+        found = await self.ports.reservations.reservations(ids)
+        return [found.get(reservation_id) for reservation_id in ids]

@@ -1,0 +1,199 @@
+"""Lists of orders: the ledger's and the ERP's halves of the same window of time, merged, filtered and paged.
+
+A page without conditions reads just what it shows. Conditions about what only the merged order tells (status,
+exceptions) look at a window of the newest orders behind the cursor; a page that the window does not fill says that more
+may follow and where to go on. Both cost the same calls however many orders there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from aiodataloader import DataLoader
+
+from resolvers.orders.fulfilment import OPEN, exceptions_of, fulfillment_status
+from resolvers.orders.merge import merge_orders
+from resolvers.orders.ports import OrderPorts
+from resolvers.orders.queries import OrderQuery, Place, Slice, page_of
+from schema.orders.views import Delivery, OrderView
+from schema.records.orders import ErpOrder, LedgerOrder
+from schema.records.values import PageRequest
+from systems.errors import ConnectorError
+
+__all__ = ["WINDOW", "OrderLists"]
+
+WINDOW = 200
+"""Orders per account that a condition on the merged order looks at for one page."""
+
+MAX_BOUND_ACCOUNTS = 500
+"""Accounts of a bound principal whose orders one list brings together."""
+
+_log = structlog.get_logger("crossdock.orders")
+
+
+class Reading(Protocol):
+    """What lists want of the request's reader."""
+
+    @property
+    def now(self) -> datetime:
+        """When the request is answered."""
+        ...
+
+    def keep(self, order: OrderView) -> None:
+        """Keep an order that was read."""
+        ...
+
+    async def known_deliveries(self, order: OrderView) -> tuple[Delivery, ...]:
+        """Return shipments as far as systems answer."""
+        ...
+
+    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], bool]:
+        """Return ERP documents, and whether the ERP failed to answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Orders that were read, newest first, and whether they are all there are behind the cursor."""
+
+    orders: Sequence[OrderView]
+    is_complete: bool
+
+
+class OrderLists:
+    """Order lists of one request; accounts that ask alike share their calls."""
+
+    def __init__(self, ports: OrderPorts, reading: Reading) -> None:
+        self._ports = ports
+        self._reading = reading
+        self._of_account: DataLoader[tuple[str, OrderQuery], Slice[OrderView]] = DataLoader(self._load)
+
+    async def of_account(self, account_id: str, query: OrderQuery) -> Slice[OrderView]:
+        """Return a page of an account's orders, newest first."""
+        return await self._of_account.load((account_id, query))
+
+    async def search(self, query: OrderQuery, account_ids: Sequence[str] | None) -> Slice[OrderView]:
+        """Return a page of the orders of these accounts, None for all accounts."""
+        limit = _limit(query)
+        if account_ids is not None:
+            chosen = list(account_ids[:MAX_BOUND_ACCOUNTS])
+            found = await self._read_accounts(chosen, query, limit)
+            rows = [order for window in found.values() for order in window.orders]
+            is_complete = all(window.is_complete for window in found.values())
+            return await self._page(_Window(sorted(rows, key=_place, reverse=True), is_complete), query)
+        recorded = self._ports.ledger.search_orders(query.scope, limit)
+        ledger, (documents, is_missing) = await asyncio.gather(recorded, self._search_erp(query, limit))
+        views = await self._merge(ledger, documents, is_missing=is_missing, query=query)
+        is_complete = len(ledger) < limit and len(documents) < limit
+        return await self._page(_Window(views[:limit], is_complete), query)
+
+    async def _load(self, keys: list[tuple[str, OrderQuery]]) -> list[Slice[OrderView]]:
+        queries = list(dict.fromkeys(query for _, query in keys))
+        asked = [[account for account, wanted in keys if wanted == query] for query in queries]
+        read = await asyncio.gather(
+            *(
+                self._read_accounts(accounts, query, _limit(query))
+                for accounts, query in zip(asked, queries, strict=True)
+            )
+        )
+        found = dict(zip(queries, read, strict=True))
+        return list(await asyncio.gather(*(self._page(found[query][account], query) for account, query in keys)))
+
+    async def _read_accounts(self, account_ids: Sequence[str], query: OrderQuery, limit: int) -> dict[str, _Window]:
+        """Return each account's newest orders, at most ``limit``."""
+        ledger, (erp, is_missing) = await asyncio.gather(
+            self._ports.ledger.orders_of(account_ids, query.scope, limit), self._erp_of(account_ids, query, limit)
+        )
+        recorded = [order for account_id in account_ids for order in ledger.get(account_id, ())]
+        documents = [order for account_id in account_ids for order in erp.get(account_id, ())]
+        rows: dict[str, list[OrderView]] = {account_id: [] for account_id in account_ids}
+        for order in await self._merge(recorded, documents, is_missing=is_missing, query=query):
+            rows[order.account_id].append(order)
+        return {
+            account_id: _Window(
+                orders[:limit],
+                is_complete=max(len(ledger.get(account_id, ())), len(erp.get(account_id, ()))) < limit,
+            )
+            for account_id, orders in rows.items()
+        }
+
+    async def _merge(
+        self, recorded: Sequence[LedgerOrder], documents: Sequence[ErpOrder], *, is_missing: bool, query: OrderQuery
+    ) -> list[OrderView]:
+        """Return whole orders, newest first; halves outside of what the other system gave are read by id."""
+        by_id = {order.id: order for order in recorded}
+        erp = {order.id: order for order in documents}
+        no_document = [order.id for order in recorded if order.erp_number is not None and order.id not in erp]
+        no_record = [order_id for order_id in erp if order_id not in by_id]
+        if no_document and not is_missing:
+            more, is_missing = await self._reading.read_erp(no_document)
+            erp.update(more)
+        if no_record:
+            by_id.update(await self._ports.ledger.orders(no_record))
+        views = merge_orders(by_id, erp, now=self._reading.now, is_missing=is_missing)
+        for view in views.values():
+            self._reading.keep(view)
+        rows = (view for view in views.values() if query.after is None or _place(view) < query.after)
+        return sorted(rows, key=_place, reverse=True)
+
+    async def _erp_of(
+        self, account_ids: Sequence[str], query: OrderQuery, limit: int
+    ) -> tuple[Mapping[str, tuple[ErpOrder, ...]], bool]:
+        try:
+            return await self._ports.erp.orders_of(account_ids, query.scope, limit), False
+        except ConnectorError as error:
+            _log.warning("orders listed without ERP", accounts=len(account_ids), error=str(error))
+            return {}, True
+
+    async def _search_erp(self, query: OrderQuery, limit: int) -> tuple[tuple[ErpOrder, ...], bool]:
+        try:
+            return (await self._ports.erp.search_orders(query.scope, PageRequest(limit))).items, False
+        except ConnectorError as error:
+            _log.warning("orders searched without ERP", error=str(error))
+            return (), True
+
+    async def _page(self, window: _Window, query: OrderQuery) -> Slice[OrderView]:
+        rows = window.orders
+        wanted = [True] * len(rows)
+        if query.is_narrow:
+            wanted = list(await asyncio.gather(*(self._matches(order, query) for order in rows)))
+        chosen = {order.id for order, is_wanted in zip(rows, wanted, strict=True) if is_wanted}
+        return page_of(
+            rows,
+            _place,
+            lambda order: order.id in chosen,
+            first=query.first,
+            after=query.after,
+            is_complete=window.is_complete,
+        )
+
+    async def _matches(self, order: OrderView, query: OrderQuery) -> bool:
+        if query.statuses is not None and order.status not in query.statuses:
+            return False
+        if query.fulfillment is None and query.with_exceptions is None:
+            return True
+        is_asked = query.fulfillment is not None or order.status in OPEN or bool(order.problems)
+        deliveries = await self._reading.known_deliveries(order) if is_asked else ()
+        if query.fulfillment is not None and fulfillment_status(order, deliveries) not in query.fulfillment:
+            return False
+        if query.with_exceptions is None:
+            return True
+        return bool(exceptions_of(order, deliveries, self._reading.now)) is query.with_exceptions
+
+
+def _place(order: OrderView) -> Place:
+    return Place(order.submitted_at, order.id)
+
+
+def _limit(query: OrderQuery) -> int:
+    """Return how many orders per account are read for a page: one more tells whether another page follows."""
+    return max(WINDOW, query.first + 1) if query.is_narrow else query.first + 1 + _SAME_INSTANT
+
+
+_SAME_INSTANT = 10
+"""Orders of one instant that a page which begins within it may have to skip."""

@@ -1,0 +1,301 @@
+"""Everything that one request reads of orders, batched: rows that ask alike share one call per system.
+
+1. Each question has a loader; loaders keep what they found, so a field asked twice costs nothing.
+2. Orders are read by halves: the ledger first, then the ERP for those that it can hold, in one call for all.
+3. What the principal may not see is dropped right after it was read, whatever path led to it.
+4. A system that does not answer costs the fields that are its own. Orders are then shown as the ledger has them.
+
+Invariant: the number of calls to a port depends on the shape of the request, never on its rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import structlog
+from aiodataloader import DataLoader
+
+from resolvers.access import can_see
+from resolvers.orders.listing import OrderLists
+from resolvers.orders.merge import merge_order, merge_orders
+from resolvers.orders.ports import OrderPorts
+from resolvers.orders.queries import DocumentQuery, OrderQuery, Place, Slice, page_of
+from schema.enums import QuoteStatus
+from schema.orders.views import Delivery, OrderView
+from schema.records.identity import Principal
+from schema.records.orders import ErpOrder, Invoice, Quote, Return, Shipment, Tracking
+from schema.records.values import Money
+from systems.errors import ConnectorError
+
+__all__ = ["OrderReader"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+D = TypeVar("D")
+
+MAX_DOCUMENTS = 500
+"""Newest quotes or invoices of an account that its lists reach back to."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_log = structlog.get_logger("crossdock.orders")
+
+
+class OrderReader:
+    """Reads orders and what belongs to them, for one request of one principal.
+
+    Args:
+        ports: where data comes from.
+        principal: who asks.
+    """
+
+    def __init__(self, ports: OrderPorts, principal: Principal) -> None:
+        self.ports = ports
+        self.principal = principal
+        self.now: datetime = ports.clock.now()
+        self._orders = _loader(self._load_orders)
+        self._numbers = _loader(self._load_numbers)
+        self._shipments_of = _loader(_bulk(ports.warehouse.shipments_of))
+        self._shipments = _loader(_bulk(ports.warehouse.shipments))
+        self._tracking = _loader(_bulk(ports.transport.tracking))
+        self._invoices = _loader(_bulk(ports.invoices.invoices))
+        self._invoices_of = _loader(_bulk(self._newest_invoices))
+        self._invoices_of_orders = _loader(_bulk(ports.invoices.invoices_of_orders))
+        self._returns = _loader(_bulk(ports.returns.returns))
+        self._returns_of = _loader(_bulk(ports.returns.returns_of))
+        self._returns_of_orders = _loader(_bulk(ports.returns.returns_of_orders))
+        self._quotes = _loader(_bulk(ports.quotes.quotes))
+        self._quotes_of = _loader(self._load_quotes_of)
+        self._quotes_of_opportunities = _loader(_bulk(ports.quotes.quotes_of_opportunities))
+        self._open_values = _loader(_bulk(ports.erp.open_values))
+        self._items = _loader(_bulk(ports.items.items))
+        self._lists = OrderLists(ports, self)
+
+    # --- orders
+
+    async def order(self, order_id: str) -> OrderView | None:
+        """Return an order, None when there is none that the principal may see."""
+        found = await self._orders.load(order_id)
+        return found if found is not None and self._sees(found.account_id) else None
+
+    async def order_by_number(self, number: str) -> OrderView | None:
+        """Return the order with this number, None when there is none that the principal may see."""
+        found = await self._numbers.load(number)
+        return found if found is not None and self._sees(found.account_id) else None
+
+    async def orders(self, query: OrderQuery) -> Slice[OrderView]:
+        """Return a page of all orders that the principal may see."""
+        return await self._lists.search(query, self.principal.accounts)
+
+    async def orders_of(self, account_id: str, query: OrderQuery) -> Slice[OrderView] | None:
+        """Return a page of an account's orders, None when the principal may not see them."""
+        return await self._lists.of_account(account_id, query) if self._sees(account_id) else None
+
+    async def orders_of_opportunity(self, opportunity_id: str) -> tuple[OrderView, ...]:
+        """Return the orders that an opportunity's quotes became, newest first."""
+        quotes = await self.quotes_of_opportunity(opportunity_id)
+        ids = [quote.order_id for quote in quotes if quote.order_id is not None]
+        found = await asyncio.gather(*(self.order(order_id) for order_id in dict.fromkeys(ids)))
+        return tuple(order for order in found if order is not None)
+
+    async def open_value(self, account_id: str) -> Money | None:
+        """Return the value of an account's open orders, None when the principal may not see it."""
+        if not self._sees(account_id):
+            return None
+        return await self._open_values.load(account_id)
+
+    def keep(self, order: OrderView) -> None:
+        """Keep an order that a list has read, so that asking for it again costs nothing."""
+        self._orders.prime(order.id, order)
+
+    async def _load_orders(self, ids: list[str]) -> list[OrderView | None]:
+        recorded = await self.ports.ledger.orders(ids)
+        in_erp = [order_id for order_id in ids if order_id not in recorded or recorded[order_id].erp_number is not None]
+        documents, is_missing = await self.read_erp(in_erp)
+        views = merge_orders(recorded, documents, now=self.now, is_missing=is_missing)
+        return [views.get(order_id) for order_id in ids]
+
+    async def _load_numbers(self, numbers: list[str]) -> list[OrderView | None]:
+        """Look orders up by number, one after the other: systems find only one number at a time."""
+        found = await asyncio.gather(*(self._find_number(number) for number in numbers))
+        wanted = [order_id for order_id in found if order_id is not None]
+        views = dict(zip(wanted, await self._orders.load_many(wanted), strict=True))
+        return [None if order_id is None else views[order_id] for order_id in found]
+
+    async def _find_number(self, number: str) -> str | None:
+        recorded = await self.ports.ledger.order_by_number(number)
+        if recorded is not None:
+            return recorded.id
+        document = await self.ports.erp.order_by_number(number)
+        if document is None:
+            return None
+        self.keep(merge_order(None, document, now=self.now, erp_missing=False))
+        return document.id
+
+    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], bool]:
+        """Return (ERP documents by id, whether the ERP failed to answer)."""
+        if not ids:
+            return {}, False
+        try:
+            return await self.ports.erp.orders(ids), False
+        except ConnectorError as error:
+            _log.warning("orders shown without ERP", orders=len(ids), error=str(error))
+            return {}, True
+
+    # --- shipments
+
+    async def deliveries(self, order: OrderView) -> tuple[Delivery, ...]:
+        """Return an order's shipments with what carriers report; without the TMS as the warehouse knows them.
+
+        Raises:
+            ConnectorError: the warehouse does not answer.
+        """
+        shipments = await self.shipments_of(order)
+        return tuple(await asyncio.gather(*(self.delivery(shipment) for shipment in shipments)))
+
+    async def known_deliveries(self, order: OrderView) -> tuple[Delivery, ...]:
+        """Return an order's shipments as far as systems answer, for what must be told in any case."""
+        try:
+            return await self.deliveries(order)
+        except ConnectorError:
+            return ()
+
+    async def shipments_of(self, order: OrderView) -> tuple[Shipment, ...]:
+        """Return an order's shipments, oldest first."""
+        if not order.may_have_shipments:
+            return ()
+        return await self._shipments_of.load(order.id) or ()
+
+    async def shipment(self, shipment_id: str) -> Shipment | None:
+        """Return a shipment, None when there is none that the principal may see."""
+        found = await self._shipments.load(shipment_id)
+        return found if found is not None and self._sees(found.account_id) else None
+
+    async def shipment_by_tracking(self, tracking_number: str) -> Shipment | None:
+        """Return the shipment that a carrier tracks under this number."""
+        load = await self.ports.transport.by_tracking_number(tracking_number)
+        return None if load is None else await self.shipment(f"sh_{load.shipment_number}")
+
+    async def tracking(self, shipment: Shipment) -> Tracking | None:
+        """Return what the carrier says, None before the shipment is tendered.
+
+        Raises:
+            ConnectorError: the TMS does not answer.
+        """
+        return await self._tracking.load(shipment.number)
+
+    async def delivery(self, shipment: Shipment) -> Delivery:
+        """Return a shipment with its tracking, or without it while the TMS is away."""
+        try:
+            return Delivery(shipment, await self.tracking(shipment))
+        except ConnectorError:
+            return Delivery(shipment, None)
+
+    async def per_base(self, sku: str, uom: str) -> Decimal | None:
+        """Return how many base units make one ``uom`` of an item, None when the item does not know the unit."""
+        item = await self._items.load(sku)
+        return None if item is None else next((unit.per_base for unit in item.uoms if unit.uom == uom), None)
+
+    # --- documents
+
+    async def invoice(self, invoice_id: str) -> Invoice | None:
+        """Return an invoice, None when there is none that the principal may see."""
+        found = await self._invoices.load(invoice_id)
+        return found if found is not None and self._sees(found.account_id) else None
+
+    async def invoices_of_order(self, order_id: str) -> tuple[Invoice, ...]:
+        """Return an order's invoices, oldest first."""
+        return await self._invoices_of_orders.load(order_id) or ()
+
+    async def invoices_of(self, account_id: str, query: DocumentQuery) -> Slice[Invoice] | None:
+        """Return a page of an account's invoices, newest first."""
+        if not self._sees(account_id):
+            return None
+        rows = await self._invoices_of.load(account_id) or ()
+        return _documents(rows, query, lambda row: Place(row.posted_at or _EPOCH, row.id), lambda row: row.status)
+
+    async def return_(self, return_id: str) -> Return | None:
+        """Return an RMA, None when there is none that the principal may see."""
+        found = await self._returns.load(return_id)
+        return found if found is not None and self._sees(found.account_id) else None
+
+    async def returns_of_order(self, order_id: str) -> tuple[Return, ...]:
+        """Return an order's RMAs, oldest first."""
+        return await self._returns_of_orders.load(order_id) or ()
+
+    async def returns_of(self, account_id: str, query: DocumentQuery) -> Slice[Return] | None:
+        """Return a page of an account's RMAs, newest first."""
+        if not self._sees(account_id):
+            return None
+        rows = await self._returns_of.load(account_id) or ()
+        return _documents(rows, query, lambda row: Place(row.created_at, row.id), lambda row: row.status)
+
+    async def quote(self, quote_id: str) -> Quote | None:
+        """Return a quote, None when there is none that the principal may see."""
+        found = await self._quotes.load(quote_id)
+        return found if found is not None and self._sees(found.account_id) else None
+
+    async def quotes_of(self, account_id: str, query: DocumentQuery, status: QuoteStatus | None) -> Slice[Quote] | None:
+        """Return a page of an account's quotes, newest first; ``status`` None means any."""
+        if not self._sees(account_id):
+            return None
+        rows = await self._quotes_of.load((account_id, status)) or ()
+        return _documents(rows, query, lambda row: Place(row.created_at, row.id), lambda row: row.status)
+
+    async def quotes_of_opportunity(self, opportunity_id: str) -> tuple[Quote, ...]:
+        """Return an opportunity's quotes that the principal may see, newest first."""
+        found = await self._quotes_of_opportunities.load(opportunity_id) or ()
+        return tuple(quote for quote in found if self._sees(quote.account_id))
+
+    async def _newest_invoices(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Invoice, ...]]:
+        return await self.ports.invoices.invoices_of(account_ids, MAX_DOCUMENTS)
+
+    async def _load_quotes_of(self, keys: list[tuple[str, QuoteStatus | None]]) -> list[tuple[Quote, ...]]:
+        """Load quotes per (account, status): one call per status, whatever the number of accounts."""
+        statuses = list(dict.fromkeys(status for _, status in keys))
+        asked = [[account for account, wanted in keys if wanted is status] for status in statuses]
+        calls = (
+            self.ports.quotes.quotes_of(accounts, status, MAX_DOCUMENTS)
+            for accounts, status in zip(asked, statuses, strict=True)
+        )
+        found = dict(zip(statuses, await asyncio.gather(*calls), strict=True))
+        return [found[status].get(account, ()) for account, status in keys]
+
+    def _sees(self, account_id: str) -> bool:
+        return can_see(self.principal, account_id)
+
+
+def _documents(
+    rows: Sequence[D], query: DocumentQuery, place: Callable[[D], Place], status: Callable[[D], object]
+) -> Slice[D]:
+    """Return one page of an account's documents."""
+    return page_of(
+        rows,
+        place,
+        lambda row: query.status is None or status(row) is query.status,
+        first=query.first,
+        after=query.after,
+        is_complete=True,
+    )
+
+
+def _loader(batch: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> DataLoader[K, V]:
+    return DataLoader(batch)
+
+
+def _bulk(
+    read: Callable[[Sequence[str]], Awaitable[Mapping[str, V]]],
+) -> Callable[[list[str]], Coroutine[Any, Any, list[V | None]]]:
+    """Return the batch function of a bulk read; a failure is kept like an answer, so that it is not asked for again."""
+
+    async def load(keys: list[str]) -> list[Any]:
+        try:
+            found = await read(keys)
+        except ConnectorError as error:
+            return [error] * len(keys)
+        return [found.get(key) for key in keys]
+
+    return load
