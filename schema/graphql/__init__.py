@@ -1,0 +1,1 @@
+"""GraphQL values that every subgraph shares: scalars, enumerations, money, pages, problems."""

@@ -1,0 +1,115 @@
+"""A subgraph as an ASGI application: GraphQL over HTTP and graphql-transport-ws, and a health answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from schema.graphql.scalars import SCALARS
+from schema.records.identity import Principal
+from subgraphs.claims import BadClaims, ClaimsReader
+from subgraphs.context import RequestContext
+from subgraphs.errors import SubgraphSchema
+
+__all__ = ["FEDERATION_VERSION", "build_schema", "subgraph_app"]
+
+FEDERATION_VERSION = "2.9"
+
+CACHED_DOCUMENTS = 512
+"""Parsed and validated documents that a subgraph keeps; a gateway sends the same ones again and again."""
+
+R = TypeVar("R")
+
+
+def build_schema(
+    query: type, mutation: type | None = None, subscription: type | None = None, types: tuple[type, ...] = ()
+) -> SubgraphSchema:
+    """Return the schema of a subgraph; ``types`` are those that no root field reaches."""
+    return SubgraphSchema(
+        query=query,
+        mutation=mutation,
+        subscription=subscription,
+        types=types,
+        federation_version=FEDERATION_VERSION,  # type: ignore[arg-type]
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[lambda: ParserCache(maxsize=CACHED_DOCUMENTS), lambda: ValidationCache(maxsize=CACHED_DOCUMENTS)],
+    )
+
+
+def subgraph_app(schema: SubgraphSchema, make_reader: Callable[[Principal], R], claims: ClaimsReader) -> ASGIApp:
+    """Return the application; every request gets a reader of its own, made for the principal that its claims prove."""
+    graphql = _Graph(schema, make_reader, claims)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/health":
+            await JSONResponse({"status": "ok"})(scope, receive, send)
+        elif scope["type"] in ("http", "websocket"):
+            await graphql(scope, receive, send)
+        else:
+            await _lifespan(receive, send)
+
+    return app
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+class _Graph(GraphQL[RequestContext[Any], None], Generic[R]):
+    """Strawberry's view with our context, our JSON, and claims checked before anything else."""
+
+    def __init__(self, schema: SubgraphSchema, make_reader: Callable[[Principal], R], claims: ClaimsReader) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            allow_queries_via_get=False,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+        )
+        self._make_reader = make_reader
+        self._claims = claims
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request whose claims are in order."""
+        connection = WebSocket(scope, receive, send) if scope["type"] == "websocket" else Request(scope, receive)
+        try:
+            principal = self._claims.principal(connection.headers)
+        except BadClaims as refusal:
+            await _refuse(connection, str(refusal), scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await super().__call__(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> RequestContext[Any]:
+        """Return the context of a request."""
+        del response
+        return RequestContext(request.scope["state"]["principal"], self._make_reader)
+
+    def encode_json(self, data: object) -> bytes:
+        """Return JSON as bytes."""
+        return orjson.dumps(data)
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Return what JSON says."""
+        return orjson.loads(data)
+
+
+async def _refuse(connection: Request | WebSocket, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+    if isinstance(connection, WebSocket):
+        await connection.close(code=4403, reason=reason)
+        return
+    error = {"message": reason, "extensions": {"code": "UNAUTHENTICATED"}}
+    await JSONResponse({"errors": [error]}, 401)(scope, receive, send)
