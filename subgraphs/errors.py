@@ -18,7 +18,7 @@ from typing import Any
 
 import strawberry.federation
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, VariableDefinitionNode
 from strawberry.types.execution import ExecutionContext
 
 from schema.graphql.errors import GraphError
@@ -46,9 +46,9 @@ def _rewrite(error: GraphQLError) -> None:
         _log.warning("system failed", system=cause.system, operation=cause.operation, error=str(cause))
     elif isinstance(cause, GraphError):
         error.extensions = cause.extensions
-    elif error.path is None:
-        error.extensions = {"code": "BAD_USER_INPUT"}  # the document or its variables, before anything ran
-    elif cause is not None and not isinstance(cause, GraphQLError):
+    elif cause is None or isinstance(cause, GraphQLError) or _is_about_variables(error):
+        error.extensions = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
+    else:
         _mask(error, cause)
 
 
@@ -58,6 +58,10 @@ def _cause(error: GraphQLError) -> BaseException | None:
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     return cause  # type: ignore[no-any-return]
+
+
+def _is_about_variables(error: GraphQLError) -> bool:
+    return bool(error.nodes) and isinstance(error.nodes[0], VariableDefinitionNode)  # type: ignore[index]
 
 
 def _mask(error: GraphQLError, cause: BaseException) -> None:
