@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -30,12 +30,12 @@ from sqlalchemy import make_url
 from processes.chronicle import Case, Desk
 from processes.dependencies import Dependencies
 from processes.journal import JournalSerializer, problems_from_json, problems_to_json, read, write
-from processes.order_case import OrderCase, OrderRequest
-from processes.order_submit import ORDER_SUBMIT
-from processes.quote_case import QuoteCase, QuoteRequest
-from processes.quote_prepare import QUOTE_PREPARE
+from processes.order_case import OrderRequest
+from processes.quote_case import QuoteRequest
+from processes.registry import ORDER, PROCESSES, QUOTE, Process
 from processes.runner import Ending, Runner
-from processes.steps import RetryPolicy, Step
+from processes.shipment_case import ShipmentRequest
+from processes.steps import RetryPolicy
 from schema.enums import ProcessState
 
 __all__ = ["PROCESS_VERSION", "EngineSettings", "ProcessEngine"]
@@ -55,8 +55,6 @@ NOTICE_S = 0.2
 MAX_THREADS = 8
 """Threads in which DBOS writes its journal."""
 
-_ORDER_SUBMIT = "order_submit"
-_QUOTE_PREPARE = "quote_prepare"
 _log = structlog.get_logger("crossdock.processes")
 
 
@@ -134,22 +132,24 @@ class ProcessEngine:
 
     async def start_order(self, request: OrderRequest) -> None:
         """Start a run of order submission, or nothing when it was started before."""
-        await self._start(request.process_id, _order_submit, request)
+        await self._start(ORDER, request.process_id, request)
 
     async def start_quote(self, request: QuoteRequest) -> None:
         """Start a run of quote preparation, or nothing when it was started before."""
-        await self._start(request.process_id, _quote_prepare, request)
+        await self._start(QUOTE, request.process_id, request)
+
+    async def start_shipment(self, request: ShipmentRequest) -> None:
+        """Start the process about a shipment that the request names, or nothing when it was started before."""
+        await self._start(_BY_NAME[request.kind], request.process_id, request)
 
     async def decision(self, process_id: str, timeout_s: float) -> None:
         """Wait until a run has an answer for whoever started it, at most ``timeout_s``."""
-        if process_id in self._endings:
+        if await self.ending(process_id) is not None:
             return
         told = self._waiting.setdefault(process_id, asyncio.Event())
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await told.wait()
-        except TimeoutError:
-            pass
 
     async def ending(self, process_id: str) -> Ending | None:
         """Return how a run ended, None while it has not."""
@@ -160,43 +160,34 @@ class ProcessEngine:
             return None
         return Ending(ProcessState(status.output["state"]), problems_from_json(status.output["problems"]))
 
-    async def run_order(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry an order submission; called by DBOS."""
-        request = read(OrderRequest, document)
-        case = OrderCase(request, self._use, resumed=request.process_id not in self._fresh)
-        return await self._run(request.process_id, case, ORDER_SUBMIT)
-
-    async def run_quote(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry a quote preparation; called by DBOS."""
-        request = read(QuoteRequest, document)
-        case = QuoteCase(request, self._use, resumed=request.process_id not in self._fresh)
-        return await self._run(request.process_id, case, QUOTE_PREPARE)
-
-    async def _run(self, process_id: str, case: Case, steps: tuple[Step[Any], ...]) -> dict[str, Any]:
+    async def run(self, process: Process, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Carry a process; called by DBOS."""
+        request = read(process.request, document)
+        process_id: str = request.process_id
+        case: Case = process.case(request, self._use, resumed=process_id not in self._fresh)
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if case.resumed:
+            _log.info("process resumed", process=process_id, kind=process.name, key=case.record.business_key)
         use = self._use
         desk = Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
-        if case.resumed:
-            _log.info("process resumed", process=process_id, kind=case.record.kind, key=case.record.business_key)
         runner: Runner[Any] = Runner(
-            case, steps, _DbosJournal(), desk, self._settings.retries, lambda: self._tell(process_id)
+            case, process.steps, _DbosJournal(), desk, self._settings.retries, lambda: self._tell(process_id)
         )
         ending = await runner.run()
         self._keep(process_id, ending)
         self._tell(process_id)
         return {"state": ending.state.value, "problems": problems_to_json(ending.problems)}
 
-    async def _start(self, process_id: str, workflow: Callable[[Any], Awaitable[Any]], request: Any) -> None:
+    async def _start(self, process: Process, process_id: str, request: Any) -> None:
         if await DBOS.get_workflow_status_async(process_id) is not None:
             return
         self._waiting.setdefault(process_id, asyncio.Event())
         self._fresh.add(process_id)
-        document = write(request)
         with SetWorkflowID(process_id):
-            await DBOS.start_workflow_async(workflow, document)  # type: ignore[arg-type]
+            await DBOS.start_workflow_async(_WORKFLOWS[process.name], write(request))
 
     def _tell(self, process_id: str) -> None:
         told = self._waiting.get(process_id)
@@ -250,16 +241,18 @@ class _DbosJournal:
         await DBOS.sleep_async(seconds)
 
 
-@DBOS.workflow(name=_ORDER_SUBMIT, max_recovery_attempts=MAX_RECOVERIES)
-async def _order_submit(document: dict[str, Any]) -> dict[str, Any]:
-    return await _engine().run_order(document)
+def _registered(process: Process) -> Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]:
+    """Return the workflow that DBOS knows under the name of a process."""
+
+    @DBOS.workflow(name=process.name, max_recovery_attempts=MAX_RECOVERIES)
+    async def carry(document: dict[str, Any]) -> dict[str, Any]:
+        return await _engine().run(process, document)
+
+    return carry
 
 
-@DBOS.workflow(name=_QUOTE_PREPARE, max_recovery_attempts=MAX_RECOVERIES)
-async def _quote_prepare(document: dict[str, Any]) -> dict[str, Any]:
-    return await _engine().run_quote(document)
-
-
+_BY_NAME = {process.name: process for process in PROCESSES}
+_WORKFLOWS = {process.name: _registered(process) for process in PROCESSES}
 _opened: list[ProcessEngine] = []
 
 

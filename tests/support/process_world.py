@@ -6,7 +6,9 @@ W01 and 100 in W02, 5 valves in W01.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,8 +19,12 @@ from typing import Any
 from events.bus import MemoryBus
 from events.log import SqlEventLog
 from processes.api import OrderSubmission, SubmissionLine
+from processes.chronicle import Desk
 from processes.dependencies import Dependencies
+from processes.order_case import OrderCase, OrderRequest
+from processes.order_submit import ORDER_SUBMIT
 from processes.rules.tokens import TokenSigner
+from processes.runner import Ending, Runner
 from processes.steps import RetryPolicy
 from schema.enums import OrderChannel
 from schema.events.envelope import EventFilter
@@ -147,3 +153,64 @@ def submission(*lines: SubmissionLine, **changes: Any) -> OrderSubmission:
 
 def problem_names(problems: Sequence[object]) -> list[str]:
     return [type(problem).__name__ for problem in problems]
+
+
+class MemoryJournal:
+    """A journal in memory. It never sleeps; ``asleep`` is told instead, so that a test can let time do something."""
+
+    def __init__(self, asleep: Callable[[int], None] = lambda count: None) -> None:
+        self.entries: list[tuple[str, str]] = []
+        self.sleeps: list[float] = []
+        self._asleep = asleep
+        self._place = 0
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        place, self._place = self._place, self._place + 1
+        if place == len(self.entries):
+            self.entries.append((name, json.dumps(await work())))
+        known, text = self.entries[place]
+        assert known == name, f"the journal has {known} where the process does {name}"
+        return json.loads(text)
+
+    async def sleep(self, seconds: float) -> None:
+        async def asleep() -> None:
+            self.sleeps.append(seconds)
+            self._asleep(len(self.sleeps))
+
+        await self.step("sleep", asleep)
+        await asyncio.sleep(0)
+
+    def again(self) -> None:
+        """Begin a run that goes on from what the journal has."""
+        self._place = 0
+
+
+@dataclass
+class OrderRun:
+    """How a run of order submission went."""
+
+    request: OrderRequest
+    ending: Ending
+    journal: MemoryJournal
+    decisions: int
+
+
+async def run_order(
+    world: ProcessWorld,
+    asked: OrderSubmission,
+    *,
+    name: str = "1",
+    journal: MemoryJournal | None = None,
+    policy: RetryPolicy = QUICK,
+    resumed: bool = False,
+    **changes: Any,
+) -> OrderRun:
+    """Carry an order through submission with a journal in memory."""
+    request = replace(OrderRequest(f"prc_{name}", f"ord_{name}", asked, REP.subject, world.clock.now()), **changes)
+    kept = journal or MemoryJournal()
+    decisions: list[None] = []
+    use = world.use
+    desk = Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
+    case = OrderCase(request, use, resumed=resumed)
+    runner = Runner(case, ORDER_SUBMIT, kept, desk, policy, lambda: decisions.append(None))
+    return OrderRun(request, await runner.run(), kept, len(decisions))
