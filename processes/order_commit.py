@@ -11,10 +11,10 @@ from decimal import Decimal
 from processes.order_case import OrderCase
 from processes.order_checks import failed
 from processes.order_pricing import HOLD_DUE, PRICING_QUEUE
-from processes.order_sourcing import RESERVE_KEY, promised_on
+from processes.order_sourcing import promised_on
 from processes.rules.price import check_erp_price
 from processes.steps import DONE, Outcome, Verdict
-from schema.enums import HoldKind, OrderStatus, ReservationStatus
+from schema.enums import HoldKind, OrderStatus
 from schema.events.envelope import Event
 from schema.records.accounts import ShipTo
 from schema.records.inventory import Warehouse
@@ -69,7 +69,10 @@ async def cancel_in_erp(case: OrderCase) -> None:
 
 
 async def allocate(case: OrderCase) -> Outcome:
-    """Let firm stock take the place of the reservation; what the ERP is short of is backordered."""
+    """Have the ERP set firm stock aside; what it is short of is backordered.
+
+    The reservation stays until the warehouse knows of the order: until then only it keeps others from the goods.
+    """
     try:
         results = await case.use.erp.allocate(case.key(ALLOCATE_KEY), case.order_id)
     except Rejected as refusal:
@@ -88,7 +91,6 @@ async def allocate(case: OrderCase) -> Outcome:
 
     await _ask_about_shortage(case, changed(await case.order()))
     await case.change(changed, lambda order: _allocation_news(case, order))
-    await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
     return DONE
 
 

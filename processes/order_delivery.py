@@ -10,9 +10,10 @@ from decimal import Decimal
 from processes.order_case import OrderCase
 from processes.order_checks import failed
 from processes.order_pricing import order_total
+from processes.order_sourcing import RESERVE_KEY, give_back
 from processes.rules.uom import factor
 from processes.steps import DONE, Outcome, Verdict
-from schema.enums import OrderStatus, SourceSystem
+from schema.enums import OrderStatus, ReservationStatus, SourceSystem
 from schema.records.orders import LedgerOrder, ReleaseLine
 from schema.records.problems import ValidationFailed
 from systems.errors import NotFound, Rejected
@@ -27,12 +28,16 @@ def release_key(case: OrderCase, warehouse_code: str) -> str:
 
 
 async def release(case: OrderCase) -> Outcome:
-    """Release what is allocated, one request per warehouse; an order that ships complete waits for all of it."""
+    """Release what is allocated, one request per warehouse; an order that ships complete waits for all of it.
+
+    From then on the warehouse counts the goods as allocated, and the reservation has done its work.
+    """
     order = await case.order()
     if case.submission.ship_complete and any(line.backordered > 0 for line in order.lines):
         return Outcome(Verdict.SKIPPED, note="ships complete: released when the backordered lines are there")
     requests = await _requests(case, order)
     if not requests:
+        await give_back(case)
         return Outcome(Verdict.SKIPPED, note="nothing is allocated yet")
     for request in requests:
         try:
@@ -50,6 +55,7 @@ async def release(case: OrderCase) -> Outcome:
         }
         told = case.news("order.released", f"released:{request.warehouse_code}:1", facts)
         await case.use.events.append([replace(told, system=SourceSystem.WMS)])
+    await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
     return DONE
 
 

@@ -349,8 +349,18 @@ class FakeWms:
         await self.script.enter(SourceSystem.WMS, "release")
         if not self.kept.all("release", request.key):
             self.kept.put("release", request.key, request.warehouse_code)
+            self._take(request)
         await self.script.leave("release")
         return ReleaseResult(f"rel_{request.key}", f"S-{request.warehouse_code}", "ACCEPTED")
+
+    def _take(self, request: ReleaseRequest) -> None:
+        taken = {line.sku: line.quantity for line in request.lines}
+        self.positions = [
+            replace(entry, allocated=entry.allocated + taken[entry.sku])
+            if entry.warehouse_code == request.warehouse_code and entry.sku in taken
+            else entry
+            for entry in self.positions
+        ]
 
     async def cancel_release(self, key: str) -> bool:
         await self.script.enter(SourceSystem.WMS, "cancel_release")
