@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from graphql import parse
@@ -52,8 +53,9 @@ class Blame:
         found: list[dict[str, Any]] = []
         for error in errors:
             path = _path_of(error)
-            where = to_client_path(path, self._output) if path else ()
-            paths = [where] if where else self._roots(data)
+            places = self._positions_at(data) if path else []
+            paths = [where for place in places if (where := to_client_path((*place, *path), self._output))]
+            paths = paths or self._roots(data)
             found += [self._render(error, place) for place in paths]
         return found
 
@@ -77,8 +79,15 @@ class Blame:
             found += [self._render(error, place) for place in dict.fromkeys(places) or self._roots(data)]
         return found
 
+    def _positions_at(self, data: Mapping[str, Any]) -> list[ResponsePath]:
+        if not self._fetch.at:
+            return [()]
+        return [position for _, position in islice(trace(dict(data), self._fetch.at), MAX_PLACES)]
+
     def _roots(self, data: Mapping[str, Any]) -> list[ResponsePath]:
-        if not self._fetch.calls:
+        if self._fetch.at:
+            paths = [to_client_path(_existing_prefix(self._fetch.at, data), self._output)]
+        elif not self._fetch.calls:
             keys = [(key,) for key in _root_keys(self._fetch.document)]
             paths = [to_client_path(key, self._output) for key in keys]
         else:

@@ -15,7 +15,9 @@ import orjson
 from graphql import GraphQLSchema
 
 from gateway.executor.context import ExecutionContext
+from gateway.executor.contexts import CompiledContexts, compile_contexts
 from gateway.executor.introspection import Introspection
+from gateway.executor.paths import Collector, compile_collectors
 from gateway.executor.projection import Projection, compile_projection
 from gateway.executor.representations import CompiledCall, compile_call
 from gateway.executor.shape import Composite, SchemaTypes, build_root
@@ -37,6 +39,8 @@ class CompiledFetch:
         bare_body: the whole body when there is nothing variable in it, else None.
         waits_for: number of fetches that must finish first.
         followers: fetches that wait for this one.
+        contexts: the call when it reads contexts, else None.
+        at: the walk to the objects that root fields merge into, None for the root of the data.
     """
 
     fetch: Fetch
@@ -45,6 +49,8 @@ class CompiledFetch:
     calls: tuple[CompiledCall, ...]
     waits_for: int
     followers: tuple[int, ...]
+    contexts: CompiledContexts | None = None
+    at: Collector | None = None
 
 
 MAX_FAILED_VERIFICATIONS = 3
@@ -124,20 +130,44 @@ def _compile_fetches(plan: QueryPlan) -> tuple[CompiledFetch, ...]:
             followers[other].append(fetch.id)
     written: frozenset[Path] = frozenset(
         target.path for fetch in plan.fetches for call in fetch.calls for target in call.targets
-    )
+    ) | {fetch.at for fetch in plan.fetches if fetch.at}
+    split = _split_paths(plan, written)
     return tuple(
-        _compile_fetch(fetch, written, len(set(fetch.after) - stream), tuple(followers[fetch.id]))
+        _compile_fetch(fetch, written, split, len(set(fetch.after) - stream), tuple(followers[fetch.id]))
         for fetch in plan.fetches
     )
 
 
-def _compile_fetch(fetch: Fetch, written: frozenset[Path], waits_for: int, followers: tuple[int, ...]) -> CompiledFetch:
+def _split_paths(plan: QueryPlan, written: frozenset[Path]) -> frozenset[Path]:
+    """Return the paths between objects that set a context and those that read it: what is below them may differ."""
+    found: set[Path] = set()
+    for call in (call for fetch in plan.fetches for call in fetch.calls):
+        for read in (read for context in call.contexts for read in context.reads):
+            target = call.targets[0].path
+            found.update(
+                path for path in written if len(read.path) < len(path) < len(target) and target[: len(path)] == path
+            )
+    return frozenset(found)
+
+
+def _compile_fetch(
+    fetch: Fetch, written: frozenset[Path], split: frozenset[Path], waits_for: int, followers: tuple[int, ...]
+) -> CompiledFetch:
     head = b'{"query":' + orjson.dumps(fetch.document)
     if fetch.operation_name is not None:
         head += b',"operationName":' + orjson.dumps(fetch.operation_name)
     bare = head + b"}" if not fetch.calls and not fetch.variables else None
-    calls = tuple(compile_call(call, written) for call in fetch.calls)
-    return CompiledFetch(fetch, head + b',"variables":', bare, calls, waits_for, followers)
+    calls = tuple(compile_call(call, written, split) for call in fetch.calls)
+    return CompiledFetch(
+        fetch,
+        head + b',"variables":',
+        bare,
+        calls,
+        waits_for,
+        followers,
+        compile_contexts(fetch, calls),
+        compile_collectors([fetch.at], written)[0] if fetch.at else None,
+    )
 
 
 def _guard_variables(plan: QueryPlan) -> set[str]:

@@ -1,7 +1,8 @@
 """Merge what subgraphs answer into the one tree of the request.
 
 The tree only grows: a value is never replaced by null, and objects and lists at the same place are merged member by
-member. Entities that stand for several objects of one target are shared by them, not copied.
+member. Entities that stand for several objects of one target are shared by them, not copied, unless what is below them
+depends on what is around them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from gateway.executor.representations import CompiledTarget
 
-__all__ = ["merge_entities", "merge_object"]
+__all__ = ["copy_value", "merge_entities", "merge_object"]
 
 IsObjectType = Callable[[str], bool]
 
@@ -70,12 +71,16 @@ def merge_entities(
         Slots whose entity is not an object or is of another type than the object that asked; usually empty.
     """
     if target.copies:
-        entities = [_copy(entity) for entity in entities]
+        entities = [copy_value(entity) for entity in entities]
     wrong: list[int] = []
+    given: set[int] | None = set() if target.unshared else None
     for item, slot in zip(objects, slots, strict=True):
         if slot < 0:
             continue
         entity = entities[slot]
+        if given is not None:
+            entity = copy_value(entity) if slot in given else entity
+            given.add(slot)
         if entity.__class__ is dict:
             if item.keys().isdisjoint(entity):
                 item.update(entity)
@@ -86,9 +91,10 @@ def merge_entities(
     return wrong
 
 
-def _copy(value: Any) -> Any:
+def copy_value(value: Any) -> Any:
+    """Return a JSON value with objects and lists of its own."""
     if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
+        return {key: copy_value(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_copy(item) for item in value]
+        return [copy_value(item) for item in value]
     return value

@@ -49,12 +49,18 @@ class EntityBatch:
 
 @dataclass(frozen=True, slots=True)
 class CompiledTarget:
-    """A target with its walk and what makes its representations; ``copies`` keeps entities apart from other targets."""
+    """A target with its walk and what makes its representations.
+
+    Attributes:
+        copies: entities are kept apart from those of other targets.
+        unshared: objects that stand for one entity get copies of it, because what is below depends on what is around.
+    """
 
     path: Path
     collector: Collector
     slots: Slots
     copies: bool
+    unshared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,11 @@ class CompiledCall:
         return EntityBatch(representations, all_objects, all_slots)
 
 
-def compile_call(call: EntityCall, written_paths: frozenset[Path]) -> CompiledCall:
-    """Compile one call of a plan whose targets are at ``written_paths``; data is merged below them while it runs."""
+def compile_call(call: EntityCall, written_paths: frozenset[Path], split_paths: frozenset[Path]) -> CompiledCall:
+    """Compile one call of a plan whose targets are at ``written_paths``; data is merged below them while it runs.
+
+    Entities at ``split_paths`` are not shared by the objects that stand for them.
+    """
     several = len(call.targets) > 1
     collectors = compile_collectors([target.path for target in call.targets], written_paths)
     targets = tuple(
@@ -89,6 +98,7 @@ def compile_call(call: EntityCall, written_paths: frozenset[Path]) -> CompiledCa
             collector,
             _compile_slots(target),
             copies=several and _is_written_below(target.path, written_paths),
+            unshared=target.path in split_paths,
         )
         for target, collector in zip(call.targets, collectors, strict=True)
     )

@@ -24,7 +24,8 @@ from gateway.executor.blame import Blame
 from gateway.executor.compile import CompiledFetch, ExecutablePlan
 from gateway.executor.completion import MAX_ERRORS, complete
 from gateway.executor.context import ExecutionContext
-from gateway.executor.merge import merge_entities, merge_object
+from gateway.executor.contexts import MAX_GROUPS, CompiledContexts
+from gateway.executor.merge import copy_value, merge_entities, merge_object
 from gateway.executor.projection import FAULTS
 from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.executor.result import ExecutionResult
@@ -32,6 +33,9 @@ from gateway.executor.verification import is_same_text
 from gateway.transport.base import SubgraphRequest
 
 __all__ = ["complete_event", "run", "variables_of"]
+
+_Part = tuple[str, Sequence[CompiledTarget], EntityBatch]
+"""The response key of an entity call, its targets and what was asked for."""
 
 
 async def run(plan: ExecutablePlan, context: ExecutionContext) -> ExecutionResult:
@@ -120,6 +124,11 @@ class _Execution:
         return not guards or all(self._context.flag(guard.variable) is guard.expected for guard in guards)
 
     async def _run_fetch(self, fetch: CompiledFetch) -> None:
+        if fetch.contexts is not None:
+            await self._run_with_contexts(fetch, fetch.contexts)
+            return
+        if fetch.at is not None and not fetch.at.collect({(): [self.data]}):
+            return
         batches: list[EntityBatch] = []
         if fetch.calls:
             batches = [call.build(self.data) for call in fetch.calls]
@@ -136,11 +145,27 @@ class _Execution:
         try:
             data, errors = await self._send(fetch, body)
             if batches:
-                self._merge_calls(fetch, batches, data, errors)
+                parts = [(call.key, call.targets, batch) for call, batch in zip(fetch.calls, batches, strict=True)]
+                self._merge_calls(fetch, parts, data, errors)
             else:
                 self._merge_root(fetch, data, errors)
         except SubgraphError as error:
             self.errors += self._blame(fetch).failure(error, self.data)
+
+    async def _run_with_contexts(self, fetch: CompiledFetch, contexts: CompiledContexts) -> None:
+        groups = contexts.groups(self.data)
+        variables = variables_of(fetch, self._context)
+        for start in range(0, len(groups), MAX_GROUPS):
+            some = groups[start : start + MAX_GROUPS]
+            body, keys = contexts.body(some, variables)
+            targets = contexts.compiled.targets
+            parts = [(key, targets, group.batch) for key, group in zip(keys, some, strict=True)]
+            try:
+                data, errors = await self._send(fetch, body)
+                self._merge_calls(fetch, parts, data, errors)
+            except SubgraphError as error:
+                self.errors += self._blame(fetch).failure(error, self.data)
+                return
 
     async def _send(self, fetch: CompiledFetch, body: bytes) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         name = fetch.fetch.subgraph
@@ -154,7 +179,10 @@ class _Execution:
 
     def _merge_root(self, fetch: CompiledFetch, data: dict[str, Any] | None, errors: Sequence[dict[str, Any]]) -> None:
         if data is not None:
-            if self.data:
+            if fetch.at is not None:
+                for number, item in enumerate(fetch.at.collect({(): [self.data]})):
+                    merge_object(item, copy_value(data) if number else data, self._plan.types.is_object_type)
+            elif self.data:
                 merge_object(self.data, data, self._plan.types.is_object_type)
             else:
                 self.data = data
@@ -164,30 +192,28 @@ class _Execution:
     def _merge_calls(
         self,
         fetch: CompiledFetch,
-        batches: list[EntityBatch],
+        parts: Sequence[_Part],
         data: dict[str, Any] | None,
         errors: Sequence[dict[str, Any]],
     ) -> None:
         is_object_type = self._plan.types.is_object_type
         wrong: list[dict[str, Any]] = []
-        for call, batch in zip(fetch.calls, batches, strict=True):
-            entities = data.get(call.key) if data is not None else None
+        for key, targets, batch in parts:
+            entities = data.get(key) if data is not None else None
             if entities is None:
                 continue
             if entities.__class__ is not list or len(entities) != len(batch.representations):
                 found = f"{len(entities)} entities" if isinstance(entities, list) else "no list of entities"
-                wrong.append(_wrong_count(fetch, call.key, found, len(batch.representations)))
+                wrong.append(_wrong_count(fetch, key, found, len(batch.representations)))
                 continue
-            for target, objects, slots in zip(call.targets, batch.objects, batch.slots, strict=True):
+            for target, objects, slots in zip(targets, batch.objects, batch.slots, strict=True):
                 bad = merge_entities(target, objects, slots, entities, is_object_type)
-                wrong += [_wrong_entity(fetch, call.key, slot) for slot in dict.fromkeys(bad)]
+                wrong += [_wrong_entity(fetch, key, slot) for slot in dict.fromkeys(bad)]
         if not errors and data is None:
             message = f"subgraph {fetch.fetch.subgraph} sent no GraphQL answer: it has neither data nor errors"
             raise SubgraphError(ErrorCode.SUBGRAPH_MALFORMED, message, subgraph=fetch.fetch.subgraph, retryable=False)
         if errors or wrong:
-            calls: dict[str, tuple[Sequence[CompiledTarget], EntityBatch]] = {
-                call.key: (call.targets, batch) for call, batch in zip(fetch.calls, batches, strict=True)
-            }
+            calls = {key: (targets, batch) for key, targets, batch in parts}
             reported = [*errors[:MAX_ERRORS], *wrong[:MAX_ERRORS]]
             self.errors += self._blame(fetch).entity_errors(reported, calls, self.data)
 

@@ -64,6 +64,7 @@ class SubgraphIndex:
         self._reach: dict[tuple[str, str, bool, frozenset[str]], Mapping[str, int]] = {}
         self._options: dict[tuple[str, str, str, bool, frozenset[str]], tuple[Hop, ...]] = {}
         self._holding: dict[tuple[str, str], Mapping[str, tuple[JoinField, str, bool]]] = {}
+        self.query_type = supergraph.root_types["query"]
         self._busy: set[object] = set()
         self._cut = 0
         self._interfaces = {
@@ -196,6 +197,9 @@ class SubgraphIndex:
         )
 
     def _widen(self, type_name: str, subgraph: str, given: frozenset[str], *, untyped: bool) -> Mapping[str, int]:
+        if type_name == self.query_type:
+            others = (name for name in self.supergraph.types[type_name].joins if name != subgraph)
+            return {subgraph: 0, **dict.fromkeys(others, 1)}
         levels = {subgraph: 0}
         typed_at = UNREACHABLE if untyped else 0
         for round_ in range(1, len(self.subgraph_names) + 1):
@@ -225,7 +229,7 @@ class SubgraphIndex:
             best = UNREACHABLE
             for subgraph, (join, owner, provided) in self._holders(type_name, field.name).items():
                 level = at_hand.get(subgraph)
-                if level is None or join.requires:
+                if level is None or join.requires or join.contexts:
                     continue
                 inner = 0
                 if field.fields and not provided:
@@ -317,7 +321,7 @@ class SubgraphIndex:
             holder = holders.get(other)
             if holder is None:
                 continue
-            if holder[0].requires:
+            if holder[0].requires or holder[0].contexts:
                 level = self._required_level(type_name, holder, subgraph, level, untyped=untyped)  # noqa: PLW2901
             if level < UNREACHABLE:
                 hops.append(Hop(other, level))
@@ -330,10 +334,13 @@ class SubgraphIndex:
     def _required_level(
         self, type_name: str, holder: tuple[JoinField, str, bool], subgraph: str, entry: int, *, untyped: bool
     ) -> int:
-        """Return the level of a field that requires others: one fetch after them, and never without an entity fetch."""
+        """Return the level of a field that requires others: one fetch after them, and never without an entity fetch.
+
+        The same holds for a field that reads a context; where that is set is not known here, but it is on the way.
+        """
         join = holder[0]
         needed = 0
-        for required in self.field_set(join.requires or "", type_name):
+        for required in self.field_set(join.requires, type_name) if join.requires else ():
             if type_name in required.on:
                 needed = max(needed, self.selection_level(required, type_name, subgraph, untyped=untyped))
         if needed >= UNREACHABLE:

@@ -81,7 +81,8 @@ class Normalizer:
         found = list(self._unfold(selection_set, types, ()))
         if introspection is not None:
             introspection.extend(item.node for item in found if item.node.name.value in _INTROSPECTION_FIELDS)
-        return self._merge(item for item in found if item.node.name.value not in _INTROSPECTION_FIELDS)
+            found = [item for item in found if item.node.name.value not in _INTROSPECTION_FIELDS]
+        return self._merge(found)
 
     def _unfold(
         self, selection_set: SelectionSetNode, types: frozenset[str], guards: tuple[Guard, ...]
@@ -156,6 +157,9 @@ class Normalizer:
     def _field_type(self, type_name: str, field: str) -> TypeNode:
         if field == "__typename":
             return _TYPENAME_TYPE
+        if field in _INTROSPECTION_FIELDS:
+            message = f"{field} is answered at the root of an operation only; move it there"
+            raise RequestError(ErrorCode.GRAPHQL_VALIDATION_FAILED, message)
         return self._types[type_name].fields[field].type
 
 

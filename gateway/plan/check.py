@@ -12,7 +12,16 @@ from graphql import parse
 from graphql.language import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode
 
 from gateway.errors import InternalError
-from gateway.plan.nodes import Fetch, FieldStep, OutputField, Path, QueryPlan, RequiredField, RequiredSelection
+from gateway.plan.nodes import (
+    ContextRead,
+    Fetch,
+    FieldStep,
+    OutputField,
+    Path,
+    QueryPlan,
+    RequiredField,
+    RequiredSelection,
+)
 
 __all__ = ["check_plan"]
 
@@ -55,7 +64,10 @@ def _run(fetch: Fetch, data: _Data, before: set[int]) -> None:
     if not isinstance(definition, OperationDefinitionNode):
         raise InternalError(f"fetch {fetch.id} has no operation")
     if not fetch.calls:
-        _add(data, definition.selection_set, fetch.id)
+        root = _at(data, fetch.at)
+        if root is None:
+            raise InternalError(f"fetch {fetch.id} asks for root fields at {fetch.at}, which nothing fetches")
+        _add(root, definition.selection_set, fetch.id)
         return
     fields = {
         (node.alias.value if node.alias else node.name.value): node
@@ -73,6 +85,17 @@ def _run(fetch: Fetch, data: _Data, before: set[int]) -> None:
             for representation in target.representations:
                 _check_required(representation.selections, place, before, fetch)
             _add(place, node.selection_set, fetch.id)
+        for context in call.contexts:
+            for read in context.reads:
+                _check_read(read, data, before, fetch)
+
+
+def _check_read(read: ContextRead, data: _Data, before: set[int], fetch: Fetch) -> None:
+    place = _at(data, read.path)
+    for key in read.keys:
+        place = place.children.get(key) if place is not None else None
+        if place is None or not place.given_by & before:
+            raise InternalError(f"fetch {fetch.id} reads {key} of a context, which no fetch before it gives")
 
 
 def _at(data: _Data, path: Path) -> _Data | None:

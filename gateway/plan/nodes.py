@@ -20,6 +20,8 @@ from typing import Literal, NewType
 
 __all__ = [
     "ConditionNode",
+    "ContextRead",
+    "ContextVariable",
     "DeferNode",
     "DeferredPart",
     "EntityCall",
@@ -137,6 +139,30 @@ class EntityTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextRead:
+    """Where the value of a context lies.
+
+    Attributes:
+        path: the objects that set the context; a prefix of the call's path, or all of it.
+        types: object types (sorted) that this applies to; empty means all that are possible there.
+        keys: internal keys that lead from the object to the value.
+    """
+
+    path: Path
+    types: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextVariable:
+    """A variable whose value comes from an object around each entity; the first of ``reads`` that applies decides."""
+
+    name: str
+    type: str
+    reads: tuple[ContextRead, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EntityCall:
     """One ``_entities`` field of a fetch.
 
@@ -144,11 +170,14 @@ class EntityCall:
         key: response key of the call in the subgraph's answer, ``_entities`` or an alias of it.
         variable: name of the variable that carries the representations.
         targets: the places that share this call because they select the same; at least one.
+        contexts: variables by which entities differ; such a call has one target and is alone in its fetch, and is
+            repeated in it under aliases for every combination of values.
     """
 
     key: str
     variable: str
     targets: tuple[EntityTarget, ...]
+    contexts: tuple[ContextVariable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +191,10 @@ class Fetch:
         document: GraphQL text as sent, without insignificant white space.
         operation_name: name in ``document``, None when it has none.
         variables: client variables that ``document`` uses, sorted. A variable that the client left out is not sent.
-        calls: entity calls; empty for a fetch of root fields, whose ``data`` merges at the root.
+        calls: entity calls; empty for a fetch of root fields, whose ``data`` merges into the objects at ``at``.
         after: fetches whose data this one reads, or that must finish first (mutations); sorted, all ids smaller.
         guards: all must hold or the fetch is left out; fetches after it then find nothing to represent.
+        at: where the root fields belong; empty for the root of the data, else a field that returns the query type.
     """
 
     id: FetchId
@@ -176,6 +206,7 @@ class Fetch:
     calls: tuple[EntityCall, ...]
     after: tuple[FetchId, ...]
     guards: tuple[Guard, ...] = ()
+    at: Path = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,9 @@ def _fetch(fetch: Fetch) -> list[str]:
             "" if len(fetch.calls) == 1 else f" ({', '.join('.'.join(path_text(one.path)) for one in call.targets)})"
         )
         lines.append(f"  }} =>{where}")
+        for context in call.contexts:
+            places = " or ".join(".".join([*path_text(one.path), *one.keys]) for one in context.reads)
+            lines.append(f"  ${context.name} = {places}")
     selection = print_ast(parse(fetch.document)).split("\n")
     lines.extend(_indent(selection))
     lines.append("},")

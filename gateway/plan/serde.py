@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from gateway.plan.nodes import (
     ConditionNode,
+    ContextVariable,
     DeferNode,
     Fetch,
     FetchNode,
@@ -92,10 +93,21 @@ def _fetch(fetch: Fetch) -> dict[str, Any]:
                     }
                     for target in call.targets
                 ],
+                **({"contexts": [_context(one) for one in call.contexts]} if call.contexts else {}),
             }
             for call in fetch.calls
         ]
     return found
+
+
+def _context(variable: ContextVariable) -> dict[str, Any]:
+    return {
+        "variable": variable.name,
+        "type": variable.type,
+        "reads": [
+            {"path": path_text(one.path), "types": list(one.types), "keys": list(one.keys)} for one in variable.reads
+        ],
+    }
 
 
 def _required(selections: Iterable[RequiredSelection]) -> list[dict[str, Any]]:

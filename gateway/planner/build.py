@@ -23,10 +23,11 @@ from gateway.errors import ErrorCode, PlanningError
 from gateway.graph import SubgraphIndex
 from gateway.graph.index import EntityKey
 from gateway.operation.document import Operation, SelectedField
-from gateway.plan.nodes import Guard, RequiredField, RequiredFragment, RequiredSelection
+from gateway.plan.nodes import ContextRead, Guard, RequiredField, RequiredFragment, RequiredSelection
 from gateway.planner.cost import Slot
 from gateway.planner.estimate import Estimator, Place, leaves_given
-from gateway.planner.steps import Item, Level, Position, Presence, Requirement, Step
+from gateway.planner.steps import ContextUse, Item, Level, Position, Presence, Requirement, Step
+from gateway.supergraph import ContextArgument, JoinField
 
 __all__ = ["Draft", "PlanBuilder"]
 
@@ -331,6 +332,7 @@ class PlanBuilder:
         item = position.items.get(memo)
         if item is None:
             item = position.items[memo] = Item(key, field, own)
+            item.contexts = self._contexts_of(step, types, field)
         elif item.guards != own:
             item.guards = ()
         for presence in position.presences:
@@ -341,6 +343,14 @@ class PlanBuilder:
                 self._open_level(position, presence, item, min(covered), field, key)
             condition = None if self._is_plain(presence, covered, field) else covered
             presence.level.items.setdefault(condition, {})[key, id(item)] = item
+
+    def _contexts_of(self, step: Step, types: frozenset[str], field: SelectedField) -> tuple[tuple[str, str], ...]:
+        """Return the arguments of a field that are read from contexts, with the variables that carry them."""
+        if not step.contexts:
+            return ()
+        _, join = self._entering_join(step.subgraph, min(types), field)
+        arguments = join.contexts if join is not None else ()
+        return tuple((one.name, step.contexts[one].variable) for one in arguments)
 
     def _is_plain(self, presence: Presence, covered: frozenset[str], field: SelectedField) -> bool:
         kind = self._index.supergraph.types[presence.declared].kind
@@ -402,7 +412,9 @@ class PlanBuilder:
         """Return a step in which objects of these types are at hand in a subgraph and the field is resolvable."""
         if position.parent is None:
             return self._root_step_of(subgraph) or self._enter_root(subgraph)
-        join_type = {type_name: self._entering_join(subgraph, type_name, field) for type_name in types}
+        if position.types == {self._index.query_type}:
+            return self._enter_nested_root(position, subgraph)
+        joins = {type_name: self._entering_join(subgraph, type_name, field) for type_name in types}
         providers: set[Step] = set()
         requirements: dict[str, Requirement] = {}
         for type_name in types:
@@ -411,20 +423,69 @@ class PlanBuilder:
             found, selections = self._require(position, key.fields, type_name, guards)
             providers |= found
             requirement.selections.extend(selections)
-            owner, requires = join_type[type_name]
-            if requires:
-                needed, more = self._require_for(position, owner, requires, type_name, field, guards)
+            owner, join = joins[type_name]
+            if join is not None and join.requires:
+                needed, more = self._require_for(position, owner, join.requires, type_name, field, guards)
                 providers |= needed
                 requirement.selections.extend(item for item in more if item not in requirement.selections)
+        reads: dict[ContextArgument, tuple[ContextRead, ...]] = {}
+        for _, join in joins.values():
+            for argument in join.contexts if join is not None else ():
+                if argument not in reads:
+                    found, reads[argument] = self._read_context(position, argument, field, guards)
+                    providers |= found
         providers |= self._show_types(position, frozenset(types))
         stage = 1 + max(step.stage for step in providers)
         step = self._find_step(position, subgraph, stage, types, requirements)
         step.after |= providers
         for type_name in types:
             self._open_branch(position, step, type_name, requirements[type_name])
-            owner, requires = join_type[type_name]
-            if requires:
+            owner, join = joins[type_name]
+            if join is not None and (join.requires or join.contexts):
                 step.satisfied.add((owner, field.name, type_name))
+        for argument, places in reads.items():
+            variable = f"c{step.number}_{len(step.contexts)}"
+            step.contexts.setdefault(argument, ContextUse(variable, argument.type, places))
+        return step
+
+    def _read_context(
+        self, position: Position, argument: ContextArgument, field: SelectedField, guards: tuple[Guard, ...]
+    ) -> tuple[set[Step], tuple[ContextRead, ...]]:
+        """Place what a context gives on the objects around a position, the nearest that set it first."""
+        providers: set[Step] = set()
+        reads: list[ContextRead] = []
+        setter: Position | None = position
+        while setter is not None:
+            contexts = {name: self._index.supergraph.contexts_of(name) for name in setter.types}
+            setting = sorted(name for name in setter.types if argument.context in contexts[name])
+            for type_name in setting:
+                found, selections = self._require(
+                    setter, self._index.field_set(argument.fields, type_name), type_name, guards
+                )
+                providers |= found
+                types = (type_name,) if len(setter.types) > 1 else ()
+                reads.append(ContextRead(setter.path, types, _leaf_keys(selections)))
+            if setting and len(setter.types) > 1:
+                providers |= self._show_types(setter, frozenset(setting))
+            if len(setting) == len(setter.types):
+                break
+            setter = setter.parent
+        if not reads:
+            owner = min(field.on)
+            message = f"{owner}.{field.name}: nothing around it sets the context {argument.context}"
+            raise PlanningError(ErrorCode.NO_PATH, message)
+        return providers, tuple(reads)
+
+    def _enter_nested_root(self, position: Position, subgraph: str) -> Step:
+        """Return a step that asks for root fields where a field returns the query type; that needs no key."""
+        providers = self._show_types(position, position.types)
+        stage = 1 + max(step.stage for step in providers)
+        requirements = {name: Requirement(name) for name in position.types}
+        step = self._find_step(position, subgraph, stage, tuple(position.types), requirements)
+        step.enters_root = True
+        step.after |= providers
+        for name, requirement in requirements.items():
+            self._open_branch(position, step, name, requirement)
         return step
 
     def _enter_root(self, subgraph: str) -> Step:
@@ -438,11 +499,11 @@ class PlanBuilder:
     def _is_followed(self, step: Step) -> bool:
         return any(step in other.after for other in self._barrier)
 
-    def _entering_join(self, subgraph: str, type_name: str, field: SelectedField) -> tuple[str, str | None]:
+    def _entering_join(self, subgraph: str, type_name: str, field: SelectedField) -> tuple[str, JoinField | None]:
         for owner in (type_name, *self._index.interfaces(type_name)):
             join = self._index.local(subgraph, owner, field.name)
             if join is not None and (owner == type_name or self._index.is_interface_object(subgraph, owner)):
-                return owner, join.requires
+                return owner, join
         return type_name, None
 
     def _choose_key(self, position: Position, type_name: str, subgraph: str) -> EntityKey:
@@ -693,3 +754,15 @@ class PlanBuilder:
                 return False
         key = next(step.key for step in reversed(position.path) if hasattr(step, "key"))
         return bool(self._place(parent, selected, key, position.guards, (), only=subgraph))
+
+
+def _leaf_keys(selections: Sequence[RequiredSelection]) -> tuple[str, ...]:
+    """Return the internal keys to the one value that a selection of one field per level reads."""
+    keys: list[str] = []
+    level = selections
+    while level:
+        one = next(item for item in level if not isinstance(item, RequiredField) or item.name != "__typename")
+        if isinstance(one, RequiredField):
+            keys.append(one.source)
+        level = one.selections
+    return tuple(keys)

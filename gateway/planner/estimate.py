@@ -70,7 +70,9 @@ class Estimator:
         owner = place.declared if index.is_interface_object(place.subgraph, place.declared) else type_name
         join_ = index.local(place.subgraph, owner, field)
         if join_ is not None:
-            return None if join_.requires else Holder(join_, owner, self._provides(join_, owner, field))
+            return (
+                None if join_.requires or join_.contexts else Holder(join_, owner, self._provides(join_, owner, field))
+            )
         declared = index.declared(place.subgraph, owner, field)
         if declared is not None and index.is_key_field(place.subgraph, owner, field):
             for text in index.key_texts(place.subgraph, owner):

@@ -18,6 +18,7 @@ from gateway.graph import SubgraphIndex
 from gateway.operation.document import Operation, SelectedField
 from gateway.plan.nodes import (
     ConditionNode,
+    ContextVariable,
     EntityCall,
     EntityTarget,
     Fetch,
@@ -25,6 +26,7 @@ from gateway.plan.nodes import (
     FetchNode,
     FlattenNode,
     Guard,
+    OperationKind,
     OutputField,
     ParallelNode,
     PlanNode,
@@ -72,7 +74,7 @@ def schedule(index: SubgraphIndex, operation: Operation, draft: Draft) -> QueryP
 def _requests(steps: Sequence[Step], stages: dict[Step, int]) -> list[_Request]:
     found: dict[tuple[int, str, int], _Request] = {}
     for step in sorted(steps, key=lambda one: (stages[one], one.number)):
-        own = step.number if step.position is None else -1
+        own = step.number if step.is_alone else -1
         key = (stages[step], step.subgraph, own)
         found.setdefault(key, _Request(step.subgraph, stages[step], [])).steps.append(step)
     return list(found.values())
@@ -93,27 +95,28 @@ class _Writer:
         """Return the fetch."""
         root = self._request.steps[0]
         calls: tuple[EntityCall, ...] = ()
-        if root.position is None:
+        kind: OperationKind = "query" if root.position is not None else self._operation.kind
+        if root.position is None or root.enters_root:
             body = self._selections.write(next(iter(root.branches.values())))
-            kind = self._operation.kind
         else:
             calls, body = self._calls()
-            kind = "query"
         variables = tuple(sorted(self._selections.variables))
         return Fetch(
             id=FetchId(self._number),
             subgraph=SubgraphName(self._request.subgraph),
             kind=kind,
-            document=self._head(kind, [call.variable for call in calls], variables) + body,
+            document=self._head(kind, calls, variables) + body,
             operation_name=None,
             variables=variables,
             calls=calls,
             after=tuple(FetchId(other) for other in sorted(self._request.after)),
             guards=tuple(sorted(self._guards, key=lambda one: (one.variable, one.expected))),
+            at=root.position.path if root.position is not None and root.enters_root else (),
         )
 
-    def _head(self, kind: str, representations: Sequence[str], variables: Sequence[str]) -> str:
-        definitions = [f"${name}:[_Any!]!" for name in representations]
+    def _head(self, kind: str, calls: Sequence[EntityCall], variables: Sequence[str]) -> str:
+        definitions = [f"${call.variable}:[_Any!]!" for call in calls]
+        definitions += [f"${one.name}:{one.type}" for call in calls for one in call.contexts]
         types = {node.variable.name.value: node for node in self._operation.variable_definitions}
         for name in variables:
             node = types[name]
@@ -139,10 +142,17 @@ class _Writer:
             key = "_entities" if single else f"_e{number}"
             variable = "representations" if single else f"r{number}"
             self._selections.variables.update(guard.variable for guard in guards)
-            calls.append(EntityCall(key, variable, tuple(places)))
+            calls.append(EntityCall(key, variable, tuple(places), self._contexts()))
             alias = "" if single else f"{key}:"
             parts.append(f"{alias}_entities(representations:${variable}){write_guards(guards)}{text}")
         return tuple(calls), "{" + "".join(parts) + "}"
+
+    def _contexts(self) -> tuple[ContextVariable, ...]:
+        return tuple(
+            ContextVariable(use.variable, use.type, use.reads)
+            for step in self._request.steps
+            for use in step.contexts.values()
+        )
 
     def _entities(self, steps: Sequence[Step]) -> str:
         levels: dict[str, Level] = {}
@@ -208,6 +218,8 @@ def _tree(operation: Operation, fetches: Sequence[Fetch], stages: Sequence[int])
 
 def _node(fetch: Fetch) -> PlanNode:
     node: PlanNode = FetchNode(fetch.id)
+    if fetch.at:
+        node = FlattenNode(fetch.at, node)
     if len(fetch.calls) == 1 and len(fetch.calls[0].targets) == 1:
         node = FlattenNode(fetch.calls[0].targets[0].path, node)
     for guard in reversed(fetch.guards):

@@ -15,19 +15,24 @@ from dataclasses import dataclass, field
 from graphql.language import ListTypeNode, NonNullTypeNode
 
 from gateway.operation.document import SelectedField
-from gateway.plan.nodes import FieldStep, Guard, ListStep, Path, RequiredSelection, TypeStep
+from gateway.plan.nodes import ContextRead, FieldStep, Guard, ListStep, Path, RequiredSelection, TypeStep
+from gateway.supergraph import ContextArgument
 
-__all__ = ["Item", "Level", "Position", "Presence", "Requirement", "Step"]
+__all__ = ["ContextUse", "Item", "Level", "Position", "Presence", "Requirement", "Step"]
 
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """A selected field. ``guards`` None means not decided yet, () means unconditional."""
+    """A selected field. ``guards`` None means not decided yet, () means unconditional.
+
+    ``contexts`` pairs arguments that clients do not see with the variables that carry their values.
+    """
 
     key: str
     selected: SelectedField
     guards: tuple[Guard, ...] | None = None
     level: Level | None = None
+    contexts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -50,9 +55,23 @@ class Requirement:
     selections: list[RequiredSelection] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ContextUse:
+    """A value that a step reads from a context: the variable that carries it and the places where it may lie."""
+
+    variable: str
+    type: str
+    reads: tuple[ContextRead, ...]
+
+
 @dataclass(eq=False, slots=True)
 class Step:
-    """A fetch. Root steps have ``position`` None and one branch, the root type; entity steps one per type entered."""
+    """A fetch. Root steps have ``position`` None and one branch, the root type; entity steps one per type entered.
+
+    Attributes:
+        enters_root: a root step below the root, where a field returns the query type; it asks for root fields.
+        contexts: what the step reads from contexts.
+    """
 
     number: int
     subgraph: str
@@ -63,6 +82,13 @@ class Step:
     requirements: dict[str, Requirement] = field(default_factory=dict)
     satisfied: set[tuple[str, str, str]] = field(default_factory=set)
     guards: frozenset[Guard] | None = None
+    enters_root: bool = False
+    contexts: dict[ContextArgument, ContextUse] = field(default_factory=dict)
+
+    @property
+    def is_alone(self) -> bool:
+        """True when the step is a request of its own, whatever else goes to its subgraph."""
+        return self.position is None or self.enters_root or bool(self.contexts)
 
     def use(self, guards: Iterable[Guard]) -> None:
         """Take note that something under these guards needs the step; what all have in common guards the fetch."""

@@ -73,10 +73,12 @@ class SelectionWriter:
     def _item(self, item: Item) -> str:
         selected = item.selected
         text = selected.name if item.key == selected.name else f"{item.key}:{selected.name}"
-        if selected.arguments:
-            for argument in selected.arguments:
-                self._use(argument.value)
-            text += "(" + ",".join(f"{a.name.value}:{print_ast(a.value)}" for a in selected.arguments) + ")"
+        for argument in selected.arguments:
+            self._use(argument.value)
+        arguments = [f"{one.name.value}:{print_ast(one.value)}" for one in selected.arguments]
+        arguments += [f"{name}:${variable}" for name, variable in item.contexts]
+        if arguments:
+            text += f"({','.join(arguments)})"
         guards = [guard for guard in item.guards or () if guard not in self._outer]
         self.variables.update(guard.variable for guard in guards)
         text += write_guards(guards)

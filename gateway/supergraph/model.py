@@ -69,6 +69,12 @@ class ContextArgument:
     context: str
     selection: str
 
+    @property
+    def fields(self) -> str:
+        """The selection without braces around it, as keys and requirements are written."""
+        text = self.selection.strip()
+        return text[1:-1] if text.startswith("{") else text
+
 
 @dataclass(frozen=True, slots=True)
 class JoinField:

@@ -10,7 +10,7 @@ from gateway.supergraph import Supergraph, parse_supergraph
 
 LINK = (
     'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", '
-    '"@requires", "@provides", "@override", "@inaccessible", "@interfaceObject"])\n'
+    '"@requires", "@provides", "@override", "@inaccessible", "@interfaceObject", "@context", "@fromContext"])\n'
 )
 
 

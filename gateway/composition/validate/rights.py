@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.merged import MergedField, MergedSchema, MergedType
 from gateway.graph import SubgraphIndex
 from gateway.operation.document import SelectedField
 from gateway.operation.normalize import named_type
-from gateway.supergraph import AuthorizationRule, Supergraph
+from gateway.supergraph import AuthorizationRule, JoinField, Supergraph
 
 __all__ = ["check_rights"]
 
@@ -40,12 +42,20 @@ def _check_required_rights(supergraph: Supergraph, diagnostics: Diagnostics) -> 
     index = SubgraphIndex(supergraph)
     for type_ in supergraph.types.values():
         for field in type_.fields.values():
-            for join in field.joins.values():
-                if not join.requires or type_.kind != "object":
-                    continue
+            for join in field.joins.values() if type_.kind == "object" else ():
                 own = _rules(supergraph, type_.name, field.name)
-                for required in index.field_set(join.requires, type_.name):
+                for required in _needed(supergraph, index, type_.name, join):
                     _check_rights(supergraph, f"{type_.name}.{field.name}", join.graph, own, required, diagnostics)
+
+
+def _needed(supergraph: Supergraph, index: SubgraphIndex, type_name: str, join: JoinField) -> Iterator[SelectedField]:
+    """Yield what a field is computed from: what it requires and what it reads from contexts."""
+    if join.requires:
+        yield from index.field_set(join.requires, type_name)
+    for argument in join.contexts:
+        for name, type_ in supergraph.types.items():
+            if type_.kind == "object" and argument.context in supergraph.contexts_of(name):
+                yield from index.field_set(argument.fields, name)
 
 
 def _check_rights(

@@ -23,7 +23,7 @@ def join_steps(steps: Sequence[Step]) -> dict[Step, int]:
     lines = _Intervals(order)
     by_subgraph: dict[str, list[int]] = {}
     for place, step in enumerate(order):
-        if step.position is not None:
+        if not step.is_alone:
             by_subgraph.setdefault(step.subgraph, []).append(place)
     for name in sorted(by_subgraph):
         waiting = by_subgraph[name]
