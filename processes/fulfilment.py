@@ -20,10 +20,10 @@ from processes.dependencies import Dependencies
 from processes.shipment_case import ShipmentCase, ShipmentRequest, shipment_event
 from processes.steps import DONE, Outcome, Step, Verdict
 from schema.enums import OrderStatus, ShipmentStatus, SourceSystem
-from schema.events.envelope import Event
+from schema.events.envelope import Event, EventFilter
 from schema.records.operations import ExceptionTask
 from schema.records.orders import ErpLine, LedgerOrder
-from schema.records.problems import FulfillmentDelay
+from schema.records.problems import FulfillmentDelay, Problem
 from systems.news import ShipmentNews, StockNews
 from systems.ports import TenderRequest
 
@@ -144,7 +144,9 @@ async def tender(case: ShipmentCase) -> Outcome:
 
 
 async def note_delay(case: ShipmentCase) -> Outcome:
-    """Put the delay on the order, and ask those who can do something about it."""
+    """Put the delay on the order, and ask those who can do something about it; news that came late changes nothing."""
+    if await _has_arrived(case):
+        return Outcome(Verdict.SKIPPED, note="the shipment has arrived meanwhile")
     request, now = case.request, case.use.clock.now()
     problem = FulfillmentDelay(
         code="FULFILLMENT_DELAY",
@@ -173,12 +175,7 @@ async def note_delay(case: ShipmentCase) -> Outcome:
     await case.use.tasks.open_task(task, [case.news("task.opened", task.id, facts)])
 
     def changed(order: LedgerOrder) -> LedgerOrder:
-        kept = tuple(
-            entry
-            for entry in order.exceptions
-            if not (isinstance(entry, FulfillmentDelay) and entry.shipment_id == case.shipment_id)
-        )
-        return replace(order, exceptions=(*kept, problem))
+        return replace(order, exceptions=(*_without_delay(case, order), problem))
 
     def tell(order: LedgerOrder) -> Sequence[Event]:
         delayed = {
@@ -188,11 +185,16 @@ async def note_delay(case: ShipmentCase) -> Outcome:
         return [case.news("order.delayed", f"order-delayed:{request.at.isoformat()}", delayed)]
 
     await case.change(changed, tell)
+    if await _has_arrived(case):
+        # It arrived while this was written, and whoever lifted the delay found none yet.
+        await _lift(case)
     return DONE
 
 
 async def open_case(case: ShipmentCase) -> Outcome:
     """Open a service case, so that the customer hears of the delay from us."""
+    if await _has_arrived(case):
+        return Outcome(Verdict.SKIPPED, note="the shipment has arrived meanwhile")
     request = case.request
     eta = request.estimated_delivery
     expected = "nobody knows when it comes" if eta is None else f"expected {eta.isoformat()}"
@@ -215,17 +217,7 @@ async def tell_delivered(case: ShipmentCase) -> Outcome:
     channel = None if order is None else order.channel.value
     facts = {"channel": channel, "template": "delivered"}
     await case.use.events.append([case.news("customer.notified", "notified:delivered", facts)])
-
-    def changed(order: LedgerOrder) -> LedgerOrder:
-        kept = tuple(
-            entry
-            for entry in order.exceptions
-            if not (isinstance(entry, FulfillmentDelay) and entry.shipment_id == case.shipment_id)
-        )
-        return replace(order, exceptions=kept)
-
-    await case.change(changed, lambda _: ())
-    await case.use.tasks.close_tasks(case.order_id, "FulfillmentDelay", case.use.clock.now())
+    await _lift(case)
     return DONE
 
 
@@ -329,6 +321,25 @@ async def _promised(case: ShipmentCase) -> datetime:
     if shipment is not None and shipment.planned_delivery is not None:
         return shipment.planned_delivery
     return case.request.at if order is None or order.promised_date is None else _end_of(order.promised_date)
+
+
+async def _lift(case: ShipmentCase) -> None:
+    """Take the delay off the order, and close what was asked about it."""
+    await case.change(lambda order: replace(order, exceptions=tuple(_without_delay(case, order))), lambda _: ())
+    await case.use.tasks.close_tasks(case.order_id, "FulfillmentDelay", case.use.clock.now())
+
+
+def _without_delay(case: ShipmentCase, order: LedgerOrder) -> list[Problem]:
+    return [
+        entry
+        for entry in order.exceptions
+        if not (isinstance(entry, FulfillmentDelay) and entry.shipment_id == case.shipment_id)
+    ]
+
+
+async def _has_arrived(case: ShipmentCase) -> bool:
+    told = EventFilter(types=("shipment.delivered",), subject=case.shipment_id)
+    return bool(await case.use.events.read(told, None, 1))
 
 
 def _is_settled(line: ErpLine) -> bool:

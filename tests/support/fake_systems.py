@@ -198,6 +198,7 @@ class FakeErp:
         self.rates: dict[tuple[str, str], Decimal] = {}
         self.open: dict[str, Money] = {}
         self.stock: dict[tuple[str, str], Decimal] = {}
+        self.invoiced = False
         self.price_of: Callable[[str, Money], Money] = lambda sku, agreed: agreed
 
     async def terms(self, account_ids: Sequence[str]) -> Mapping[str, CustomerTerms]:
@@ -233,6 +234,16 @@ class FakeErp:
     async def find_order(self, key: str) -> ErpOrder | None:
         await self.script.enter(SourceSystem.CLOUD_ERP, "find_order")
         return self.document(key)
+
+    async def orders(self, ids: Sequence[str]) -> Mapping[str, ErpOrder]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "orders")
+        found = {entry.id: entry for entry in self.documents() if entry.id in ids}
+        if not self.invoiced:
+            return found
+        return {
+            name: replace(entry, lines=tuple(replace(line, invoiced=line.ordered) for line in entry.lines))
+            for name, entry in found.items()
+        }
 
     async def create_order(self, order: NewErpOrder) -> ErpOrder:
         await self.script.enter(SourceSystem.CLOUD_ERP, "create_order")
