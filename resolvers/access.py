@@ -6,24 +6,16 @@ whether a quantity can be had, not how much lies where: positions are for the di
 
 from __future__ import annotations
 
+from schema.graphql.errors import Forbidden
 from schema.records.identity import Principal
 
-__all__ = ["Forbidden", "can_see", "is_customer", "require_order_rights", "require_quote_rights"]
+__all__ = ["can_see", "is_customer", "require_order_rights", "require_quote_rights"]
 
 ORDER_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
 """Roles that submit orders and hold stock; warehouse, pricing and finance decide about orders but place none."""
 
 QUOTE_ROLES = frozenset({"SALES", "SALES_MANAGER", "INTEGRATION"})
 """Roles that prepare quotes."""
-
-
-class Forbidden(Exception):
-    """The principal's roles do not allow the operation."""
-
-    def __init__(self, principal: Principal, operation: str, roles: frozenset[str]) -> None:
-        super().__init__(
-            f"{operation}: {principal.subject} may not do this; it takes one of {', '.join(sorted(roles))}"
-        )
 
 
 def can_see(principal: Principal, account_id: str) -> bool:
@@ -43,7 +35,7 @@ def require_order_rights(principal: Principal, operation: str) -> None:
         Forbidden: it may not.
     """
     if not _may(principal, ORDER_ROLES, bound_may=True):
-        raise Forbidden(principal, operation, ORDER_ROLES)
+        raise _forbidden(principal, operation, ORDER_ROLES)
 
 
 def require_quote_rights(principal: Principal, operation: str) -> None:
@@ -53,7 +45,7 @@ def require_quote_rights(principal: Principal, operation: str) -> None:
         Forbidden: it may not.
     """
     if not _may(principal, QUOTE_ROLES, bound_may=False):
-        raise Forbidden(principal, operation, QUOTE_ROLES)
+        raise _forbidden(principal, operation, QUOTE_ROLES)
 
 
 def _may(principal: Principal, roles: frozenset[str], *, bound_may: bool) -> bool:
@@ -62,3 +54,8 @@ def _may(principal: Principal, roles: frozenset[str], *, bound_may: bool) -> boo
     if principal.accounts is not None:
         return bound_may and bool(principal.accounts)
     return principal.subject.startswith("system:")
+
+
+def _forbidden(principal: Principal, operation: str, roles: frozenset[str]) -> Forbidden:
+    wanted = ", ".join(sorted(roles))
+    return Forbidden(f"{operation}: {principal.subject} may not do this, it takes one of the roles {wanted}")

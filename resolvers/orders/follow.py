@@ -10,16 +10,21 @@ the first event, and the client reads the present state and follows on from now.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 
 from events.ports import CursorUnknown, EventLog
 from resolvers.access import can_see
-from schema.events.envelope import EventFilter, StoredEvent
+from schema.enums import ShipmentStatus
+from schema.events.envelope import Event, EventFilter, StoredEvent
+from schema.graphql.errors import GraphError
 from schema.records.identity import Principal
+from schema.records.orders import Milestone
+from schema.records.problems import Problem
 
-__all__ = ["ORDER_EVENTS", "SHIPMENT_EVENTS", "Gap", "Scope", "follow"]
+__all__ = ["ORDER_EVENTS", "SHIPMENT_EVENTS", "Gap", "Scope", "follow", "milestone_of", "problem_of"]
 
 ORDER_EVENTS = ("order.*",)
 """Events that change what an order shows."""
@@ -28,15 +33,16 @@ SHIPMENT_EVENTS = ("shipment.*",)
 """Events that are milestones of a shipment."""
 
 
-class Gap(Exception):
+class Gap(GraphError):
     """Events after the cursor may have been missed, because the log does not hold it (any more)."""
+
+    code = "GAP"
 
     def __init__(self, cursor: str) -> None:
         super().__init__(
             f"event {cursor!r} is not in the log (any more), events after it may have been missed: "
             "read the current state, then subscribe without after"
         )
-        self.cursor = cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +85,26 @@ def _account(scope: Scope, principal: Principal) -> str | None:
         return scope.account_id
     bound = principal.accounts
     return bound[0] if bound is not None and len(bound) == 1 else None
+
+
+def milestone_of(event: Event, current: ShipmentStatus) -> Milestone:
+    """Return the milestone that an event of a shipment tells; ``current`` stands in for a status that it lacks."""
+    data = event.data
+    status = str(data.get("status"))
+    at = data.get("at")
+    known = status in ShipmentStatus.__members__
+    return Milestone(
+        code=str(data.get("code") or event.type.rpartition(".")[2].upper()),
+        status=ShipmentStatus(status) if known else current,
+        at=event.occurred_at if at is None else datetime.fromisoformat(str(at)),
+        place=data.get("place"),
+        reason_code=data.get("reasonCode") or data.get("reason"),
+        source=event.system,
+    )
+
+
+def problem_of(event: Event, exceptions: Iterable[Problem]) -> Problem | None:
+    """Return the problem that an event is about, as the order has it now; None when it is solved or there was none."""
+    told = [event.data.get("problem"), *(event.data.get("problems") or ())]
+    codes = {problem["code"] for problem in told if isinstance(problem, dict) and "code" in problem}
+    return next((problem for problem in exceptions if problem.code in codes), None)

@@ -12,8 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from schema.enums import BillingStatus, FulfillmentStatus, InvoiceStatus, LineStatus, OrderStatus, ShipmentStatus
+from schema.orders.delivery import ARRIVED, LEFT, has_arrived, has_left, milestones_of, status_of
 from schema.orders.views import Delivery, LineView, OrderView
-from schema.records.orders import Invoice, Milestone
+from schema.records.orders import Invoice
 from schema.records.problems import (
     ApprovalRequired,
     CreditHold,
@@ -32,32 +33,12 @@ __all__ = [
     "exceptions_of",
     "fulfillment_status",
     "line_status",
-    "milestones_of",
-    "status_of",
 ]
 
 OPEN = frozenset(OrderStatus) - {OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.REJECTED}
 """Orders about which something can still go wrong."""
 
 _S = ShipmentStatus
-_PROGRESS = (
-    _S.PLANNED,
-    _S.RELEASED,
-    _S.PICKING,
-    _S.PACKED,
-    _S.LOADED,
-    _S.DEPARTED,
-    _S.IN_TRANSIT,
-    _S.DELAYED,
-    _S.OUT_FOR_DELIVERY,
-    _S.DELIVERY_FAILED,
-    _S.DELIVERED,
-    _S.RETURNED,
-    _S.CANCELLED,
-)
-_RANK = {status: rank for rank, status in enumerate(_PROGRESS)}
-_LEFT = frozenset(_PROGRESS[_RANK[_S.LOADED] : _RANK[_S.CANCELLED]])
-_ARRIVED = frozenset({_S.DELIVERED, _S.RETURNED})
 _SHOWN = (
     CreditHold,
     Stockout,
@@ -70,25 +51,6 @@ _SHOWN = (
 _NONE = Decimal(0)
 
 
-def status_of(delivery: Delivery) -> ShipmentStatus:
-    """Return how far a shipment is: the warehouse's word until it leaves, then the carrier's; ends are final."""
-    stored, tracking = delivery.shipment.status, delivery.tracking
-    if tracking is None or stored is _S.CANCELLED:
-        return stored
-    if stored in _ARRIVED and tracking.status not in _ARRIVED:
-        return stored
-    if tracking.status in _LEFT or tracking.status is _S.CANCELLED:
-        return tracking.status
-    return max(stored, tracking.status, key=_RANK.__getitem__)
-
-
-def milestones_of(delivery: Delivery) -> tuple[Milestone, ...]:
-    """Return what happened to a shipment according to both systems, in order of time, each thing once."""
-    told = (*delivery.shipment.milestones, *(delivery.tracking.milestones if delivery.tracking is not None else ()))
-    distinct = {(entry.code, entry.at): entry for entry in told}
-    return tuple(sorted(distinct.values(), key=lambda entry: entry.at))
-
-
 def fulfillment_status(order: OrderView, deliveries: Sequence[Delivery]) -> FulfillmentStatus:
     """Return how far the goods of an order are."""
     lines = [line for line in order.lines if line.wanted > 0]
@@ -97,12 +59,12 @@ def fulfillment_status(order: OrderView, deliveries: Sequence[Delivery]) -> Fulf
         return FulfillmentStatus.NOT_STARTED
     if all(_has_left(line, going) for line in lines):
         statuses = {status_of(entry) for entry in going}
-        if going and statuses <= _ARRIVED:
+        if going and statuses <= ARRIVED:
             return FulfillmentStatus.DELIVERED
-        return FulfillmentStatus.PARTIALLY_DELIVERED if statuses & _ARRIVED else FulfillmentStatus.SHIPPED
-    if any(status_of(entry) in _ARRIVED for entry in going):
+        return FulfillmentStatus.PARTIALLY_DELIVERED if statuses & ARRIVED else FulfillmentStatus.SHIPPED
+    if any(has_arrived(entry) for entry in going):
         return FulfillmentStatus.PARTIALLY_DELIVERED
-    if any(status_of(entry) in _LEFT for entry in going) or any(line.shipped > 0 for line in lines):
+    if any(has_left(entry) for entry in going) or any(line.shipped > 0 for line in lines):
         return FulfillmentStatus.PARTIALLY_SHIPPED
     return _in_warehouse(lines, going)
 
@@ -117,18 +79,15 @@ def line_status(order: OrderView, line: LineView, deliveries: Sequence[Delivery]
     if line.wanted > 0 and line.invoiced >= line.wanted:
         return LineStatus.INVOICED
     if _has_left(line, going):
-        arrived = going and all(status_of(entry) in _ARRIVED for entry in going)
+        arrived = going and all(has_arrived(entry) for entry in going)
         return LineStatus.DELIVERED if arrived else LineStatus.SHIPPED
     if line.backordered > 0 and line.allocated <= 0 and not going:
         return LineStatus.BACKORDERED
     stages = {status_of(entry) for entry in going}
-    for stage, told in (
-        (_S.PACKED, LineStatus.PACKED),
-        (_S.PICKING, LineStatus.PICKED),
-        (_S.RELEASED, LineStatus.RELEASED),
-    ):
-        if stage in stages or (stage is _S.PACKED and stages & _LEFT):
-            return told
+    if stages & LEFT or _S.PACKED in stages:
+        return LineStatus.PACKED
+    if stages & {_S.PICKING, _S.RELEASED}:
+        return LineStatus.PICKED if _S.PICKING in stages else LineStatus.RELEASED
     if line.backordered > 0:
         return LineStatus.BACKORDERED
     return LineStatus.ALLOCATED if line.allocated > 0 else LineStatus.PENDING
@@ -150,7 +109,7 @@ def billing_status(order: OrderView, invoices: Sequence[Invoice] | None) -> Bill
 def exceptions_of(order: OrderView, deliveries: Sequence[Delivery], now: datetime) -> tuple[Problem, ...]:
     """Return what is wrong with an order now: what was recorded and still holds, and shipments that are late."""
     late = {problem.shipment_id: problem for problem in _late(deliveries, now)} if order.status in OPEN else {}
-    arrived = {entry.shipment.id for entry in deliveries if status_of(entry) in _ARRIVED}
+    arrived = {entry.shipment.id for entry in deliveries if has_arrived(entry)}
     short = {line.line_no for line in order.lines if line.backordered > 0}
     kept: list[Problem] = []
     for problem in order.problems:
@@ -217,7 +176,7 @@ def _has_left(line: LineView, going: Iterable[Delivery]) -> bool:
     if line.backordered > 0:
         return False
     carrying = [entry for entry in going if _carries(entry, line)]
-    return bool(carrying) and all(status_of(entry) in _LEFT for entry in carrying)
+    return bool(carrying) and all(has_left(entry) for entry in carrying)
 
 
 def _carries(delivery: Delivery, line: LineView) -> bool:
@@ -232,7 +191,7 @@ def _late(deliveries: Iterable[Delivery], now: datetime) -> Iterable[Fulfillment
     for entry in deliveries:
         promised = entry.shipment.planned_delivery
         status = status_of(entry)
-        if promised is None or status in _ARRIVED or status is _S.CANCELLED:
+        if promised is None or status in ARRIVED or status is _S.CANCELLED:
             continue
         expected = entry.tracking.estimated_delivery if entry.tracking is not None else None
         is_late = status is _S.DELAYED or (expected is not None and expected > promised) or now > promised

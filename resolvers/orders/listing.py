@@ -19,7 +19,7 @@ from aiodataloader import DataLoader
 from resolvers.orders.fulfilment import OPEN, exceptions_of, fulfillment_status
 from resolvers.orders.merge import merge_orders
 from resolvers.orders.ports import OrderPorts
-from resolvers.orders.queries import OrderQuery, Place, Slice, page_of
+from schema.orders.queries import OrderQuery, Place, Slice, page_of
 from schema.orders.views import Delivery, OrderView
 from schema.records.orders import ErpOrder, LedgerOrder
 from schema.records.values import PageRequest

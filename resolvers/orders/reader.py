@@ -23,8 +23,8 @@ from resolvers.access import can_see
 from resolvers.orders.listing import OrderLists
 from resolvers.orders.merge import merge_order, merge_orders
 from resolvers.orders.ports import OrderPorts
-from resolvers.orders.queries import DocumentQuery, OrderQuery, Place, Slice, page_of
 from schema.enums import QuoteStatus
+from schema.orders.queries import DocumentQuery, OrderQuery, Place, Slice, page_of
 from schema.orders.views import Delivery, OrderView
 from schema.records.identity import Principal
 from schema.records.orders import ErpOrder, Invoice, Quote, Return, Shipment, Tracking

@@ -1,0 +1,113 @@
+# No postponed annotations: strawberry reads them.
+"""What is asked for and submitted."""
+
+import datetime as dt
+
+import strawberry
+
+import schema.graphql.enums  # noqa: F401 - makes the enumerations known
+from schema.enums import FulfillmentStatus, OrderChannel, OrderStatus
+from schema.graphql.paging import page_request
+from schema.graphql.values import MoneyInput, QuantityInput
+from schema.orders.paging import place_after
+from schema.orders.queries import OrderQuery
+
+__all__ = [
+    "OrderFilter",
+    "OrderLineInput",
+    "OrderSubmitInput",
+    "QuoteLineInput",
+    "QuotePrepareInput",
+    "order_query",
+]
+
+
+@strawberry.input(description="Which orders: every condition that is given must hold; `to` is exclusive.")
+class OrderFilter:
+    """Which orders."""
+
+    status: list[OrderStatus] | None = None
+    fulfillment_status: list[FulfillmentStatus] | None = None
+    po_number: str | None = None
+    from_: dt.datetime | None = strawberry.field(name="from", default=None)
+    to: dt.datetime | None = None
+    with_exceptions: bool | None = None
+
+
+@strawberry.input(description="A line to quote.")
+class QuoteLineInput:
+    """A line to quote."""
+
+    line_no: int
+    sku: str
+    quantity: QuantityInput
+    requested_unit_price: MoneyInput | None = None
+    price_token: str | None = None
+
+
+@strawberry.input(description="A quote to prepare.")
+class QuotePrepareInput:
+    """A quote to prepare."""
+
+    idempotency_key: str
+    account_id: strawberry.ID
+    lines: list[QuoteLineInput]
+    ship_to_id: strawberry.ID | None = None
+    opportunity_id: strawberry.ID | None = None
+    valid_until: dt.date | None = None
+    wait_ms: int | None = 2500
+
+
+@strawberry.input(description="A line to order; the price is what the customer was shown.")
+class OrderLineInput:
+    """A line to order."""
+
+    line_no: int
+    sku: str
+    quantity: QuantityInput
+    unit_price: MoneyInput | None = None
+    price_token: str | None = None
+    requested_date: dt.date | None = None
+
+
+@strawberry.input(description="An order to submit.")
+class OrderSubmitInput:
+    """An order to submit."""
+
+    idempotency_key: str
+    account_id: strawberry.ID
+    ship_to_id: strawberry.ID
+    channel: OrderChannel
+    lines: list[OrderLineInput]
+    po_number: str | None = None
+    quote_id: strawberry.ID | None = None
+    opportunity_id: strawberry.ID | None = None
+    requested_date: dt.date | None = None
+    ship_complete: bool | None = False
+    allow_backorder: bool | None = True
+    allow_substitutes: bool | None = False
+    accept_current_prices: bool | None = False
+    reservation_ids: list[strawberry.ID] | None = None
+    wait_ms: int | None = 2500
+
+
+def order_query(filter_: OrderFilter | None, first: int | None, after: str | None) -> OrderQuery:
+    """Return which page of which orders is wanted.
+
+    Raises:
+        BadUserInput: ``first`` is out of bounds or the cursor is none.
+    """
+    wanted = page_request(first, after).first
+    place = place_after(after)
+    if filter_ is None:
+        return OrderQuery(wanted, place)
+    return OrderQuery(
+        first=wanted,
+        after=place,
+        statuses=None if filter_.status is None else tuple(filter_.status),
+        fulfillment=None if filter_.fulfillment_status is None else tuple(filter_.fulfillment_status),
+        po_number=filter_.po_number,
+        start=filter_.from_,
+        end=filter_.to,
+        with_exceptions=filter_.with_exceptions,
+    )

@@ -1,0 +1,1 @@
+"""The orders subgraph: its roots, its wiring, its ASGI app."""
