@@ -90,8 +90,12 @@ SCHEMA = build_schema(Query, None, Subscription)
 APP = subgraph_app(SCHEMA, Reader, ClaimsReader(KEY))
 
 
+DAY_S = 86_400
+"""Life of a test's claims: those in tables are made when the tests are collected, long before they are used."""
+
+
 def signed(principal: GatewayPrincipal, key: str = KEY, **clock: Any) -> str:
-    return ClaimsSigner(HEADER, key, 60, **clock).header(principal)[1]
+    return ClaimsSigner(HEADER, key, DAY_S, **clock).header(principal)[1]
 
 
 async def ask(query: str, header: str | None = None, variables: dict[str, Any] | None = None) -> httpx.Response:

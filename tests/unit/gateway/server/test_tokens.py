@@ -17,8 +17,12 @@ SECRET = "long enough for every algorithm that a test may want to try out here"
 OTHER = "some other secret of thirty-two characters"
 
 
+DAY_S = 86_400
+"""Life of a test's token: tokens in tables are made when the tests are collected, long before they are used."""
+
+
 def token(secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    body = {"sub": "user:ann", "exp": time.time() + 60, **claims}
+    body = {"sub": "user:ann", "exp": time.time() + DAY_S, **claims}
     return jwt.encode({name: value for name, value in body.items() if value is not None}, secret, algorithm)
 
 
