@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -12,7 +12,26 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["Handler", "Refusal", "bearer_guard", "decimal_text", "from_milli", "read_object", "to_milli", "utc_text"]
+from sandbox.kit.store import Store
+
+__all__ = [
+    "MAX_PAGE",
+    "Handler",
+    "Refusal",
+    "bearer_guard",
+    "decimal_text",
+    "from_milli",
+    "marks",
+    "read_keys",
+    "read_list",
+    "read_object",
+    "read_page",
+    "to_milli",
+    "utc_text",
+]
+
+MAX_PAGE = 500
+"""Rows of one page, and values of one list in a query."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -57,6 +76,61 @@ async def read_object(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Refusal(400, "BAD_JSON", "the body must be a JSON object")
     return body
+
+
+def read_list(query: Mapping[str, Any], name: str) -> list[str]:
+    """Return the list of texts under ``name``, empty when it is missing.
+
+    Raises:
+        Refusal: it is something else or longer than a page.
+    """
+    given = query.get(name) or []
+    if not isinstance(given, list) or len(given) > MAX_PAGE or not all(isinstance(text, str) for text in given):
+        raise Refusal(422, "BAD_LIST", f"{name} must be a list of at most {MAX_PAGE} texts")
+    return given
+
+
+def read_keys(query: Mapping[str, Any], columns: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return (column, values) of the one list that a query gives out of several; ``columns`` by the lists' names.
+
+    Raises:
+        Refusal: it gives none or more than one.
+    """
+    given = [(column, values) for name, column in columns.items() if (values := read_list(query, name))]
+    if len(given) != 1:
+        raise Refusal(422, "MISSING_FIELD", f"give exactly one of {', '.join(columns)}")
+    return given[0]
+
+
+def marks(values: Collection[object]) -> str:
+    """Return as many question marks as there are values, for an SQL list."""
+    return ", ".join("?" * len(values))
+
+
+def read_page(
+    store: Store, table: str, order: str, where: Mapping[str, Sequence[str]], query: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return (a page of rows, cursor of the next page or None).
+
+    Args:
+        store: where the table is.
+        table: its name.
+        order: SQL expression that is unique among rows; rows come in its order, cursors are its values.
+        where: accepted values by column.
+        query: holds the ``cursor`` of this page, unless it is the first.
+    """
+    conditions = [f"{column} IN ({marks(values)})" for column, values in where.items()]
+    params = [value for values in where.values() for value in values]
+    if query.get("cursor") is not None:
+        conditions.append(f"{order} > ?")
+        params.append(str(query["cursor"]))
+    found = store.query(
+        f"SELECT *, {order} AS page_key FROM {table} "  # noqa: S608 - names are ours
+        f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {MAX_PAGE + 1}",
+        params,
+    )
+    rows = [dict(row) for row in found[:MAX_PAGE]]
+    return rows, rows[-1]["page_key"] if len(found) > MAX_PAGE else None
 
 
 def to_milli(quantity: object) -> int:

@@ -3,56 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sandbox.kit.rest import utc_text
 from sandbox.kit.store import Store
-from sandbox.world.model import WorldMilestone, WorldModel, WorldShipment
+from sandbox.tms.codes import FINAL, status_code
+from sandbox.world.model import WorldModel, WorldShipment
 
 __all__ = ["seed"]
 
-_NEXT = {"AF": "X6", "X6": "OF", "SD": "OF", "OF": "D1"}
+_OWN_WORDS = {"OUT_FOR_DELIVERY": "AJ"}
+"""X12 214 codes of statuses for which the world has a word of its own."""
+
+_LATER = timedelta(hours=6)
+_APART = timedelta(minutes=37)
+_LAST_HOURS = (("AJ", timedelta(hours=3)), ("X1", timedelta(minutes=10)), ("D1", timedelta()))
+"""What comes before the delivery, and how long."""
+
+_Row = tuple[object, ...]
 
 
 def seed(store: Store, world: WorldModel) -> None:
     """Fill an empty store."""
-    tendered = [shipment for shipment in world.shipments if shipment.carrier is not None]
-    city_of = {place.id: place.address.city for place in world.ship_tos}
-    place_of = {order.id: city_of[order.ship_to_id] for order in world.orders}
-    origin_of = {place.code: place.address.city for place in world.warehouses}
-    store.executemany(
-        "INSERT INTO loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            _load(world, number, shipment, origin_of[shipment.warehouse_code], place_of[shipment.order_id])
-            for number, shipment in enumerate(tendered)
-        ),
-    )
-    store.executemany(
-        "INSERT INTO milestones VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (row for shipment in tendered for row in _milestones(shipment, origin_of[shipment.warehouse_code])),
-    )
+    cities = [(place.code, place.address.city) for place in world.warehouses]
+    cities += [(ship_to.id, ship_to.address.city) for ship_to in world.ship_tos]
+    store.executemany("INSERT INTO places VALUES (?, ?)", cities)
+    city = dict(cities)
+    ship_to_of = {order.id: order.ship_to_id for order in world.orders}
+    tendered = [shipment for shipment in world.shipments if shipment.carrier and shipment.tracking_number]
+    loads: list[_Row] = []
+    plans: list[_Row] = []
+    milestones: list[_Row] = []
+    for place, shipment in enumerate(tendered):
+        told = list(_told(shipment))
+        milestones += [(shipment.number, number, *entry) for number, entry in enumerate(told, 1)]
+        last = status_code((str(entry[0]), str(entry[3])) for entry in told)
+        loads.append(_load(world, shipment, ship_to_of[shipment.order_id], last, len(told)))
+        if last not in FINAL:
+            plans += _rest(world.now, place, shipment, city.get(ship_to_of[shipment.order_id]))
+    marks = ", ".join("?" for _ in range(16))
+    store.executemany(f"INSERT INTO loads VALUES ({marks})", loads)  # noqa: S608 - question marks
+    store.executemany("INSERT INTO milestones VALUES (?, ?, ?, ?, ?, ?)", milestones)
+    store.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?)", plans)
 
 
-def _own(shipment: WorldShipment) -> list[WorldMilestone]:
-    return [milestone for milestone in shipment.milestones if milestone.system == "TMS"]
+def _told(shipment: WorldShipment) -> Iterator[_Row]:
+    for milestone in shipment.milestones:
+        if milestone.system == "TMS":
+            code = _OWN_WORDS.get(milestone.status, milestone.code)
+            yield (code, milestone.reason_code, milestone.place, utc_text(milestone.at))
 
 
-def _load(world: WorldModel, number: int, shipment: WorldShipment, origin: str, city: str) -> tuple[object, ...]:
-    own = _own(shipment)
-    last = own[-1] if own else None
-    step = _NEXT.get(last.code) if last else "AF"
-    # Loads under way at the start go on over the next hours, not all at once.
-    next_at = None if step is None else utc_text(world.now + timedelta(hours=5, minutes=53 * (number % 40)))
-    eta = None if shipment.estimated_delivery is None else utc_text(shipment.estimated_delivery)
-    delivered = None if shipment.delivered_at is None else utc_text(shipment.delivered_at)
+def _load(world: WorldModel, shipment: WorldShipment, ship_to: str, last: str | None, told: int) -> _Row:
+    left = next((entry.at for entry in reversed(shipment.milestones) if entry.system == "WMS"), world.now)
+    changed = shipment.milestones[-1].at if told else left
     return (
-        *(f"LD-{shipment.number}", f"sh:{shipment.number}:tender", "{}", shipment.number),
-        *(shipment.order_id, shipment.account_id, origin, city, shipment.carrier, shipment.tracking_number),
-        *(last.status if last else "TENDERED", eta, delivered, len(own), step, next_at),
+        *(shipment.number, f"LD-{shipment.number}", f"sh:{shipment.number}:tender"),
+        *(shipment.tracking_number, shipment.carrier),
+        *(shipment.order_id, shipment.account_id, shipment.warehouse_code, ship_to),
+        *(utc_text(left), _text(shipment.planned_delivery), _text(shipment.estimated_delivery)),
+        *(_text(shipment.delivered_at), last, told, utc_text(changed)),
     )
 
 
-def _milestones(shipment: WorldShipment, origin: str) -> Iterator[tuple[object, ...]]:
-    for number, entry in enumerate(_own(shipment), 1):
-        city = entry.place or origin
-        yield (f"LD-{shipment.number}", number, entry.code, entry.status, utc_text(entry.at), city, entry.reason_code)
+def _rest(now: datetime, place: int, shipment: WorldShipment, city: str | None) -> Iterator[_Row]:
+    """Return what a load on its way still has before it: over the next hours and days, not all at once."""
+    soonest = now + _LATER + _APART * (place % 40)
+    arrives = max(shipment.estimated_delivery or soonest, soonest)
+    for code, before in _LAST_HOURS:
+        yield (shipment.number, code, None, city, utc_text(arrives - before))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else utc_text(moment)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.kit.host import Host
-from sandbox.kit.rest import Handler, Refusal, bearer_guard, read_object
+from sandbox.kit.rest import Handler, Refusal, bearer_guard, read_keys, read_object, read_page
 from sandbox.kit.store import Store
-from sandbox.tms.loads import Loads
+from sandbox.tms.codes import CODES, NEW_DATE
+from sandbox.tms.loads import MAX_TEXT, Loads, Report, loads_json, read_moment
 from sandbox.tms.seed import seed
 from sandbox.tms.tables import SCHEMA
 from sandbox.world.model import WorldModel
 
 __all__ = ["Tms"]
 
-MAX_LIST = 500
-"""Values of one list in a query; a shipment has one load, so this bounds the answer too."""
+MAX_DELAY_H = 24 * 30
+"""Longest delay that a carrier may report at once."""
 
 
 class Tms:
@@ -44,26 +48,38 @@ class Tms:
         def route(path: str, handle: Handler, method: str) -> Route:
             return Route(path, bearer_guard(key, handle, _refused), methods=[method])
 
-        async def tender(request: Request) -> Response:
-            is_new, load = loads.tender(await read_object(request))
-            return JSONResponse(load, 201 if is_new else 200)
+        def shown(request: Request, rows: Sequence[str]) -> list[dict[str, Any]]:
+            return [_with_proof(load, str(request.base_url), key) for load in loads_json(host.store, rows)]
 
-        async def query(request: Request) -> Response:
-            numbers = _texts(await read_object(request), "shipmentNumbers")
-            return JSONResponse({"loads": _find(host.store, loads, "shipment", numbers)})
+        async def tender(request: Request) -> Response:
+            is_new, number = loads.tender(await read_object(request))
+            return JSONResponse(shown(request, [number])[0], 201 if is_new else 200)
 
         async def find(request: Request) -> Response:
-            number = request.query_params.get("trackingNumber", "")
-            return JSONResponse({"loads": _find(host.store, loads, "tracking_number", [number])})
+            column, value = _sought(request.query_params)
+            rows = host.store.query(f"SELECT shipment FROM loads WHERE {column} = ?", (value,))  # noqa: S608 - ours
+            return JSONResponse({"loads": shown(request, [row["shipment"] for row in rows])})
+
+        async def track(request: Request) -> Response:
+            query = await read_object(request)
+            column, values = read_keys(query, {"shipmentNumbers": "shipment"})
+            rows, cursor = read_page(host.store, "loads", "shipment", {column: values}, query)
+            return JSONResponse({"loads": shown(request, [row["shipment"] for row in rows]), "next": cursor})
 
         async def report(request: Request) -> Response:
-            return JSONResponse(loads.report(request.path_params["load_id"], await read_object(request)), 201)
+            load_id = request.path_params["load_id"]
+            is_new, number = loads.report(load_id, _report(host, await read_object(request)))
+            return JSONResponse(shown(request, [number])[0], 201 if is_new else 200)
+
+        async def proof(request: Request) -> Response:
+            return _proof(host.store, request.path_params["tracking"], request.query_params.get("token", ""), key)
 
         return [
             route("/v2/loads", tender, "POST"),
             route("/v2/loads", find, "GET"),
-            route("/v2/loads/query", query, "POST"),
+            route("/v2/loads/query", track, "POST"),
             route("/v2/loads/{load_id}/milestones", report, "POST"),
+            Route("/pod/{tracking}", proof),
         ]
 
     def failure(self, status: int, message: str) -> Response:
@@ -72,7 +88,7 @@ class Tms:
         return _refused(Refusal(status, code, message))
 
     async def work(self, host: Host) -> None:
-        """Move loads on as time passes."""
+        """Move loads as time passes."""
         del host
         if self._loads is not None:
             await self._loads.work()
@@ -82,14 +98,53 @@ def _refused(refusal: Refusal) -> Response:
     return JSONResponse({"code": refusal.code, "detail": refusal.message}, refusal.status)
 
 
-def _find(store: Store, loads: Loads, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
-    marks = ", ".join("?" for _ in values)
-    rows = store.query(f"SELECT id FROM loads WHERE {column} IN ({marks}) ORDER BY id", values)  # noqa: S608 - a column of ours
-    return loads.show([row["id"] for row in rows]) if rows else []
+def _sought(params: Mapping[str, str]) -> tuple[str, str]:
+    columns = {"trackingNumber": "tracking", "externalKey": "external_key"}
+    given = [(column, params[name]) for name, column in columns.items() if params.get(name)]
+    if len(given) != 1:
+        raise Refusal(422, "MISSING_FIELD", f"give exactly one of {', '.join(columns)}")
+    return given[0]
 
 
-def _texts(query: Any, name: str) -> list[str]:
-    given = query.get(name)
-    if isinstance(given, list) and 0 < len(given) <= MAX_LIST and all(isinstance(text, str) for text in given):
-        return given
-    raise Refusal(422, "BAD_LIST", f"{name} must be a list of 1 to {MAX_LIST} texts")
+def _report(host: Host, body: Mapping[str, Any]) -> Report:
+    code = body.get("code")
+    if not isinstance(code, str) or code not in CODES:
+        raise Refusal(422, "UNKNOWN_CODE", f"code must be one of {', '.join(CODES)}")
+    for name in ("city", "reason"):
+        if body.get(name) is not None and (not isinstance(body[name], str) or len(body[name]) > MAX_TEXT):
+            raise Refusal(422, "BAD_FIELD", f"{name} must be a text with at most {MAX_TEXT} characters")
+    if code in NEW_DATE and body.get("eta") is None:
+        raise Refusal(422, "MISSING_FIELD", f"{code} comes with eta")
+    delay = body.get("delayHours", 26)
+    if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= MAX_DELAY_H:
+        raise Refusal(422, "BAD_FIELD", f"delayHours must be a number from 0 to {MAX_DELAY_H}")
+    return Report(
+        code=code,
+        at=host.clock.now() if body.get("at") is None else read_moment(body, "at"),
+        place=body.get("city"),
+        reason=body.get("reason"),
+        eta=read_moment(body, "eta") if code in NEW_DATE else None,
+        delay=timedelta(hours=delay),
+    )
+
+
+def _token(tracking: str, key: str) -> str:
+    return hmac.new(key.encode(), f"pod:{tracking}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _with_proof(load: Mapping[str, Any], base_url: str, key: str) -> dict[str, Any]:
+    """Return a load with the address of its proof of delivery, which whoever has the address may read."""
+    tracking = load["trackingNumber"]
+    proof = f"{base_url}pod/{tracking}?token={_token(tracking, key)}" if load["deliveredAt"] else None
+    return {**load, "proofOfDeliveryUrl": proof}
+
+
+def _proof(store: Store, tracking: str, token: str, key: str) -> Response:
+    load = store.one("SELECT * FROM loads WHERE tracking = ? AND delivered_at IS NOT NULL", (tracking,))
+    if load is None or not hmac.compare_digest(token.encode(), _token(tracking, key).encode()):
+        return _refused(Refusal(404, "NOT_FOUND", "there is no such proof of delivery"))
+    return PlainTextResponse(
+        f"PROOF OF DELIVERY\ncarrier {load['carrier']}  tracking {tracking}\n"
+        f"shipment {load['shipment']} for {load['destination']}\ndelivered at {load['delivered_at']}\n"
+        "received in good order by the receiving desk\n"
+    )

@@ -244,7 +244,7 @@ class Floor:
         }
 
 
-def position_json(row: sqlite3.Row) -> dict[str, Any]:
+def position_json(row: sqlite3.Row | Mapping[str, Any]) -> dict[str, Any]:
     """Return a stock position as the API shows it."""
     return {
         "sku": row["sku"],

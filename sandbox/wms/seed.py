@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 from sandbox.kit.rest import utc_text
 from sandbox.kit.store import Store
@@ -43,6 +44,16 @@ def seed(store: Store, world: WorldModel) -> None:
         ),
     )
     store.executemany(
+        "INSERT INTO inbound VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                *(due.sku, due.reference, due.warehouse_code, due.kind, _milli(due.quantity)),
+                *(due.eta.isoformat(), int(due.confirmed)),
+            )
+            for due in world.inbound
+        ),
+    )
+    store.executemany(
         "INSERT INTO shipments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_shipment(world, place, shipment) for place, shipment in enumerate(world.shipments)),
     )
@@ -77,5 +88,5 @@ def _milestones(world: WorldModel) -> Iterator[tuple[object, ...]]:
             yield (shipment.number, number, milestone.code, milestone.status, utc_text(milestone.at), place)
 
 
-def _milli(quantity: object) -> int:
-    return int(quantity * 1000)  # type: ignore[operator]
+def _milli(quantity: Decimal) -> int:
+    return int(quantity * 1000)

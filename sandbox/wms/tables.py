@@ -11,10 +11,15 @@ CREATE TABLE IF NOT EXISTS warehouses (
     status TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stock (
-    sku TEXT NOT NULL, warehouse TEXT NOT NULL, uom TEXT NOT NULL, on_hand INTEGER NOT NULL CHECK (on_hand >= 0),
-    allocated INTEGER NOT NULL CHECK (allocated >= 0), blocked INTEGER NOT NULL, safety_stock INTEGER NOT NULL,
-    sequence INTEGER NOT NULL, changed_at TEXT NOT NULL,
-    PRIMARY KEY (sku, warehouse)
+    sku TEXT NOT NULL, warehouse TEXT NOT NULL, uom TEXT NOT NULL, on_hand INTEGER NOT NULL,
+    allocated INTEGER NOT NULL CHECK (allocated >= 0), blocked INTEGER NOT NULL CHECK (blocked >= 0),
+    safety_stock INTEGER NOT NULL, sequence INTEGER NOT NULL, changed_at TEXT NOT NULL,
+    PRIMARY KEY (sku, warehouse), CHECK (allocated + blocked <= on_hand)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS inbound (
+    sku TEXT NOT NULL, reference TEXT NOT NULL, warehouse TEXT NOT NULL, kind TEXT NOT NULL, quantity INTEGER NOT NULL,
+    eta TEXT NOT NULL, confirmed INTEGER NOT NULL,
+    PRIMARY KEY (sku, reference)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS releases (
     external_key TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, shipment TEXT NOT NULL UNIQUE, content TEXT NOT NULL,

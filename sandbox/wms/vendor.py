@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.kit.host import Host
-from sandbox.kit.rest import Handler, Refusal, bearer_guard, read_object
+from sandbox.kit.rest import Handler, Refusal, bearer_guard, from_milli, read_keys, read_list, read_object, read_page
 from sandbox.kit.store import Store
 from sandbox.wms.floor import Floor, position_json, shipments_json
 from sandbox.wms.seed import seed
@@ -18,9 +18,6 @@ from sandbox.wms.tables import SCHEMA
 from sandbox.world.model import WorldModel
 
 __all__ = ["Wms"]
-
-MAX_PAGE = 500
-"""Rows of one page, and values of one list in a query."""
 
 
 class Wms:
@@ -51,6 +48,9 @@ class Wms:
         async def stock(request: Request) -> Response:
             return JSONResponse(_stock_page(host.store, await read_object(request)))
 
+        async def inbound(request: Request) -> Response:
+            return JSONResponse(_inbound_page(host.store, await read_object(request)))
+
         async def shipments(request: Request) -> Response:
             return JSONResponse(_shipment_page(host.store, await read_object(request)))
 
@@ -70,6 +70,7 @@ class Wms:
         return [
             route("/api/v1/warehouses", warehouses, "GET"),
             route("/api/v1/stock/query", stock, "POST"),
+            route("/api/v1/inbound/query", inbound, "POST"),
             route("/api/v1/shipments/query", shipments, "POST"),
             route("/api/v1/releases", release, "POST"),
             route("/api/v1/releases", find_release, "GET"),
@@ -114,63 +115,33 @@ _ADDRESS = {
 }
 
 
-def _stock_page(store: Store, query: Any) -> dict[str, Any]:
-    skus = _texts(query, "skus")
-    if not skus:
-        raise Refusal(422, "MISSING_FIELD", "skus is required")
-    where, params = [f"sku IN ({_marks(skus)})"], list(skus)
-    codes = _texts(query, "warehouses")
-    if codes:
-        where.append(f"warehouse IN ({_marks(codes)})")
-        params += codes
-    return _page(store, "stock", "sku || '/' || warehouse", where, params, query, "positions", position_json)
-
-
-def _shipment_page(store: Store, query: Any) -> dict[str, Any]:
-    numbers, orders = _texts(query, "numbers"), _texts(query, "orderRefs")
-    if bool(numbers) == bool(orders):
-        raise Refusal(422, "MISSING_FIELD", "give either numbers or orderRefs")
-    column, values = ("number", numbers) if numbers else ("order_ref", orders)
-    page = _page(
-        store, "shipments", "number", [f"{column} IN ({_marks(values)})"], list(values), query, "numbers", _number
+def _stock_page(store: Store, query: Mapping[str, Any]) -> dict[str, Any]:
+    where = {"sku": read_keys(query, {"skus": "sku"})[1], "warehouse": read_list(query, "warehouses")}
+    rows, cursor = read_page(
+        store, "stock", "sku || '/' || warehouse", {column: values for column, values in where.items() if values}, query
     )
-    shipments = shipments_json(store, page["numbers"]) if page["numbers"] else []
-    return {"shipments": shipments, "next": page["next"]}
+    return {"positions": [position_json(row) for row in rows], "next": cursor}
 
 
-def _number(row: Any) -> str:
-    return str(row["number"])
+def _shipment_page(store: Store, query: Mapping[str, Any]) -> dict[str, Any]:
+    column, values = read_keys(query, {"numbers": "number", "orderRefs": "order_ref"})
+    rows, cursor = read_page(store, "shipments", "number", {column: values}, query)
+    return {"shipments": shipments_json(store, [row["number"] for row in rows]), "next": cursor}
 
 
-def _page(
-    store: Store,
-    table: str,
-    order: str,
-    where: list[str],
-    params: list[Any],
-    query: Any,
-    name: str,
-    show: Any,
-) -> dict[str, Any]:
-    after = query.get("cursor")
-    if after is not None:
-        where, params = [*where, f"{order} > ?"], [*params, str(after)]
-    conditions = " AND ".join(where)
-    rows = store.query(
-        f"SELECT *, {order} AS page_key FROM {table} WHERE {conditions} ORDER BY {order} LIMIT {MAX_PAGE + 1}",  # noqa: S608 - names are ours
-        params,
-    )
-    more = len(rows) > MAX_PAGE
-    rows = rows[:MAX_PAGE]
-    return {name: [show(row) for row in rows], "next": rows[-1]["page_key"] if more else None}
+def _inbound_page(store: Store, query: Mapping[str, Any]) -> dict[str, Any]:
+    _, skus = read_keys(query, {"skus": "sku"})
+    rows, cursor = read_page(store, "inbound", "sku || '/' || reference", {"sku": skus}, query)
+    return {"receipts": [_receipt(row) for row in rows], "next": cursor}
 
 
-def _texts(query: Any, name: str) -> list[str]:
-    given = query.get(name) or []
-    if not isinstance(given, list) or len(given) > MAX_PAGE or not all(isinstance(text, str) for text in given):
-        raise Refusal(422, "BAD_LIST", f"{name} must be a list of at most {MAX_PAGE} texts")
-    return given
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" for _ in values)
+def _receipt(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "sku": row["sku"],
+        "reference": row["reference"],
+        "warehouse": row["warehouse"],
+        "kind": row["kind"],
+        "quantity": from_milli(row["quantity"]),
+        "eta": row["eta"],
+        "confirmed": bool(row["confirmed"]),
+    }

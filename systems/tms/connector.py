@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from datetime import UTC
+from typing import Any, Self
 
 from schema.enums import SourceSystem
 from schema.records.orders import Tracking
+from systems.bulk import BulkReader
 from systems.client import ClientSettings, VendorClient
-from systems.errors import Unavailable, Unexpected
 from systems.ports import CallObserver, TenderRequest
 from systems.tms.records import read_tracking
 
 __all__ = ["Tms", "TmsSettings"]
-
-MAX_LIST = 500
-"""Shipments that the vendor takes in one question; more are asked for in further calls."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,7 @@ class Tms:
             read_refusal=_refusal,
             observer=observer,
         )
+        self._bulk = BulkReader(SourceSystem.TMS, self._client)
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
@@ -59,26 +56,20 @@ class Tms:
 
     async def tracking(self, shipment_numbers: Sequence[str]) -> Mapping[str, Tracking]:
         """Return tracking by shipment number; shipments that were not tendered yet are absent."""
-        found: dict[str, Tracking] = {}
-        distinct = list(dict.fromkeys(shipment_numbers))
-        for start in range(0, len(distinct), MAX_LIST):
-            query = {"shipmentNumbers": distinct[start : start + MAX_LIST]}
-            answer = await self._client.query("tracking", "/v2/loads/query", query)
-            for tracking in _read("tracking", answer.body, _loads):
-                found[tracking.shipment_number] = tracking
-        return found
-
-    async def by_tracking_number(self, tracking_number: str) -> Tracking | None:
-        """Return the load that a carrier tracks under this number."""
-        answer = await self._client.get("tracking number", "/v2/loads", {"trackingNumber": tracking_number})
-        loads = _read("tracking number", answer.body, _loads)
-        return loads[0] if loads else None
+        found = await self._bulk.rows(
+            "tracking", "/v2/loads/query", ("shipmentNumbers", shipment_numbers), ("loads", read_tracking)
+        )
+        return {tracking.shipment_number: tracking for tracking in found}
 
     async def tender(self, request: TenderRequest) -> Tracking:
         """Give a packed shipment to a carrier, or return the load that its key tendered before.
 
         The vendor takes the key, so sending again after an unknown outcome finds what the first request made.
+
+        Raises:
+            Conflict: the key tendered another shipment, or the shipment was tendered under another key.
         """
+        due = request.deliver_by
         body = {
             "externalKey": request.key,
             "shipmentNumber": request.shipment_number,
@@ -86,27 +77,21 @@ class Tms:
             "accountRef": request.account_id,
             "origin": request.warehouse_code,
             "destination": request.ship_to_id,
-            "readyAt": request.ready_at.isoformat(),
-            "deliverBy": None if request.deliver_by is None else request.deliver_by.isoformat(),
+            "readyAt": request.ready_at.astimezone(UTC).isoformat(),
+            "deliverBy": None if due is None else due.astimezone(UTC).isoformat(),
         }
         answer = await self._client.send("tender", "POST", "/v2/loads", body)
-        try:
-            return read_tracking(answer.body)
-        except (KeyError, TypeError, ValueError) as error:
-            message = f"the answer has not the agreed shape: {type(error).__name__} {error}"
-            raise Unavailable(SourceSystem.TMS, "tender", message, outcome_unknown=True) from error
+        return self._bulk.read("tender", answer.body, read_tracking, is_write=True)
 
-
-def _loads(body: Mapping[str, Any]) -> list[Tracking]:
-    return [read_tracking(row) for row in body["loads"]]
-
-
-def _read(operation: str, body: Any, read: Callable[[Any], T]) -> T:
-    try:
-        return read(body)
-    except (KeyError, TypeError, ValueError) as error:
-        message = f"the answer has not the agreed shape: {type(error).__name__} {error}"
-        raise Unexpected(SourceSystem.TMS, operation, message) from error
+    async def by_tracking_number(self, tracking_number: str) -> Tracking | None:
+        """Return the load that a carrier tracks under this number."""
+        if not tracking_number:
+            return None
+        answer = await self._client.get("tracking number", "/v2/loads", {"trackingNumber": tracking_number})
+        loads = self._bulk.read(
+            "tracking number", answer.body, lambda body: [read_tracking(row) for row in body["loads"]]
+        )
+        return next((load for load in loads if load.tracking_number == tracking_number), None)
 
 
 def _refusal(body: Any) -> tuple[str, str, tuple[str, ...]]:

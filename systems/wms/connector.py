@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 from schema.enums import SourceSystem
 from schema.records.inventory import StockPosition, Warehouse
 from schema.records.orders import Shipment
+from systems.bulk import BulkReader
 from systems.client import ClientSettings, VendorClient
-from systems.errors import Conflict, NotFound, Unavailable, Unexpected
+from systems.errors import Conflict, NotFound
 from systems.ports import CallObserver, ReleaseRequest, ReleaseResult
 from systems.wms.records import read_position, read_shipment, read_warehouse
 
 __all__ = ["Wms", "WmsSettings"]
-
-MAX_LIST = 500
-"""Values of one list that the vendor takes; more are asked for in further calls."""
-
-MAX_PAGES = 200
-"""Pages of one question; a vendor that goes on for longer is broken."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +46,7 @@ class Wms:
             read_refusal=_refusal,
             observer=observer,
         )
+        self._bulk = BulkReader(SourceSystem.WMS, self._client)
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
@@ -66,19 +60,20 @@ class Wms:
     async def warehouses(self) -> tuple[Warehouse, ...]:
         """Return every warehouse by code."""
         answer = await self._client.get("warehouses", "/api/v1/warehouses")
-        return _read("warehouses", answer.body, lambda body: tuple(read_warehouse(row) for row in body["warehouses"]))
+        return self._bulk.read(
+            "warehouses", answer.body, lambda body: tuple(read_warehouse(row) for row in body["warehouses"])
+        )
 
     async def stock(
         self, skus: Sequence[str], warehouse_codes: Sequence[str] | None = None
     ) -> tuple[StockPosition, ...]:
         """Return positions of these skus, by sku and warehouse."""
-        found: list[StockPosition] = []
-        for chunk in _chunks(skus):
-            query: dict[str, Any] = {"skus": chunk}
-            if warehouse_codes is not None:
-                query["warehouses"] = list(warehouse_codes)
-            async for body in self._pages("stock", "/api/v1/stock/query", query):
-                found += _read("stock", body, lambda page: [read_position(row) for row in page["positions"]])
+        if warehouse_codes is not None and not warehouse_codes:
+            return ()
+        more = {} if warehouse_codes is None else {"warehouses": list(warehouse_codes)}
+        found = await self._bulk.rows(
+            "stock", "/api/v1/stock/query", ("skus", skus), ("positions", read_position), **more
+        )
         return tuple(sorted(found, key=lambda position: (position.sku, position.warehouse_code)))
 
     async def shipments(self, ids: Sequence[str]) -> Mapping[str, Shipment]:
@@ -90,9 +85,11 @@ class Wms:
         """Return shipments per order, oldest first."""
         found: dict[str, list[Shipment]] = {order_id: [] for order_id in order_ids}
         for shipment in await self._shipments("orderRefs", order_ids):
-            found[shipment.order_id].append(shipment)
+            if shipment.order_id in found:
+                found[shipment.order_id].append(shipment)
+        # Numbers count up, so the shorter one is older.
         return {
-            order_id: tuple(sorted(shipments, key=lambda shipment: shipment.number))
+            order_id: tuple(sorted(shipments, key=lambda shipment: (len(shipment.number), shipment.number)))
             for order_id, shipments in found.items()
         }
 
@@ -117,7 +114,7 @@ class Wms:
             ],
         }
         answer = await self._client.send("release", "POST", "/api/v1/releases", body)
-        return _read("release", answer.body, _release)
+        return self._bulk.read("release", answer.body, _release, is_write=True)
 
     async def cancel_release(self, key: str) -> bool:
         """Cancel a release. Return False when it was picked already and stays; cancelling twice is True twice."""
@@ -130,41 +127,14 @@ class Wms:
         return True
 
     async def _shipments(self, name: str, values: Sequence[str]) -> list[Shipment]:
-        found: list[Shipment] = []
-        for chunk in _chunks(values):
-            async for body in self._pages("shipments", "/api/v1/shipments/query", {name: chunk}):
-                found += _read("shipments", body, lambda page: [read_shipment(row) for row in page["shipments"]])
-        return found
-
-    async def _pages(self, operation: str, path: str, query: Mapping[str, Any]) -> AsyncIterator[Any]:
-        cursor: str | None = None
-        for _ in range(MAX_PAGES):
-            body = (await self._client.query(operation, path, {**query, "cursor": cursor})).body
-            yield body
-            cursor = body.get("next") if isinstance(body, dict) else None
-            if cursor is None:
-                return
-        raise Unexpected(SourceSystem.WMS, operation, f"more than {MAX_PAGES} pages")
+        return await self._bulk.rows(
+            "shipments", "/api/v1/shipments/query", (name, values), ("shipments", read_shipment)
+        )
 
 
 def _release(body: Mapping[str, Any]) -> ReleaseResult:
     return ReleaseResult(body["id"], body["shipmentNumber"], body["state"])
 
 
-def _read(operation: str, body: Any, read: Callable[[Any], T]) -> T:
-    try:
-        return read(body)
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        message = f"the answer has not the agreed shape: {type(error).__name__} {error}"
-        if operation == "release":
-            raise Unavailable(SourceSystem.WMS, operation, message, outcome_unknown=True) from error
-        raise Unexpected(SourceSystem.WMS, operation, message) from error
-
-
 def _refusal(body: Any) -> tuple[str, str, tuple[str, ...]]:
     return body["error"]["code"], body["error"]["message"], ()
-
-
-def _chunks(values: Sequence[str]) -> list[list[str]]:
-    distinct = list(dict.fromkeys(values))
-    return [distinct[start : start + MAX_LIST] for start in range(0, len(distinct), MAX_LIST)]
