@@ -44,16 +44,6 @@ def seed(store: Store, world: WorldModel) -> None:
         ),
     )
     store.executemany(
-        "INSERT INTO inbound VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                *(due.sku, due.reference, due.warehouse_code, due.kind, _milli(due.quantity)),
-                *(due.eta.isoformat(), int(due.confirmed)),
-            )
-            for due in world.inbound
-        ),
-    )
-    store.executemany(
         "INSERT INTO shipments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_shipment(world, place, shipment) for place, shipment in enumerate(world.shipments)),
     )

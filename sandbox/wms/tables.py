@@ -16,11 +16,6 @@ CREATE TABLE IF NOT EXISTS stock (
     safety_stock INTEGER NOT NULL, sequence INTEGER NOT NULL, changed_at TEXT NOT NULL,
     PRIMARY KEY (sku, warehouse), CHECK (allocated + blocked <= on_hand)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS inbound (
-    sku TEXT NOT NULL, reference TEXT NOT NULL, warehouse TEXT NOT NULL, kind TEXT NOT NULL, quantity INTEGER NOT NULL,
-    eta TEXT NOT NULL, confirmed INTEGER NOT NULL,
-    PRIMARY KEY (sku, reference)
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS releases (
     external_key TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, shipment TEXT NOT NULL UNIQUE, content TEXT NOT NULL,
     state TEXT NOT NULL

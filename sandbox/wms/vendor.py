@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.kit.host import Host
-from sandbox.kit.rest import Handler, Refusal, bearer_guard, from_milli, read_keys, read_list, read_object, read_page
+from sandbox.kit.rest import Handler, Refusal, bearer_guard, read_keys, read_list, read_object, read_page
 from sandbox.kit.store import Store
 from sandbox.wms.floor import Floor, position_json, shipments_json
 from sandbox.wms.seed import seed
@@ -48,9 +48,6 @@ class Wms:
         async def stock(request: Request) -> Response:
             return JSONResponse(_stock_page(host.store, await read_object(request)))
 
-        async def inbound(request: Request) -> Response:
-            return JSONResponse(_inbound_page(host.store, await read_object(request)))
-
         async def shipments(request: Request) -> Response:
             return JSONResponse(_shipment_page(host.store, await read_object(request)))
 
@@ -70,7 +67,6 @@ class Wms:
         return [
             route("/api/v1/warehouses", warehouses, "GET"),
             route("/api/v1/stock/query", stock, "POST"),
-            route("/api/v1/inbound/query", inbound, "POST"),
             route("/api/v1/shipments/query", shipments, "POST"),
             route("/api/v1/releases", release, "POST"),
             route("/api/v1/releases", find_release, "GET"),
@@ -127,21 +123,3 @@ def _shipment_page(store: Store, query: Mapping[str, Any]) -> dict[str, Any]:
     column, values = read_keys(query, {"numbers": "number", "orderRefs": "order_ref"})
     rows, cursor = read_page(store, "shipments", "number", {column: values}, query)
     return {"shipments": shipments_json(store, [row["number"] for row in rows]), "next": cursor}
-
-
-def _inbound_page(store: Store, query: Mapping[str, Any]) -> dict[str, Any]:
-    _, skus = read_keys(query, {"skus": "sku"})
-    rows, cursor = read_page(store, "inbound", "sku || '/' || reference", {"sku": skus}, query)
-    return {"receipts": [_receipt(row) for row in rows], "next": cursor}
-
-
-def _receipt(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "sku": row["sku"],
-        "reference": row["reference"],
-        "warehouse": row["warehouse"],
-        "kind": row["kind"],
-        "quantity": from_milli(row["quantity"]),
-        "eta": row["eta"],
-        "confirmed": bool(row["confirmed"]),
-    }
