@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from events.log import Transactions
 from events.tables import inbox
@@ -103,6 +103,23 @@ class Inbox:
         else:
             await self._note(row["number"], "DONE", attempts, None)
         return True
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` of the oldest handled messages received before a time; return how many.
+
+        One that its sender repeats later is handled again, which changes nothing.
+        """
+        async with self._database.transaction("forget messages") as connection:
+            oldest = (
+                select(inbox.c.number)
+                .where(inbox.c.state == "DONE", inbox.c.received_at < before)
+                .order_by(inbox.c.number)
+                .limit(limit)
+            )
+            numbers = (await connection.execute(oldest)).scalars().all()
+            if numbers:
+                await connection.execute(delete(inbox).where(inbox.c.number.in_(numbers)))
+            return len(numbers)
 
     async def _end(self, number: int, message: InboxMessage, attempts: int, received_at: datetime, reason: str) -> None:
         await self._bury(

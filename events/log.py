@@ -10,19 +10,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, insert, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.bus import Bus
-from events.ports import CursorUnknown
+from events.ports import CursorUnknown, HistoryOwner
 from events.tables import event_log
 from schema.enums import SourceSystem
-from schema.events.envelope import Event, EventFilter, StoredEvent
+from schema.events.envelope import Event, EventFilter, EventPlace, StoredEvent
 
 __all__ = ["SqlEventLog", "Transactions"]
 
@@ -36,7 +36,10 @@ COMMIT_WAITS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 """Pauses while an announced event is not visible yet, because its transaction is still committing."""
 
 MAX_READ = 1_000
-"""Most events that one read returns."""
+"""Most events that one read returns, and that a history has per key."""
+
+MAX_KEYS = 5_000
+"""Keys in one statement; SQLite takes 32,766 parameters and PostgreSQL 65,535."""
 
 _LOCK_KEY = 0x6576656E74
 """PostgreSQL advisory lock of appenders ("event" as a number)."""
@@ -109,6 +112,30 @@ class SqlEventLog:
         async with self._database.reading("read events") as connection:
             position = 0 if after is None else await _position_of(connection, after)
             return await _page(connection, where, position, min(limit, MAX_READ))
+
+    async def histories(
+        self, owner: HistoryOwner, keys: Sequence[str], where: EventFilter, after: EventPlace | None, limit: int
+    ) -> Mapping[str, tuple[StoredEvent, ...]]:
+        """Return the matching events of each story or account behind a place, in the order of their places."""
+        found: dict[str, list[StoredEvent]] = {key: [] for key in keys}
+        async with self._database.reading("read histories") as connection:
+            for batch in _batches(keys):
+                statement = _histories(owner, batch, where, after, min(limit, MAX_READ))
+                for row in (await connection.execute(statement)).mappings():
+                    found[row[owner]].append(_stored(row))
+        return {key: tuple(events) for key, events in found.items()}
+
+    async def last_recorded(self) -> Mapping[SourceSystem, datetime]:
+        """Return when the latest event of each system entered the log; systems without events are absent."""
+        columns = event_log.c
+        latest = [
+            select(func.max(columns.position)).where(columns.system == system.value).scalar_subquery()
+            for system in SourceSystem
+        ]
+        statement = select(columns.system, columns.recorded_at).where(columns.position.in_(latest))
+        async with self._database.reading("read last events") as connection:
+            rows = (await connection.execute(statement)).all()
+        return {SourceSystem(row.system): row.recorded_at for row in rows}
 
     async def follow(self, where: EventFilter, after: str | None) -> AsyncGenerator[StoredEvent, None]:
         """Yield the backlog after a cursor, then live events, each once, in log order.
@@ -206,6 +233,34 @@ async def _page(connection: AsyncConnection, where: EventFilter, position: int, 
     statement = _filtered(select(event_log).where(event_log.c.position > position), where)
     found = await connection.execute(statement.order_by(event_log.c.position).limit(limit))
     return tuple(_stored(row) for row in found.mappings())
+
+
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    unique = list(dict.fromkeys(keys))
+    for start in range(0, len(unique), MAX_KEYS):
+        yield unique[start : start + MAX_KEYS]
+
+
+def _histories(
+    owner: HistoryOwner, keys: Sequence[str], where: EventFilter, after: EventPlace | None, limit: int
+) -> Select[Any]:
+    column = event_log.c[owner]
+    order = (event_log.c.occurred_at, event_log.c.sequence, event_log.c.position)
+    place = func.row_number().over(partition_by=column, order_by=order).label("place")
+    chosen = _filtered(select(event_log, place).where(column.in_(keys)), where)
+    if after is not None:
+        chosen = chosen.where(_behind(after))
+    ranked = chosen.subquery()
+    return select(ranked).where(ranked.c.place <= limit).order_by(ranked.c[owner], ranked.c.place)
+
+
+def _behind(place: EventPlace) -> ColumnElement[bool]:
+    at, sequence, position = event_log.c.occurred_at, event_log.c.sequence, event_log.c.position
+    return or_(
+        at > place.at,
+        and_(at == place.at, sequence > place.sequence),
+        and_(at == place.at, sequence == place.sequence, position > place.position),
+    )
 
 
 def _filtered(statement: Select[Any], where: EventFilter) -> Select[Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
 
-from schema.events.envelope import Event, EventFilter, StoredEvent
+from schema.enums import SourceSystem
+from schema.events.envelope import Event, EventFilter, EventPlace, StoredEvent
 
-__all__ = ["CursorUnknown", "EventLog"]
+__all__ = ["CursorUnknown", "EventLog", "HistoryOwner"]
+
+HistoryOwner = Literal["correlation_id", "account_id"]
+"""Whose history: that of a story, or that of an account."""
 
 
 class CursorUnknown(Exception):
@@ -40,4 +45,22 @@ class EventLog(Protocol):
 
         ``after`` None starts at the end of the log. The first ``anext`` raises CursorUnknown for an unknown cursor.
         """
+        ...
+
+    async def histories(
+        self, owner: HistoryOwner, keys: Sequence[str], where: EventFilter, after: EventPlace | None, limit: int
+    ) -> Mapping[str, tuple[StoredEvent, ...]]:
+        """Return the matching events of each story or account behind a place, in the order of their places.
+
+        Args:
+            owner: what the keys are.
+            keys: correlation ids or account ids; each has an entry in the answer.
+            where: further conditions.
+            after: histories begin behind it; None begins at their start.
+            limit: most events per key; at most 1,000 are given.
+        """
+        ...
+
+    async def last_recorded(self) -> Mapping[SourceSystem, datetime]:
+        """Return when the latest event of each system entered the log; systems without events are absent."""
         ...

@@ -78,6 +78,7 @@ event_log = Table(
     Index("ix_event_log_account_id_position", "account_id", "position"),
     Index("ix_event_log_subject_position", "subject", "position"),
     Index("ix_event_log_recorded_at", "recorded_at"),
+    Index("ix_event_log_system_position", "system", "position"),
     sqlite_autoincrement=True,  # a pruned position must not be given again
 )
 

@@ -3,7 +3,9 @@
 - Reads are tried again within their deadline, with full jitter; a ``Retry-After`` beyond the deadline ends
   the call. Writes are sent once: whether to send again is for the caller to decide, who can look first.
 - A body is read up to a limit and must be JSON; HTML and garbage are :class:`Unexpected`, never data.
-- Every call is reported to the observer. Neither messages nor reports carry bodies, headers or query strings.
+- A system that mostly gives no answer is left alone for a while: calls fail at once with :class:`Unavailable`, like in
+  any outage. What a system refuses or does not know is an answer.
+- Every call that ended is reported to the observer. Messages and reports carry no bodies, headers or query strings.
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
 import orjson
 
 from schema.enums import SourceSystem
+from systems.circuit import Circuit
 from systems.errors import (
     AuthFailed,
     Conflict,
@@ -42,6 +47,15 @@ FIRST_PAUSE_S = 0.1
 
 DEFAULT_RETRY_AFTER_S = 1.0
 """Pause when a system limits us without saying how long."""
+
+PROBE_WAIT_S = 1.0
+"""When to come back while another call probes a system that was down."""
+
+_NO_ANSWER = (Unavailable.code, Unexpected.code)
+"""Failures that count against a system's circuit."""
+
+_admitted: ContextVar[Circuit | None] = ContextVar("admitted", default=None)
+"""The circuit that the running call went through: what it calls on its way, to sign in, is a part of it."""
 
 Authorize = Callable[[bool], Awaitable[Mapping[str, str]]]
 """Returns headers that prove who we are; True asks for new ones because the last were refused."""
@@ -87,6 +101,9 @@ class VendorClient:
         authorize: makes the credentials; None sends none.
         read_refusal: reads the vendor's error bodies.
         own_outcomes: statuses that mean something else to this vendor.
+        own_reasons: reasons in the vendor's error bodies, from ``read_refusal``, that say more than the status.
+        observer: told of every call.
+        circuit: the system's circuit, to share between its clients; None makes one.
     """
 
     def __init__(
@@ -97,14 +114,18 @@ class VendorClient:
         authorize: Authorize | None = None,
         read_refusal: ReadRefusal = _plain_refusal,
         own_outcomes: Mapping[int, Outcome] | None = None,
+        own_reasons: Mapping[str, Outcome] | None = None,
         observer: CallObserver | None = None,
+        circuit: Circuit | None = None,
     ) -> None:
         self._system = system
         self._settings = settings
         self._authorize = authorize
         self._read_refusal = read_refusal
         self._own_outcomes = own_outcomes
+        self._own_reasons = own_reasons or {}
         self._observer = observer
+        self._circuit = circuit or Circuit()
         self._http: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -137,6 +158,10 @@ class VendorClient:
         """Read by a POST whose body is the question; tried again like ``get``."""
         return await self._call(operation, "POST", path, body=body, is_read=True)
 
+    async def submit(self, operation: str, path: str, form: Mapping[str, str]) -> Answer:
+        """Read by a POST of a form, as sign-ins do; tried again like ``get``."""
+        return await self._call(operation, "POST", path, form=form, is_read=True)
+
     async def send(
         self,
         operation: str,
@@ -162,28 +187,55 @@ class VendorClient:
         is_read: bool,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
+        content = orjson.dumps(body) if body is not None else None
+        if form is not None:
+            content = urlencode(form).encode()
+            headers = {**(headers or {}), "content-type": "application/x-www-form-urlencoded"}
+        work = self._attempts(operation, method, path, params, content, headers or {}, is_read=is_read)
+        return await self._guarded(operation, work, is_read=is_read)
+
+    async def _guarded(self, operation: str, work: Coroutine[Any, Any, Answer], *, is_read: bool) -> Answer:
+        """Do the work when the circuit lets it through, and report how it went."""
+        is_part = _admitted.get() is self._circuit
+        permit = None if is_part else self._circuit.admit()
+        if permit is None and not is_part:
+            work.close()
+            raise self._left_alone(operation)
+        token = _admitted.set(self._circuit)
         started = time.monotonic()
         code: str | None = None
-        content = orjson.dumps(body) if body is not None else None
+        answered: bool | None = None
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                return await self._attempts(operation, method, path, params, content, headers or {}, is_read=is_read)
-        except TimeoutError as error:
-            code = Unavailable.code
-            raise Unavailable(
-                self._system,
-                operation,
-                f"no answer within {self._settings.timeout_s:g} s",
-                outcome_unknown=not is_read,
-            ) from error
+            answer = await self._in_time(operation, work, is_read=is_read)
+            answered = True
+            return answer
         except ConnectorError as error:
             code = error.code
+            answered = code not in _NO_ANSWER
             raise
         finally:
-            if self._observer is not None:
-                self._observer(SystemCall(self._system, operation, time.monotonic() - started, code))
+            _admitted.reset(token)
+            if permit is not None:
+                self._circuit.leave(permit, answered=answered)
+            if self._observer is not None and answered is not None:
+                took = time.monotonic() - started
+                self._observer(SystemCall(self._system, operation, took, code, self._circuit.state))
+
+    async def _in_time(self, operation: str, work: Coroutine[Any, Any, Answer], *, is_read: bool) -> Answer:
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await work
+        except TimeoutError as error:
+            message = f"no answer within {self._settings.timeout_s:g} s"
+            raise self._away(operation, message, unknown=not is_read) from error
+
+    def _left_alone(self, operation: str) -> Unavailable:
+        wait_s = self._circuit.wait_s or PROBE_WAIT_S
+        message = f"it gave no answers lately and is left alone for another {wait_s:.0f} s"
+        return self._away(operation, message, unknown=False, retry_after_s=wait_s)
 
     async def _attempts(
         self,
@@ -211,9 +263,10 @@ class VendorClient:
                     raise
                 renewed = True
             except (Unavailable, RateLimited) as error:
-                if not is_read or attempt >= READ_ATTEMPTS:
+                pause = _pause(error, attempt)
+                if not is_read or attempt >= READ_ATTEMPTS or pause >= self._settings.timeout_s:
                     raise
-                await asyncio.sleep(_pause(error, attempt))
+                await asyncio.sleep(pause)
 
     async def _exchange(
         self,
@@ -259,6 +312,8 @@ class VendorClient:
 
     def _judge(self, operation: str, status: int, headers: httpx.Headers, raw: bytes, *, is_read: bool) -> Answer:
         outcome = outcome_for(status, self._own_outcomes)
+        if outcome.action is not Action.ACCEPT and self._own_reasons:
+            outcome = self._own_reasons.get(self._refusal(raw)[0], outcome)
         message = f"{outcome.message} (status {status})"
         match outcome.action:
             case Action.ACCEPT:
@@ -266,7 +321,8 @@ class VendorClient:
             case Action.REAUTH:
                 raise AuthFailed(self._system, operation, message)
             case Action.RATE_LIMITED:
-                raise RateLimited(self._system, operation, message, _retry_after(headers) or DEFAULT_RETRY_AFTER_S)
+                after = _retry_after(headers) or outcome.retry_after_s or DEFAULT_RETRY_AFTER_S
+                raise RateLimited(self._system, operation, message, after)
             case Action.RETRY:
                 raise self._away(operation, message, unknown=not is_read, retry_after_s=_retry_after(headers))
             case Action.NOT_FOUND:

@@ -24,10 +24,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An action with what it means for an operator."""
+    """An action with what it means for an operator.
+
+    ``retry_after_s`` is how long a limit lasts when the answer does not say.
+    """
 
     action: Action
     message: str
+    retry_after_s: float | None = None
 
 
 _BY_STATUS: Mapping[int, Outcome] = {

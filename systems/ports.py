@@ -51,6 +51,7 @@ from schema.records.orders import (
 from schema.records.values import Money, Page, PageRequest
 
 __all__ = [
+    "BAD_CURSOR",
     "AccountDirectory",
     "AllocationResult",
     "CallObserver",
@@ -79,8 +80,13 @@ __all__ = [
     "TaskQueue",
     "TenderRequest",
     "TransportDesk",
+    "Waiting",
     "WarehouseFloor",
 ]
+
+
+BAD_CURSOR = "BAD_CURSOR"
+"""Reason of a :class:`systems.errors.Rejected` for a cursor that the list has not given out."""
 
 
 class Clock(Protocol):
@@ -93,12 +99,17 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SystemCall:
-    """One call that a connector made to its vendor. ``error_code`` is None when it succeeded."""
+    """One call that a connector made to its vendor.
+
+    ``error_code`` is None when it succeeded; ``circuit`` is the state of the client's circuit after the call: CLOSED,
+    OPEN or HALF_OPEN.
+    """
 
     system: SourceSystem
     operation: str
     duration_s: float
     error_code: str | None
+    circuit: str = "CLOSED"
 
 
 class CallObserver(Protocol):
@@ -128,7 +139,11 @@ class AccountDirectory(Protocol):
         ...
 
     async def search_accounts(self, where: AccountFilter, page: PageRequest) -> Page[Account]:
-        """Return accounts in the order of their numbers."""
+        """Return accounts in the order of their numbers.
+
+        Raises:
+            Rejected: with reason ``BAD_CURSOR`` when ``page.after`` is none of this list.
+        """
         ...
 
     async def children(self, parent_ids: Sequence[str]) -> Mapping[str, tuple[Account, ...]]:
@@ -137,6 +152,10 @@ class AccountDirectory(Protocol):
 
     async def contacts(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Contact, ...]]:
         """Return contacts per account by name."""
+        ...
+
+    async def contacts_by_id(self, ids: Sequence[str]) -> Mapping[str, Contact]:
+        """Return contacts by platform id."""
         ...
 
     async def users(self, ids: Sequence[str]) -> Mapping[str, User]:
@@ -166,7 +185,7 @@ class SalesContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OrderMirror:
-    """What the CRM shows of an order."""
+    """What the CRM shows of an order; ``ordered_on`` is the day (UTC) on which it was submitted."""
 
     order_id: str
     number: str
@@ -176,6 +195,7 @@ class OrderMirror:
     total: Money
     promised_date: date | None
     po_number: str | None
+    ordered_on: date
 
 
 class CaseDesk(Protocol):
@@ -204,6 +224,10 @@ class CustomerMaster(Protocol):
 
     async def terms(self, account_ids: Sequence[str]) -> Mapping[str, CustomerTerms]:
         """Return terms and credit by account id."""
+        ...
+
+    async def account_id_by_ref(self, system: SourceSystem, external_id: str) -> str | None:
+        """Return the platform id of the account that this ERP itself knows under ``external_id``."""
         ...
 
     async def ship_tos(self, ids: Sequence[str]) -> Mapping[str, ShipTo]:
@@ -602,6 +626,14 @@ class KeyRegistry(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a system: how many processes, and since when the oldest of them runs."""
+
+    processes: int
+    oldest_started_at: datetime
+
+
 class ProcessLog(Protocol):
     """How each process went, written by the processes and read by the operations graph. System of record: platform."""
 
@@ -625,6 +657,10 @@ class ProcessLog(Protocol):
         """Return processes per business key, oldest first."""
         ...
 
+    async def waiting(self) -> Mapping[SourceSystem, Waiting]:
+        """Return what waits for each system to answer; systems that nothing waits for are absent."""
+        ...
+
 
 class DeadLetterStore(Protocol):
     """Messages that could not be handled."""
@@ -637,18 +673,22 @@ class DeadLetterStore(Protocol):
         """Return dead letters, oldest first."""
         ...
 
+    async def letters(self, ids: Sequence[str]) -> Mapping[str, DeadLetter]:
+        """Return dead letters by id."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """How a system did lately. ``circuit`` is CLOSED, OPEN or HALF_OPEN."""
+    """How a system did lately, as its callers saw it. ``circuit`` is CLOSED, OPEN or HALF_OPEN.
+
+    ``p95_ms`` and ``error_rate`` (a share between 0 and 1) are None while nothing was asked of it.
+    """
 
     system: SourceSystem
     circuit: str
     p95_ms: int | None
     error_rate: Decimal | None
-    queued: int
-    oldest_queued_s: int | None
-    last_event_at: datetime | None
 
 
 class SystemHealthBoard(Protocol):

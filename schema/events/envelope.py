@@ -12,7 +12,7 @@ from typing import Any
 
 from schema.enums import SourceSystem
 
-__all__ = ["Event", "EventFilter", "StoredEvent"]
+__all__ = ["Event", "EventFilter", "EventPlace", "StoredEvent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,15 @@ class Event:
     manual: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class EventPlace:
+    """Where an event stands in a history: by the time at which it happened, then as its partition and the log count."""
+
+    at: datetime
+    sequence: int
+    position: int
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """An event in the log. ``position`` grows in the order of visibility, ``sequence`` per partition."""
@@ -56,6 +65,11 @@ class StoredEvent:
     position: int
     sequence: int
     recorded_at: datetime
+
+    @property
+    def place(self) -> EventPlace:
+        """Where the event stands in a history."""
+        return EventPlace(self.event.occurred_at, self.sequence, self.position)
 
 
 @dataclass(frozen=True, slots=True)

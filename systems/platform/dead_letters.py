@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -11,6 +12,7 @@ from schema.records.operations import DeadLetter
 from schema.records.values import Page, PageRequest
 from systems.platform.database import Database, insert_into
 from systems.platform.paging import read_page
+from systems.platform.records import batches
 from systems.platform.tables import dead_letters
 
 __all__ = ["PlatformDeadLetterStore"]
@@ -58,6 +60,15 @@ class PlatformDeadLetterStore:
             statement = statement.where(table.c.source == source.value)
         async with self._database.reading("search dead letters") as connection:
             return await read_page(connection, statement, (table.c.first_seen, table.c.id), page, _letter)
+
+    async def letters(self, ids: Sequence[str]) -> Mapping[str, DeadLetter]:
+        """Return dead letters by id."""
+        found: dict[str, DeadLetter] = {}
+        async with self._database.reading("dead letters") as connection:
+            for batch in batches(ids):
+                rows = await connection.execute(select(dead_letters).where(dead_letters.c.id.in_(batch)))
+                found.update({row.id: _letter(row) for row in rows})
+        return found
 
 
 def _letter(row: Row[Any]) -> DeadLetter:

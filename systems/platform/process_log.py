@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import ProcessState, SourceSystem
@@ -19,8 +19,12 @@ from systems.platform.codec import decode, encode
 from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.records import batches
 from systems.platform.tables import process_steps, processes
+from systems.ports import Waiting
 
 __all__ = ["PlatformProcessLog", "process_row", "step_row"]
+
+STEP_WAITS = ("WAITING", "COMPENSATING")
+"""States of a step that is to be done, or taken back, as soon as its system answers."""
 
 _FINAL = (ProcessState.COMPLETED, ProcessState.FAILED, ProcessState.CANCELLED)
 
@@ -84,6 +88,22 @@ class PlatformProcessLog:
                 for process in await _read(connection, processes.c.business_key.in_(batch)):
                     found[process.business_key].append(process)
         return {key: tuple(entries) for key, entries in found.items()}
+
+    async def waiting(self) -> Mapping[SourceSystem, Waiting]:
+        """Return what waits for each system to answer; systems that nothing waits for are absent."""
+        system = process_steps.c.record["system"].as_string()
+        statement = (
+            select(system, func.count(processes.c.id.distinct()), func.min(processes.c.started_at))
+            .join(process_steps, process_steps.c.process_id == processes.c.id)
+            .where(
+                processes.c.state == ProcessState.WAITING_SYSTEM.value,
+                process_steps.c.record["state"].as_string().in_(STEP_WAITS),
+            )
+            .group_by(system)
+        )
+        async with self._database.reading("waiting processes") as connection:
+            rows = (await connection.execute(statement)).all()
+        return {SourceSystem(name): Waiting(count, oldest) for name, count, oldest in rows}
 
 
 def process_row(process: ProcessRecord) -> dict[str, Any]:

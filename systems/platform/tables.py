@@ -137,6 +137,7 @@ processes = Table(
     Column("ended_at", AwareTime),
     Column("record", document(), nullable=False),
     Index(None, "business_key", "started_at"),
+    Index(None, "state"),
 )
 
 process_steps = Table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from events.inbox import MAX_ATTEMPTS, Inbox, InboxMessage, UnknownMessage
@@ -79,3 +81,20 @@ async def test_an_empty_inbox_says_so(inbox: Inbox) -> None:
         raise AssertionError("there is nothing to handle")
 
     assert await inbox.handle_next(handle) is False
+
+
+async def test_handled_messages_are_forgotten_after_a_time_and_others_are_kept(inbox: Inbox) -> None:
+    async def handle(one: InboxMessage) -> None:
+        if one.message_id == "evt-2":
+            raise UnknownMessage("what is this?")
+
+    for number in (1, 2, 3):
+        await inbox.accept(message(number))
+    await inbox.handle_next(handle)
+    await inbox.handle_next(handle)
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    assert await inbox.forget(later - timedelta(days=1), 10) == 0
+    assert await inbox.forget(later, 10) == 1
+    assert await inbox.accept(message(1)), "a forgotten message may come again"
+    assert not await inbox.accept(message(2)), "a dead letter is kept"
+    assert not await inbox.accept(message(3)), "a message that waits is kept"

@@ -19,7 +19,7 @@ from systems.platform import (
     PlatformTaskQueue,
 )
 from systems.platform.keys import KEY_LIFETIME
-from systems.ports import KeyUse
+from systems.ports import KeyUse, Waiting
 from tests.support.platform_records import HOUR, NOW, RecordedEvents, event, letter, process, step, task
 
 
@@ -164,6 +164,26 @@ async def test_processes_by_what_they_are_about(log: PlatformProcessLog):
     }
 
 
+async def test_what_waits_for_a_system_is_counted_with_the_age_of_the_oldest(log: PlatformProcessLog):
+    release, create = step("release", system=SourceSystem.WMS), step("create", system=SourceSystem.CLOUD_ERP)
+    for count, steps in enumerate(
+        [
+            (create, replace(release, state="WAITING")),
+            (create, replace(release, state="WAITING"), replace(release, name="ship", state="WAITING")),
+            (replace(create, state="COMPENSATING"), replace(release, state="COMPENSATED")),
+            (replace(create, state="DONE"),),
+        ],
+        start=1,
+    ):
+        await log.start(process(count, started_at=NOW + count * HOUR, steps=steps))
+        await log.set_state(f"prc_{count}", ProcessState.WAITING_SYSTEM, NOW)
+    await log.start(process(5, steps=(replace(release, state="WAITING"),)))
+    assert await log.waiting() == {
+        SourceSystem.WMS: Waiting(2, NOW + HOUR),
+        SourceSystem.CLOUD_ERP: Waiting(1, NOW + 3 * HOUR),
+    }
+
+
 # --- Dead letters --------------------------------------------------------------------------------------------------
 
 
@@ -183,3 +203,12 @@ async def test_letters_of_a_source_oldest_first(letters: PlatformDeadLetterStore
     assert [entry.id for entry in (*first.items, *second.items)] == ["dl_1", "dl_2", "dl_3"]
     everything = await letters.search(None, PageRequest(9))
     assert (everything.total, everything.items[-1].payload) == (4, None)
+
+
+async def test_letters_by_id(letters: PlatformDeadLetterStore):
+    await letters.put(letter(1))
+    await letters.put(letter(2, source=SourceSystem.TMS))
+    assert await letters.letters(["dl_2", "dl_1", "dl_9"]) == {
+        "dl_1": letter(1),
+        "dl_2": letter(2, source=SourceSystem.TMS),
+    }
