@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 
 from processes.order_case import OrderCase
@@ -89,6 +89,7 @@ async def acknowledge(case: OrderCase) -> Outcome:
         total=total,
         promised_date=order.promised_date,
         po_number=order.po_number,
+        ordered_on=order.submitted_at.astimezone(UTC).date(),
     )
     promised = None if order.promised_date is None else order.promised_date.isoformat()
     facts = {"number": order.number, "status": order.status.value, "promisedDate": promised}

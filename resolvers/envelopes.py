@@ -1,12 +1,14 @@
-"""What every mutation carries besides its matter: the client's idempotency key."""
+"""What requests carry besides their matter, and what every domain says alike when one cannot be answered."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from schema.records.problems import ValidationFailed
+from schema.records.problems import DependencyUnavailable, ValidationFailed
+from systems.errors import ConnectorError, RateLimited, Unavailable
 
-__all__ = ["MAX_KEY_LENGTH", "broken_rule", "check_key"]
+__all__ = ["MAX_KEY_LENGTH", "broken_rule", "check_key", "unavailable"]
 
 MAX_KEY_LENGTH = 200
 """Characters of a client's idempotency key."""
@@ -25,3 +27,15 @@ def check_key(key: str) -> Iterable[ValidationFailed]:
 def broken_rule(rule: str, message: str, *path: str) -> ValidationFailed:
     """Return a broken rule; the last part of the path is the field."""
     return ValidationFailed(code="VALIDATION_FAILED", message=message, path=path, rule=rule, field=path[-1])
+
+
+def unavailable(error: ConnectorError, consequence: str) -> DependencyUnavailable:
+    """Return a system's failure as a problem; ``consequence`` says what did not happen and what to do."""
+    after = error.retry_after_s if isinstance(error, RateLimited | Unavailable) else None
+    return DependencyUnavailable(
+        code="DEPENDENCY_UNAVAILABLE",
+        message=f"{error.system.value} did not answer: {consequence}",
+        retryable=error.retryable,
+        system=error.system,
+        retry_after_seconds=None if after is None else math.ceil(after),
+    )

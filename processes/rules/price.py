@@ -15,8 +15,9 @@ group, break, promotion, and add up to the rounded price of a base unit exactly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Protocol
 
 from processes.rules.floor import check_floor, margin_percent
 from processes.rules.price_decision import ExchangeRate, PriceDecision, decide
@@ -25,23 +26,45 @@ from processes.rules.sellable import check_sellable
 from processes.rules.settlement import Charge, check_erp_price, lock_until, settle
 from processes.rules.tokens import TOKEN_LIFETIME, PriceClaims, TokenSigner
 from processes.rules.uom import factor, to_base
-from schema.records.accounts import CustomerTerms, ShipTo
-from schema.records.catalog import Item, Price, PriceBreak, PriceComponent, PriceQuery, PriceRule
+from schema.records.accounts import ShipTo
+from schema.records.catalog import Item, Price, PriceBreak, PriceComponent, PriceLevel, PriceQuery, PriceRule
 from schema.records.currencies import round_to_minor
 from schema.records.problems import ItemNotSellable, PricingConflict, ValidationFailed
 from schema.records.values import Freshness, Money, Quantity
 
-__all__ = ["Charge", "ExchangeRate", "check_erp_price", "check_floor", "evaluate", "lock_until", "settle"]
+__all__ = [
+    "Buyer",
+    "Charge",
+    "ExchangeRate",
+    "check_erp_price",
+    "check_floor",
+    "evaluate",
+    "list_price",
+    "lock_until",
+    "settle",
+]
 
 _UNIT_STEP = Decimal("0.0001")
 """Unit prices have four decimals, half up."""
+
+
+class Buyer(Protocol):
+    """What of a customer decides prices; :class:`schema.records.accounts.CustomerTerms` is one."""
+
+    @property
+    def currency(self) -> str:
+        """Currency that the customer pays in."""
+
+    @property
+    def price_group(self) -> str | None:
+        """Group whose prices the customer gets, None for no group."""
 
 
 def evaluate(
     query: PriceQuery,
     *,
     item: Item,
-    terms: CustomerTerms,
+    terms: Buyer,
     ancestors: Sequence[str],
     rules: Sequence[PriceRule],
     fx: ExchangeRate,
@@ -59,7 +82,7 @@ def evaluate(
         ancestors: parent accounts, nearest first; their inheritable contracts count.
         rules: every rule that may concern the item for the customer, in any order.
         fx: dated exchange rate, asked for list prices in another currency and for cost.
-        now: when the price is asked; the token holds from here.
+        now: when the price is asked; the token holds from here, and not at all when ``query.on`` is a later day.
         signer: signs the token.
         freshness: how old the rules are.
         ship_to: where it goes, to check restricted regions; None checks none.
@@ -109,6 +132,24 @@ def evaluate(
     )
 
 
+def list_price(item: Item, rules: Sequence[PriceRule], currency: str, *, fx: ExchangeRate, on: date) -> Money | None:
+    """Return the list price of one base unit at the smallest quantity, None when there is none beyond doubt.
+
+    Args:
+        item: the item as its master has it.
+        rules: rules that may concern the item, of any level and in any order.
+        currency: what the price is wanted in.
+        fx: exchange rate, asked when no list row is in the currency.
+        on: the day that decides validity.
+    """
+    listed = [rule for rule in rules if rule.level is PriceLevel.LIST]
+    entries = applicable(listed, item=item, account_id="", ancestors=(), price_group=None, on=on)
+    decision = decide(entries, max(item.min_quantity, Decimal(1)), currency, fx, item.sku)
+    if isinstance(decision, PricingConflict) or decision.list_amount is None:
+        return None
+    return Money(_round(decision.list_amount), currency)
+
+
 def _claims(query: PriceQuery, decision: PriceDecision, unit: Money, now: datetime) -> PriceClaims:
     return PriceClaims(
         account_id=query.account_id,
@@ -119,7 +160,8 @@ def _claims(query: PriceQuery, decision: PriceDecision, unit: Money, now: dateti
         below=decision.upper,
         source=decision.source,
         rule_id=decision.rule.id,
-        expires_at=now + TOKEN_LIFETIME,
+        # The price of a later day is told but not offered: its token must not buy at that price today.
+        expires_at=now + TOKEN_LIFETIME if query.on <= now.date() else now,
     )
 
 

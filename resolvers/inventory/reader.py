@@ -8,56 +8,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import structlog
 from aiodataloader import DataLoader
 
 from processes.rules.atp import evaluate
-from processes.rules.uom import Measured
-from resolvers.access import can_see
+from processes.rules.supply import is_open
+from processes.rules.transit import estimate_freight, transit_days
+from processes.rules.uom import Units
+from resolvers.access import can_see, is_customer
+from resolvers.days import has_passed
 from resolvers.envelopes import broken_rule
 from resolvers.inventory.ports import InventoryPorts
 from schema.enums import SourceSystem
+from schema.inventory.context import Promise, Ranked, Supply
 from schema.records.accounts import ShipTo
 from schema.records.catalog import Item
 from schema.records.identity import Principal
 from schema.records.inventory import Availability, InboundSupply, Reservation, StockPosition, Warehouse
 from schema.records.problems import ValidationFailed
-from schema.records.values import Freshness, Quantity
+from schema.records.values import Address, Freshness
 from systems.errors import ConnectorError
 
-__all__ = ["InventoryReader", "Promise", "Supply"]
+__all__ = ["InventoryReader"]
 
-WEST_OF_ALL = timedelta(hours=12)
-"""Somewhere it is still yesterday this long: a date counts as past when it is past everywhere."""
+SMALLEST_PARCEL_KG = Decimal(1)
+"""Weight for which freight is estimated while nobody knows what will be sent."""
 
 _ALL = "all"
-_NONE = Decimal(0)
 _log = structlog.get_logger("crossdock.inventory")
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """What is known of one item's supply; ``is_inbound_known`` is False while the ERP is away."""
-
-    positions: tuple[StockPosition, ...]
-    soft: Mapping[tuple[str, str], Decimal]
-    inbound: tuple[InboundSupply, ...]
-    is_inbound_known: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """A question about availability. ``units`` are the item's, as its own subgraph tells them."""
-
-    sku: str
-    units: Measured
-    quantity: Quantity
-    needed_by: date | None
-    ship_to_id: str | None
 
 
 class InventoryReader:
@@ -83,8 +65,22 @@ class InventoryReader:
         """Return the warehouse with this code."""
         return next((entry for entry in await self.warehouses() if entry.code == code), None)
 
-    async def supply(self, sku: str) -> Supply:
-        """Return what is known of an item's supply.
+    async def supply(self, sku: str) -> Supply | None:
+        """Return the stock figures of an item, None to customers.
+
+        Raises:
+            ConnectorError: the warehouse system or the platform's ledger does not answer.
+        """
+        return None if is_customer(self.principal) else await self.known_supply(sku)
+
+    async def position(self, sku: str, code: str) -> StockPosition | None:
+        """Return one stock position, None when there is none or to customers."""
+        supply = await self.supply(sku)
+        positions = () if supply is None else supply.positions
+        return next((entry for entry in positions if entry.warehouse_code == code), None)
+
+    async def known_supply(self, sku: str) -> Supply:
+        """Return what is known of an item's supply, for rules; figures of it are not for everybody.
 
         Raises:
             ConnectorError: the warehouse system or the platform's ledger does not answer.
@@ -100,28 +96,38 @@ class InventoryReader:
         Raises:
             ConnectorError: a system that must answer does not.
         """
-        if promise.needed_by is not None and promise.needed_by < (self.now - WEST_OF_ALL).date():
+        if promise.needed_by is not None and has_passed(promise.needed_by, self.now):
             return broken_rule("DATE_IN_PAST", f"{promise.needed_by} has passed", "neededBy")
         ship_to, supply, warehouses = await asyncio.gather(
-            self._place(promise.ship_to_id), self.supply(promise.sku), self.warehouses()
+            self._place(promise.ship_to_id), self.known_supply(promise.sku), self.warehouses()
         )
         if promise.ship_to_id is not None and ship_to is None:
             return broken_rule("UNKNOWN_SHIP_TO", f"ship-to {promise.ship_to_id} does not exist", "shipToId")
         note = None if supply.is_inbound_known else "inbound supply is unknown: the ERP did not answer"
-        return evaluate(
+        answer = evaluate(
             promise.sku,
             promise.quantity,
-            item=promise.units,
+            item=Units(promise.base_uom, promise.uoms),
             positions=supply.positions,
             soft=supply.soft,
             inbound=supply.inbound,
             demand=(),
-            warehouses=warehouses,
+            warehouses=[entry for entry in warehouses if promise.warehouse_code in (None, entry.code)],
             ship_to=ship_to,
             now=self.now,
             needed_by=promise.needed_by,
             freshness=Freshness(SourceSystem.WMS, self.now, stale=note is not None, note=note),
         )
+        return self._capped(answer)
+
+    async def sources(self, address: Address) -> tuple[Ranked, ...]:
+        """Return open warehouses for a place, nearest first."""
+        ranked = []
+        for warehouse in await self.warehouses():
+            if is_open(warehouse):
+                days = transit_days(warehouse.address, address)
+                ranked.append(Ranked(warehouse, days, estimate_freight(days, SMALLEST_PARCEL_KG)))
+        return tuple(sorted(ranked, key=lambda entry: (entry.transit_days, entry.warehouse.code)))
 
     async def item(self, sku: str) -> Item | None:
         """Return an item with its units."""
@@ -137,6 +143,13 @@ class InventoryReader:
             return None
         found = await self._ship_tos.load(ship_to_id)
         return found if found is not None and can_see(self.principal, found.account_id) else None
+
+    def _capped(self, answer: Availability | ValidationFailed) -> Availability | ValidationFailed:
+        """Tell customers no more than that what they asked for is there."""
+        if isinstance(answer, ValidationFailed) or not is_customer(self.principal):
+            return answer
+        most = min(answer.available_now.value, answer.requested.value)
+        return replace(answer, available_now=replace(answer.available_now, value=most))
 
     async def _load_warehouses(self, keys: list[str]) -> list[tuple[Warehouse, ...]]:
         found = await self.ports.warehouse.warehouses()

@@ -13,15 +13,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from processes.rules.sellable import check_sellable
 from processes.rules.supply import is_open
-from processes.rules.uom import tidy, to_base
+from processes.rules.uom import factor, tidy, to_base
 from resolvers.access import can_see, require_order_rights
-from resolvers.envelopes import broken_rule, check_key
-from resolvers.inventory.placement import CheckedLine, Wanted, impossible, place, stockout
+from resolvers.envelopes import broken_rule, check_key, unavailable
+from resolvers.inventory.placement import CheckedLine, Short, Wanted, impossible, place, stockout
 from resolvers.inventory.ports import InventoryPorts
 from resolvers.inventory.reader import InventoryReader
 from schema.enums import ReservationStatus, SourceSystem
@@ -29,7 +32,7 @@ from schema.events.envelope import Event
 from schema.records.catalog import Item
 from schema.records.identity import Principal
 from schema.records.inventory import Reservation, ReserveLine, Warehouse
-from schema.records.problems import DependencyUnavailable, IdempotencyConflict, Problem, ValidationFailed
+from schema.records.problems import IdempotencyConflict, Problem, ValidationFailed
 from systems.errors import ConnectorError
 from systems.ports import KeyUse
 
@@ -47,6 +50,9 @@ MAX_PLACEMENTS = 4
 
 MAX_RELEASED = 500
 """Reservations that one request gives back."""
+
+_NONE = Decimal(0)
+_NOTHING_HELD = "nothing was reserved, repeat with the same key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ async def reserve(ports: InventoryPorts, request: ReserveRequest, principal: Pri
     try:
         lines = await _check(reader, request)
     except ConnectorError as error:
-        return Held((), (_unavailable(error),))
+        return Held((), (unavailable(error, _NOTHING_HELD),))
     if isinstance(lines, tuple):
         return Held((), lines)
     use = _key_use(principal, "inventoryReserve", request.key, _payload(request))
@@ -102,7 +108,7 @@ async def reserve(ports: InventoryPorts, request: ReserveRequest, principal: Pri
     except ConnectorError as error:
         if error.system is SourceSystem.PLATFORM:
             raise
-        return Held((), (_unavailable(error),))
+        return Held((), (unavailable(error, _NOTHING_HELD),))
 
 
 async def release(ports: InventoryPorts, request: ReleaseRequest, principal: Principal) -> Held:
@@ -130,11 +136,10 @@ async def release(ports: InventoryPorts, request: ReleaseRequest, principal: Pri
     claimed = await ports.keys.claim(use, now)
     if claimed.payload_hash != use.payload_hash:
         return Held((), (_conflict(claimed),))
-    is_replayed = all(found[identifier].status is not ReservationStatus.HELD for identifier in request.ids)
     released = await ports.reservations.release(request.ids)
     given_back = [entry for entry in released if entry.status is ReservationStatus.RELEASED]
     await ports.events.append([_released(entry, principal, now) for entry in given_back])
-    return Held(released, is_replayed=is_replayed)
+    return Held(released, is_replayed=claimed.process_id != use.process_id)
 
 
 async def _check(reader: InventoryReader, request: ReserveRequest) -> list[CheckedLine] | tuple[Problem, ...]:
@@ -166,35 +171,39 @@ def _check_line(
     index: int, wanted: Wanted, item: Item | None, warehouses: Mapping[str, Warehouse]
 ) -> CheckedLine | list[ValidationFailed]:
     where = ("lines", str(index))
-    problems = []
-    base = None if item is None else to_base(wanted.quantity, item, (*where, "quantity"))
-    if item is None:
-        problems.append(broken_rule("UNKNOWN_SKU", f"item {wanted.sku!r} does not exist", *where, "sku"))
-    if isinstance(base, ValidationFailed):
-        problems.append(base)
+    problems: list[ValidationFailed] = []
     code = wanted.warehouse_code
     if code is not None and code not in warehouses:
         said = f"warehouse {code!r} does not exist: use one of {', '.join(warehouses)}"
         problems.append(broken_rule("UNKNOWN_WAREHOUSE", said, *where, "warehouseCode"))
-    if problems or item is None or base is None or isinstance(base, ValidationFailed):
-        return problems
-    return CheckedLine(index, wanted, item, base)
+    if item is None:
+        return [*problems, broken_rule("UNKNOWN_SKU", f"item {wanted.sku!r} does not exist", *where, "sku")]
+    refused = check_sellable(item, None)
+    if refused is not None:
+        problems.append(broken_rule(refused.code, refused.message, *where, "sku"))
+    base = to_base(wanted.quantity, item, (*where, "quantity"))
+    per_base = factor(wanted.quantity.uom, item, (*where, "quantity"))
+    if isinstance(base, ValidationFailed):
+        return [*problems, base]
+    if isinstance(per_base, ValidationFailed):
+        return [*problems, per_base]
+    return problems or CheckedLine(index, wanted, item, base, per_base)
 
 
 async def _hold(
     ports: InventoryPorts, principal: Principal, request: ReserveRequest, lines: Sequence[CheckedLine], key: str
 ) -> Held:
     """Place and hold the lines; a key that has held lines before answers with them whatever is left now."""
-    short: Sequence[CheckedLine] = lines
+    short: Sequence[Short] = ()
     reader = InventoryReader(ports, principal)
     for _ in range(MAX_PLACEMENTS):
         reader = InventoryReader(ports, principal)
-        supplies = await asyncio.gather(*(reader.supply(sku) for sku in {line.item.sku: None for line in lines}))
+        supplies = await asyncio.gather(*(reader.known_supply(sku) for sku in {line.item.sku: None for line in lines}))
         warehouses = await reader.warehouses()
         soft = {position: held for supply in supplies for position, held in supply.soft.items()}
         positions = [position for supply in supplies for position in supply.positions]
         placed, short = place(lines, positions, soft, [entry.code for entry in warehouses if is_open(entry)])
-        asked = [impossible(short[0], warehouses)] if short else placed
+        asked = [impossible(short[0].line)] if short else placed
         expires_at = reader.now + timedelta(seconds=request.ttl_s)
         told = [_reserved(line, request, principal, reader.now, key) for line in asked]
         held, refused = await ports.reservations.reserve(key, request.account_id, asked, expires_at, reader.now, told)
@@ -202,15 +211,16 @@ async def _hold(
             return Held(held, is_replayed=any(entry.expires_at != expires_at for entry in held))
         if short:
             break
-    problems = await asyncio.gather(*(stockout(reader, line) for line in short or lines))
+        short = [Short(lines[number - 1], _NONE) for number in sorted({entry.line_no for entry in refused})]
+    problems = await asyncio.gather(*(stockout(reader, entry) for entry in short))
     return Held((), tuple(problems))
 
 
 def _key_use(principal: Principal, operation: str, key: str, payload: object) -> KeyUse:
-    """Return the use of a client's key: scoped by principal and operation, its ledger key the same each time."""
+    """Return the use of a client's key, scoped by principal and operation; who claims it first gives the ledger key."""
     scope = f"{principal.subject}:{operation}"
-    digest = hashlib.sha256(json.dumps([scope, key]).encode()).hexdigest()
-    return KeyUse(scope, key, hashlib.sha256(json.dumps(payload).encode()).hexdigest(), f"res_{digest[:24]}")
+    digest = hashlib.sha256(json.dumps(payload).encode()).hexdigest()
+    return KeyUse(scope, key, digest, f"res_{uuid.uuid4().hex}")
 
 
 def _payload(request: ReserveRequest) -> object:
@@ -226,17 +236,6 @@ def _conflict(claimed: KeyUse) -> IdempotencyConflict:
         message=f"idempotency key {claimed.key!r} was used before with another request: take a new one",
         path=("idempotencyKey",),
         original_process_id=claimed.process_id,
-    )
-
-
-def _unavailable(error: ConnectorError) -> DependencyUnavailable:
-    after = getattr(error, "retry_after_s", None)
-    return DependencyUnavailable(
-        code="DEPENDENCY_UNAVAILABLE",
-        message=f"{error.system.value} did not answer: nothing was reserved, repeat with the same key",
-        retryable=True,
-        system=error.system,
-        retry_after_seconds=None if after is None else int(after),
     )
 
 

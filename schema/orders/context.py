@@ -137,5 +137,12 @@ class OrdersReading(Protocol):
 class OrdersContext(Protocol):
     """The context of an operation on the orders subgraph."""
 
-    principal: Principal
-    reader: OrdersReading
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        ...
+
+    @property
+    def reader(self) -> OrdersReading:
+        """Reads of the request."""
+        ...

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from schema.records.values import Money
 
-__all__ = ["minor_digits", "round_to_minor"]
+__all__ = ["minor_digits", "round_to_minor", "trim_to_minor"]
 
 _DEFAULT_DIGITS = 2
 _NO_DIGITS = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
@@ -28,3 +28,9 @@ def minor_digits(currency: str) -> int:
 def round_to_minor(amount: Decimal, currency: str) -> Money:
     """Return the amount rounded half up to the currency's minor unit."""
     return Money(amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP), currency)
+
+
+def trim_to_minor(money: Money) -> Money:
+    """Return the same amount without trailing zeros beyond the currency's minor unit: 36.1000 is 36.10 dollars."""
+    shortest = money.amount.quantize(Decimal(1).scaleb(-minor_digits(money.currency)), ROUND_HALF_UP)
+    return Money(shortest if shortest == money.amount else money.amount.normalize(), money.currency)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from processes.journal import read, write
 from schema.enums import (
@@ -29,14 +29,24 @@ from schema.enums import (
     ShipmentStatus,
     SourceSystem,
 )
-from schema.records.accounts import Account, CustomerTerms, Opportunity, ServiceCase, ShipTo
-from schema.records.catalog import Item, PriceRule
+from schema.records.accounts import (
+    Account,
+    AccountFilter,
+    Contact,
+    CustomerTerms,
+    Opportunity,
+    ServiceCase,
+    ShipTo,
+    Territory,
+    User,
+)
+from schema.records.catalog import Category, Item, ItemFilter, PriceRule
 from schema.records.currencies import round_to_minor
 from schema.records.inventory import InboundSupply, StockPosition, Warehouse
 from schema.records.orders import ErpLine, ErpOrder, Milestone, NewErpOrder, Shipment, Tracking
-from schema.records.values import ExternalRef, Money
-from systems.errors import ConnectorError, Unavailable
-from systems.ports import AllocationResult, OrderMirror, ReleaseRequest, ReleaseResult, TenderRequest
+from schema.records.values import ExternalRef, Money, Page, PageRequest
+from systems.errors import ConnectorError, Rejected, Unavailable
+from systems.ports import BAD_CURSOR, AllocationResult, OrderMirror, ReleaseRequest, ReleaseResult, TenderRequest
 
 Fault = ConnectorError | float | str
 
@@ -144,6 +154,14 @@ async def _strike(faults: list[Fault]) -> None:
         await asyncio.sleep(fault)
 
 
+OwnedT = TypeVar("OwnedT", Contact, Opportunity, ServiceCase, ShipTo)
+
+
+def _per_account(known: Mapping[str, OwnedT], account_ids: Sequence[str]) -> dict[str, tuple[OwnedT, ...]]:
+    rows = known.values()
+    return {account_id: tuple(row for row in rows if row.account_id == account_id) for account_id in account_ids}
+
+
 class FakeCrm:
     """Accounts, opportunities, mirrored orders and cases."""
 
@@ -152,10 +170,34 @@ class FakeCrm:
         self.kept = kept
         self.known: dict[str, Account] = {}
         self.opportunities_by_id: dict[str, Opportunity] = {}
+        self.people: dict[str, Contact] = {}
+        self.users_by_id: dict[str, User] = {}
+        self.territories_by_id: dict[str, Territory] = {}
+        self.cases_by_id: dict[str, ServiceCase] = {}
 
     async def accounts(self, ids: Sequence[str]) -> Mapping[str, Account]:
         await self.script.enter(SourceSystem.CRM, "accounts")
         return {entry: self.known[entry] for entry in ids if entry in self.known}
+
+    async def accounts_by_number(self, numbers: Sequence[str]) -> Mapping[str, Account]:
+        await self.script.enter(SourceSystem.CRM, "accounts_by_number")
+        return {entry.number: entry for entry in self.known.values() if entry.number in numbers}
+
+    async def account_by_ref(self, external_id: str) -> Account | None:
+        await self.script.enter(SourceSystem.CRM, "account_by_ref")
+        wanted = ExternalRef(SourceSystem.CRM, external_id)
+        return next((entry for entry in self.known.values() if wanted in entry.refs), None)
+
+    async def search_accounts(self, where: AccountFilter, page: PageRequest) -> Page[Account]:
+        """Return a page; a cursor is the number that its row has. Of the conditions only the status is looked at."""
+        await self.script.enter(SourceSystem.CRM, "search_accounts")
+        by_number = {entry.number: entry for entry in self.known.values() if where.status in (None, entry.status)}
+        if page.after is not None and page.after not in by_number:
+            message = f"no row {page.after!r}"
+            raise Rejected(SourceSystem.CRM, "search_accounts", message, reason=BAD_CURSOR, fields=("after",))
+        numbers = sorted(number for number in by_number if page.after is None or number > page.after)
+        shown = tuple(numbers[: page.first])
+        return Page(tuple(by_number[number] for number in shown), shown, len(numbers) > len(shown), len(by_number))
 
     async def children(self, parent_ids: Sequence[str]) -> Mapping[str, tuple[Account, ...]]:
         await self.script.enter(SourceSystem.CRM, "children")
@@ -167,6 +209,34 @@ class FakeCrm:
         await self.script.enter(SourceSystem.CRM, "opportunities")
         found = self.opportunities_by_id
         return {entry: found[entry] for entry in ids if entry in found}
+
+    async def opportunities_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Opportunity, ...]]:
+        await self.script.enter(SourceSystem.CRM, "opportunities_of")
+        return _per_account(self.opportunities_by_id, account_ids)
+
+    async def contacts(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Contact, ...]]:
+        await self.script.enter(SourceSystem.CRM, "contacts")
+        return _per_account(self.people, account_ids)
+
+    async def contacts_by_id(self, ids: Sequence[str]) -> Mapping[str, Contact]:
+        await self.script.enter(SourceSystem.CRM, "contacts_by_id")
+        return {entry: self.people[entry] for entry in ids if entry in self.people}
+
+    async def users(self, ids: Sequence[str]) -> Mapping[str, User]:
+        await self.script.enter(SourceSystem.CRM, "users")
+        return {entry: self.users_by_id[entry] for entry in ids if entry in self.users_by_id}
+
+    async def territories(self, ids: Sequence[str]) -> Mapping[str, Territory]:
+        await self.script.enter(SourceSystem.CRM, "territories")
+        return {entry: self.territories_by_id[entry] for entry in ids if entry in self.territories_by_id}
+
+    async def cases(self, ids: Sequence[str]) -> Mapping[str, ServiceCase]:
+        await self.script.enter(SourceSystem.CRM, "cases")
+        return {entry: self.cases_by_id[entry] for entry in ids if entry in self.cases_by_id}
+
+    async def cases_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[ServiceCase, ...]]:
+        await self.script.enter(SourceSystem.CRM, "cases_of")
+        return _per_account(self.cases_by_id, account_ids)
 
     async def mirror_order(self, key: str, mirror: OrderMirror) -> None:
         await self.script.enter(SourceSystem.CRM, "mirror_order")
@@ -193,6 +263,7 @@ class FakeErp:
         self.terms_by_account: dict[str, CustomerTerms] = {}
         self.places: dict[str, ShipTo] = {}
         self.items_by_sku: dict[str, Item] = {}
+        self.categories_by_id: dict[str, Category] = {}
         self.price_rules: list[PriceRule] = []
         self.supply: dict[str, tuple[InboundSupply, ...]] = {}
         self.rates: dict[tuple[str, str], Decimal] = {}
@@ -206,6 +277,15 @@ class FakeErp:
         found = self.terms_by_account
         return {entry: found[entry] for entry in account_ids if entry in found}
 
+    async def account_id_by_ref(self, system: SourceSystem, external_id: str) -> str | None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "account_id_by_ref")
+        wanted = ExternalRef(system, external_id)
+        return next((name for name, entry in self.terms_by_account.items() if entry.ref == wanted), None)
+
+    async def ship_tos_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[ShipTo, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "ship_tos_of")
+        return _per_account(self.places, account_ids)
+
     async def ship_tos(self, ids: Sequence[str]) -> Mapping[str, ShipTo]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "ship_tos")
         return {entry: self.places[entry] for entry in ids if entry in self.places}
@@ -213,6 +293,37 @@ class FakeErp:
     async def items(self, skus: Sequence[str]) -> Mapping[str, Item]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "items")
         return {entry: self.items_by_sku[entry] for entry in skus if entry in self.items_by_sku}
+
+    async def item_by_gtin(self, gtin: str) -> Item | None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "item_by_gtin")
+        return next(
+            (
+                entry
+                for entry in self.items_by_sku.values()
+                if gtin in (entry.gtin, *(unit.gtin for unit in entry.uoms))
+            ),
+            None,
+        )
+
+    async def search_items(self, where: ItemFilter, page: PageRequest) -> Page[Item]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "search_items")
+        if page.after is not None and page.after not in self.items_by_sku:
+            raise Rejected(SourceSystem.CLOUD_ERP, "search items", "no such cursor", reason=BAD_CURSOR)
+        found = [
+            entry
+            for sku, entry in sorted(self.items_by_sku.items())
+            if (where.brand is None or entry.brand == where.brand)
+            and (where.status is None or entry.status is where.status)
+            and (where.category_code is None or (entry.category and entry.category.code == where.category_code))
+            and (where.text is None or f"{sku} {entry.name}".lower().startswith(where.text.lower()))
+        ]
+        behind = [entry for entry in found if page.after is None or entry.sku > page.after]
+        shown = tuple(behind[: page.first])
+        return Page(shown, tuple(entry.sku for entry in shown), len(behind) > page.first, len(found))
+
+    async def categories(self, ids: Sequence[str]) -> Mapping[str, Category]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "categories")
+        return {entry: self.categories_by_id[entry] for entry in ids if entry in self.categories_by_id}
 
     async def inbound(self, skus: Sequence[str]) -> Mapping[str, tuple[InboundSupply, ...]]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "inbound")
@@ -222,9 +333,21 @@ class FakeErp:
         self, account_ids: Sequence[str], price_groups: Sequence[str], skus: Sequence[str]
     ) -> tuple[PriceRule, ...]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "rules")
-        return tuple(self.price_rules)
+        return tuple(
+            entry
+            for entry in self.price_rules
+            if (entry.account_id is None or entry.account_id in account_ids)
+            and (entry.price_group is None or entry.price_group in price_groups)
+            and (entry.sku is None or entry.sku in skus)
+        )
+
+    async def agreements_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[PriceRule, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "agreements_of")
+        rules = sorted(self.price_rules, key=lambda entry: entry.number)
+        return {name: tuple(entry for entry in rules if entry.account_id == name) for name in account_ids}
 
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "exchange_rate")
         return self.rates.get((base, quote))
 
     async def open_values(self, account_ids: Sequence[str]) -> Mapping[str, Money]:

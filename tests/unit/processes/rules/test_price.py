@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from schema.enums import ItemStatus, PriceSource, PricingConflictReason
 from schema.records.catalog import Item, Price, PriceLevel, PriceRule
 from schema.records.problems import ItemNotSellable, PricingConflict, ValidationFailed
 from schema.records.values import Money
-from tests.support.rule_records import FRESH, NOW, SIGNING_KEY, item, money, qty, query, rule, ship_to, terms
+from tests.support.rule_records import FRESH, NOW, SIGNING_KEY, TODAY, item, money, qty, query, rule, ship_to, terms
 
 LIST, PROMOTION, GROUP, CONTRACT = PriceLevel.LIST, PriceLevel.PROMOTION, PriceLevel.PRICE_GROUP, PriceLevel.CONTRACT
 SIGNER = TokenSigner(SIGNING_KEY)
@@ -30,9 +31,10 @@ def evaluate(
     currency: str = "USD",
     ancestors: tuple[str, ...] = (),
     place: Any = None,
+    on: date = TODAY,
 ) -> Any:
     return price.evaluate(
-        query(quantity),
+        replace(query(quantity), on=on),
         item=what or item(),
         terms=terms(currency=currency),
         ancestors=ancestors,
@@ -472,3 +474,31 @@ def test_the_extended_amount_is_within_half_a_minor_unit(amount: Decimal, value:
     half = {"USD": Decimal("0.005"), "JPY": Decimal("0.5"), "KWD": Decimal("0.0005")}[currency]
     assert abs(found.extended.amount - found.unit.amount * value) <= half
     assert found.extended == Money(found.extended.amount, currency)
+
+
+def test_the_token_of_a_later_day_has_run_out_when_it_is_made():
+    later = TODAY + timedelta(days=30)
+    offer = rule("S", LIST, "20", start=later)
+    found = evaluate(LISTED, offer, on=later)
+    assert (found.unit, found.token_expires_at) == (money("20.0000"), NOW)
+    today = evaluate(LISTED, offer)
+    charged = price.settle(
+        None, found.token, today, account_id="acc_1", base_quantity=Decimal(1), signer=SIGNER, now=NOW
+    )
+    assert isinstance(charged, PricingConflict)
+    assert (charged.reason, charged.current) == (PricingConflictReason.TOKEN_EXPIRED, money("40.0000"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "currency", "amount"),
+    [
+        pytest.param([LISTED, GOLD, OWN], "USD", "40", id="whoever has a better price"),
+        pytest.param([rule("L", LIST, breaks=(("1", "40"), ("24", "35")))], "USD", "40", id="at the smallest quantity"),
+        pytest.param([LISTED, rule("M", LIST, "41")], "USD", None, id="rows that contradict each other"),
+        pytest.param([LISTED], "XXX", None, id="no rate"),
+        pytest.param([GOLD, OWN], "USD", None, id="no list row"),
+    ],
+)
+def test_the_list_price_is_that_of_one_base_unit(rules: list[PriceRule], currency: str, amount: str | None):
+    found = price.list_price(item(), rules, currency, fx=lambda base, quote: RATES.get((base, quote)), on=TODAY)
+    assert found == (None if amount is None else money(Decimal(amount).quantize(Decimal("0.0001")), currency))

@@ -1,0 +1,1 @@
+"""How accounts, and what they have, are read through ports only."""

@@ -1,0 +1,52 @@
+"""Lists of accounts: the CRM's own search for the distributor's people, the accounts of its claim for a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schema.accounts.queries import Place, page_of
+from schema.graphql.errors import BadUserInput
+from schema.records.accounts import Account, AccountFilter
+from schema.records.values import Page, PageRequest
+from systems.errors import Rejected
+from systems.ports import BAD_CURSOR, AccountDirectory
+
+__all__ = ["own_accounts", "search"]
+
+
+async def search(directory: AccountDirectory, where: AccountFilter, page: PageRequest) -> Page[Account]:
+    """Return a page of all accounts, by number.
+
+    Raises:
+        BadUserInput: the cursor is none of this list.
+        ConnectorError: the CRM does not answer.
+    """
+    try:
+        return await directory.search_accounts(where, page)
+    except Rejected as refusal:
+        if refusal.reason != BAD_CURSOR:
+            raise
+        message = f"after: cursor {page.after!r} is not one of this list: use endCursor of a page that it gave"
+        raise BadUserInput(message) from refusal
+
+
+def own_accounts(accounts: Iterable[Account], where: AccountFilter, page: PageRequest) -> Page[Account]:
+    """Return a page of the accounts that a principal is bound to, by number; they are as few as its claims can name.
+
+    Raises:
+        BadUserInput: the cursor is none of this list.
+    """
+    wanted = [account for account in accounts if _matches(account, where)]
+    return page_of(wanted, lambda account: Place(account.number, account.id), page)
+
+
+def _matches(account: Account, where: AccountFilter) -> bool:
+    territory_id = None if account.territory is None else account.territory.id
+    text = (where.text or "").casefold()
+    return (
+        any(value.casefold().startswith(text) for value in (account.name, account.number))
+        and where.status in (None, account.status)
+        and where.territory_id in (None, territory_id)
+        and where.erp_home in (None, account.erp_home)
+        and where.owner_id in (None, account.owner_id)
+    )

@@ -1,0 +1,1 @@
+"""How items, agreements and prices are read; data comes through ports only."""

@@ -1,0 +1,1 @@
+"""How processes, lineage, tasks, dead letters and the health of systems are read, through ports only."""

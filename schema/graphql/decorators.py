@@ -1,0 +1,25 @@
+"""strawberry's decorator for fields that federation knows something about, with the type that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import strawberry.federation
+
+__all__ = ["federated_field"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def federated_field(*, requires: Sequence[str] = (), requires_scopes: Sequence[Sequence[str]] = ()) -> Callable[[F], F]:
+    """Return the decorator of a resolver method.
+
+    Args:
+        requires: fields of other subgraphs that the resolver looks at.
+        requires_scopes: rights that a caller needs, any of the inner lists whole.
+    """
+    return cast(
+        "Callable[[F], F]",
+        strawberry.federation.field(requires=requires, requires_scopes=requires_scopes),
+    )

@@ -1,0 +1,1 @@
+"""The accounts subgraph: its roots, its wiring, its ASGI app."""

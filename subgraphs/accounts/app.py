@@ -1,0 +1,26 @@
+"""Wiring of the accounts subgraph."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp
+
+from resolvers.accounts.ports import AccountPorts
+from resolvers.accounts.reader import AccountReader
+from subgraphs.accounts.roots import Query
+from subgraphs.asgi import build_schema, subgraph_app
+from subgraphs.claims import ClaimsReader
+
+__all__ = ["accounts_schema", "build_accounts"]
+
+accounts_schema = build_schema(Query)
+"""Schema of the accounts subgraph; its SDL is what the gateway composes."""
+
+
+def build_accounts(ports: AccountPorts, claims: ClaimsReader) -> ASGIApp:
+    """Return the accounts subgraph as an application.
+
+    Args:
+        ports: where data comes from.
+        claims: reads who asks.
+    """
+    return subgraph_app(accounts_schema, lambda principal: AccountReader(ports, principal), claims)

@@ -1,0 +1,1 @@
+"""The catalog subgraph: its roots, its wiring, its ASGI app."""

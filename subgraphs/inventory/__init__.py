@@ -1,0 +1,1 @@
+"""The inventory subgraph: its roots, its wiring, its ASGI app."""

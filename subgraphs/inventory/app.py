@@ -1,0 +1,28 @@
+"""Wiring of the inventory subgraph."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp
+
+from resolvers.inventory.ports import InventoryPorts
+from resolvers.inventory.reader import InventoryReader
+from schema.inventory.item import Item, ShipTo
+from schema.inventory.stock import StockPosition
+from subgraphs.asgi import build_schema, subgraph_app
+from subgraphs.claims import ClaimsReader
+from subgraphs.inventory.roots import Mutation, Query
+
+__all__ = ["build_inventory", "inventory_schema"]
+
+inventory_schema = build_schema(Query, Mutation, types=(Item, ShipTo, StockPosition))
+"""Schema of the inventory subgraph; its SDL is what the gateway composes."""
+
+
+def build_inventory(ports: InventoryPorts, claims: ClaimsReader) -> ASGIApp:
+    """Return the inventory subgraph as an application.
+
+    Args:
+        ports: where data comes from.
+        claims: reads who asks.
+    """
+    return subgraph_app(inventory_schema, lambda principal: InventoryReader(ports, principal), claims)

@@ -1,0 +1,1 @@
+"""The operations subgraph: its roots, its wiring, its ASGI app."""
