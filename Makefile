@@ -4,13 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install test test-slow lint format lock clean
+TOUR ?= 1
+DEMO := $(BIN)/crossdock demo $(if $(filter 0,$(TOUR)),--no-tour)
+
+.PHONY: help install demo clean-demo test test-slow lint format schema lock clean
 
 help:
 	@echo "make install       the virtual environment with everything locked (other targets do it by themselves)"
+	@echo "make demo          everything with made-up systems, and a tour of it (TOUR=0 only serves); Ctrl-C ends it"
+	@echo "make clean-demo    drop what the demo keeps in var/demo"
 	@echo "make test          the default test run (below 5 minutes)"
 	@echo "make test-slow     crash, container-command and other long suites"
+	@echo "make test-node     npm clients and the GraphQL over HTTP audit (needs Node; installs into var/node)"
 	@echo "make lint          ruff, mypy, import rules, lock file"
+	@echo "make schema        write schema/sdl and schema/supergraph.graphql from the code"
 	@echo "make lock          resolve requirements.lock and requirements-run.lock again"
 
 $(STAMP): requirements.lock pyproject.toml
@@ -21,11 +28,28 @@ $(STAMP): requirements.lock pyproject.toml
 
 install: $(STAMP)
 
+demo: $(STAMP)
+	@$(DEMO)
+
+clean-demo:
+	rm -rf var/demo
+
 test: $(STAMP)
 	$(BIN)/python -m pytest
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+NODE_STAMP := var/node/.installed
+
+$(NODE_STAMP): tests/node/package.json
+	@mkdir -p var/node
+	@cp tests/node/package.json var/node/
+	@cd var/node && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
+
+test-node: $(STAMP) $(NODE_STAMP)
+	CROSSDOCK_NODE_MODULES=var/node/node_modules $(BIN)/python -m pytest tests/node
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -36,6 +60,9 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+schema: $(STAMP)
+	$(BIN)/crossdock schema
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock

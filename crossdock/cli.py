@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 
+from crossdock.commands import register
 from gateway.cli import app
 
 __all__ = ["main"]
@@ -18,4 +19,5 @@ _GC_THRESHOLDS = (200_000, 50, 100)
 def main() -> None:
     """Run the command line."""
     gc.set_threshold(*_GC_THRESHOLDS)
+    register(app)
     app(prog_name="crossdock")

@@ -36,14 +36,14 @@ class GraphClient:
         """Return the data of a query or mutation.
 
         Raises:
-            TourError: there is no data, or no answer.
+            TourError: there is no answer, or one with errors.
         """
         try:
             answer = await self._http.post(self._url, json={"query": query, "variables": variables})
             body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise TourError(f"the gateway did not answer: {type(error).__name__}") from error
-        if not body.get("data"):
+        if body.get("errors") or not body.get("data"):
             raise TourError("; ".join(error["message"] for error in body.get("errors", [])) or "no data")
         data: dict[str, Any] = body["data"]
         return data

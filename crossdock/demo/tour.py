@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from crossdock.demo.client import GraphClient, SandboxSwitch, TourError
@@ -27,7 +27,8 @@ FAST = 3_600.0
 OUTAGE_S = 4.0
 """How long the ERP is down in the last step."""
 
-_LINEAGE_SHOWN = 30
+_LINEAGE_SHOWN = 40
+_ORDER_COLUMNS = ("order", "status", "fulfilment", "promised", "total")
 
 
 class Tour:
@@ -74,7 +75,7 @@ class Tour:
             f"{account['name']}   {account['status']}   credit available {_money(credit)}   [dim]{took_ms:.0f} ms[/]"
         )
         self._console.print(Panel(facts, expand=False))
-        table = Table("order", "status", "fulfilment", "promised", "total", "what is wrong", title_justify="left")
+        table = Table(*(Column(name, no_wrap=True) for name in _ORDER_COLUMNS), "what is wrong")
         for order in account["orders"]["nodes"]:
             wrong = "; ".join(problem["message"] for problem in order["exceptions"])
             table.add_row(
@@ -145,17 +146,17 @@ class Tour:
         return order
 
     async def _watch(self, events: AsyncIterator[Mapping[str, Any]], number: str) -> None:
+        """Print what happens to the shipments of one order until one of them is delivered."""
         try:
             async with asyncio.timeout(STEP_S):
                 async for event in events:
-                    milestone, shipment = (
-                        event["shipmentMilestone"]["milestone"],
-                        event["shipmentMilestone"]["shipment"],
-                    )
-                    place = milestone["place"] or ""
+                    told = event["shipmentMilestone"]
+                    milestone, shipment = told["milestone"], told["shipment"]
+                    if shipment["order"]["number"] != number:
+                        continue
                     self._console.print(
-                        f"  {milestone['at'][:16].replace('T', ' ')}  [bold]{milestone['status']:<17}[/] "
-                        f"{shipment['number']}  {place}"
+                        f"  {milestone['at'][:16].replace('T', ' ')}  {milestone['code']:<9} "
+                        f"[bold]{milestone['status']:<17}[/] {shipment['number']}  {milestone['place'] or ''}"
                     )
                     if milestone["status"] == "DELIVERED":
                         return

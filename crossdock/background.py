@@ -1,0 +1,123 @@
+"""What goes on behind the requests: stored messages are handled, reservations end when their time is over.
+
+One program of a deployment does this. Whatever fails is tried again after a pause, for ever: the messages are stored,
+and what is handled twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+
+from crossdock.wiring.parts import Parts
+from events.inbox import InboxMessage, UnknownMessage
+from processes.fulfilment import Fulfilment
+from processes.worker import ProcessEngine
+from schema.enums import SourceSystem
+from systems import tms, wms
+from systems.errors import ConnectorError
+from systems.news import ShipmentNews, StockNews, UnreadableNews
+from systems.webhooks import Webhook
+
+__all__ = ["Background", "running_background"]
+
+LOOK_S = 1.0
+"""How often the inbox is looked into without being told, for messages that another program stored."""
+
+PAUSE_S = 1.0
+"""Pause after the platform's own database did not answer."""
+
+EXPIRE_S = 30.0
+"""How often overdue reservations are ended; they count for nothing from the moment they are overdue."""
+
+EXPIRE_LIMIT = 500
+"""Reservations that are ended at once."""
+
+KEPT = timedelta(days=7)
+"""How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
+because its event stands in the log."""
+
+FORGET_LIMIT = 1_000
+"""Handled messages that are forgotten at once."""
+
+_READERS: Mapping[SourceSystem, Callable[[Webhook], ShipmentNews | StockNews]] = {
+    SourceSystem.WMS: wms.read_news,
+    SourceSystem.TMS: tms.read_news,
+}
+
+_log = structlog.get_logger("crossdock.background")
+
+
+class Background:
+    """The inbox's worker and the reservations' clock."""
+
+    def __init__(self, parts: Parts, engine: ProcessEngine) -> None:
+        self._parts = parts
+        self._fulfilment = Fulfilment(engine)
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have the inbox looked into at once."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._insisting("inbox", self._handle_messages))
+            tasks.create_task(self._insisting("reservations", self._end_what_is_over))
+
+    async def _handle_messages(self) -> None:
+        while True:
+            self._news.clear()
+            if await self._parts.platform.inbox.handle_next(self._handle):
+                continue
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def _handle(self, message: InboxMessage) -> None:
+        reader = _READERS.get(message.source)
+        if reader is None:
+            raise UnknownMessage(f"nobody reads messages of {message.source}")
+        webhook = Webhook(message.source, message.message_id, message.type, message.payload)
+        try:
+            news = reader(webhook)
+        except UnreadableNews as error:
+            raise UnknownMessage(str(error)) from error
+        await self._fulfilment.handle(news)
+
+    async def _end_what_is_over(self) -> None:
+        platform, clock = self._parts.platform, self._parts.clock
+        while True:
+            while len(await platform.reservations.expire(clock.now(), EXPIRE_LIMIT)) == EXPIRE_LIMIT:
+                pass
+            await platform.inbox.forget(clock.now() - KEPT, FORGET_LIMIT)
+            await asyncio.sleep(EXPIRE_S)
+
+    async def _insisting(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except ConnectorError as error:
+                _log.warning("background work waits for the database", work=name, error=str(error))
+            except Exception:  # noqa: BLE001 - one bad turn must not end the work for good
+                _log.exception("background work failed and begins again", work=name)
+            await asyncio.sleep(PAUSE_S)
+
+
+@asynccontextmanager
+async def running_background(parts: Parts, engine: ProcessEngine) -> AsyncIterator[Background]:
+    """Work in the background while the context is open."""
+    background = Background(parts, engine)
+    task = asyncio.create_task(background.run())
+    try:
+        yield background
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,70 @@
+"""Everything in one process: gateway, subgraphs without sockets, processes, the door for webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from crossdock.background import running_background
+from crossdock.migrations import upgrade
+from crossdock.published import published_supergraph
+from crossdock.settings import CrossdockSettings
+from crossdock.webhooks import PREFIX, Sender, Senders, webhook_routes
+from crossdock.wiring.parts import open_parts
+from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
+from gateway.bootstrap import build_gateway
+from gateway.config import GatewaySettings, SubgraphClaims
+from gateway.transport.inprocess import InProcessTransport
+from processes.starter import EngineStarter
+from processes.worker import ProcessEngine
+from schema.enums import SourceSystem
+
+__all__ = ["open_embedded", "senders"]
+
+
+@asynccontextmanager
+async def open_embedded(settings: CrossdockSettings) -> AsyncIterator[ASGIApp]:
+    """Open everything and yield the application that serves it; the database is brought up to date first.
+
+    Raises:
+        ConfigError: the gateway's settings do not fit the supergraph.
+        Unavailable: the database does not answer.
+    """
+    await upgrade(settings.database)
+    async with open_parts(settings) as parts, ProcessEngine(parts.engine_settings(), parts.dependencies()) as engine:
+        starter = EngineStarter(engine)
+        transports = {name: InProcessTransport(name, build_subgraph(name, parts, starter)) for name in SUBGRAPHS}
+        async with running_background(parts, engine) as background:
+            gateway = build_gateway(published_supergraph(), transports, _with_claims(settings))
+            webhooks = webhook_routes(parts.platform.inbox, senders(settings), parts.clock, background.wake)
+            yield _One(gateway.asgi, webhooks)
+
+
+def senders(settings: CrossdockSettings) -> Senders:
+    """Return who may send webhooks."""
+    systems = settings.systems
+    return {
+        "wms": Sender(SourceSystem.WMS, systems.wms.webhook_secret),
+        "tms": Sender(SourceSystem.TMS, systems.tms.webhook_secret),
+    }
+
+
+def _with_claims(settings: CrossdockSettings) -> GatewaySettings:
+    """Return the gateway's settings with the key that its subgraphs here verify."""
+    gateway = settings.gateway
+    identity = gateway.identity.model_copy(update={"subgraph_claims": SubgraphClaims(key=settings.claims_key)})
+    return gateway.model_copy(update={"identity": identity})
+
+
+class _One:
+    """The gateway, with the door for webhooks beside it."""
+
+    def __init__(self, gateway: ASGIApp, webhooks: ASGIApp) -> None:
+        self._gateway = gateway
+        self._webhooks = webhooks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_webhook = scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/")
+        await (self._webhooks if is_webhook else self._gateway)(scope, receive, send)

@@ -1,0 +1,86 @@
+"""The programs of a deployment: each runs until it is asked to stop, then ends what is under way and closes up."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import AsyncExitStack
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from crossdock.background import running_background
+from crossdock.embedded import open_embedded, senders
+from crossdock.logs import log_to
+from crossdock.serving import listening, serving, stop_signal
+from crossdock.settings import CrossdockSettings
+from crossdock.webhooks import webhook_routes
+from crossdock.wiring.parts import open_parts
+from crossdock.wiring.subgraphs import NEEDS_ENGINE, build_subgraph
+from processes.starter import EngineStarter
+from processes.worker import ProcessEngine
+
+__all__ = ["run_embedded", "run_subgraph", "run_worker"]
+
+
+async def run_subgraph(name: str, settings: CrossdockSettings, host: str, port: int) -> None:
+    """Serve one subgraph at ``/graphql``, health at ``/health``.
+
+    Raises:
+        OSError: the address cannot be taken.
+        Unavailable: the database does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(open_parts(settings))
+        starter = None
+        if name == NEEDS_ENGINE:
+            engine = ProcessEngine(parts.engine_settings(), parts.dependencies())
+            starter = EngineStarter(await stack.enter_async_context(engine))
+        await _serve(build_subgraph(name, parts, starter), listening(host, port), f"subgraph {name}")
+
+
+async def run_worker(settings: CrossdockSettings, host: str, port: int) -> None:
+    """Carry processes, handle webhooks at ``/webhooks/<sender>``, health at ``/health``.
+
+    Raises:
+        OSError: the address cannot be taken.
+        Unavailable: the database does not answer.
+    """
+    async with (
+        open_parts(settings) as parts,
+        ProcessEngine(parts.engine_settings(), parts.dependencies()) as engine,
+        running_background(parts, engine) as background,
+    ):
+        door = webhook_routes(parts.platform.inbox, senders(settings), parts.clock, background.wake)
+        app = Starlette(routes=[Route("/health", _health), Mount("/", app=door)])
+        await _serve(app, listening(host, port), "worker")
+
+
+async def run_embedded(settings: CrossdockSettings) -> None:
+    """Serve everything in this process.
+
+    Raises:
+        OSError: the address cannot be taken.
+        ConfigError: the gateway's settings do not fit the supergraph.
+        Unavailable: the database does not answer.
+    """
+    where = listening(settings.gateway.server.host, settings.gateway.server.port)
+    async with open_embedded(settings) as app:
+        await _serve(app, where, "crossdock")
+
+
+async def _serve(app: ASGIApp, where: socket.socket, name: str) -> None:
+    log_to(sys.stderr)
+    until = stop_signal()
+    async with serving(app, where):
+        host, port = where.getsockname()[:2]
+        sys.stdout.write(f"{name} listens on http://{host}:{port}\n")
+        sys.stdout.flush()
+        await until.wait()
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})

@@ -1,0 +1,78 @@
+"""The platform's own database with its ledgers, event log and inbox, opened together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from events.bus import Bus, MemoryBus, RedisBus
+from events.inbox import Inbox
+from events.log import SqlEventLog
+from systems.platform import (
+    Database,
+    PlatformDeadLetterStore,
+    PlatformKeyRegistry,
+    PlatformOrderLedger,
+    PlatformProcessLog,
+    PlatformQuoteStore,
+    PlatformReservationLedger,
+    PlatformTaskQueue,
+)
+
+__all__ = ["Platform", "open_platform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What the platform itself is the system of record of."""
+
+    database: Database
+    events: SqlEventLog
+    inbox: Inbox
+    orders: PlatformOrderLedger
+    quotes: PlatformQuoteStore
+    reservations: PlatformReservationLedger
+    tasks: PlatformTaskQueue
+    keys: PlatformKeyRegistry
+    process_log: PlatformProcessLog
+    dead_letters: PlatformDeadLetterStore
+
+
+@asynccontextmanager
+async def open_platform(database_url: str, redis_url: str | None) -> AsyncIterator[Platform]:
+    """Open the database and everything over it; without Redis the news of events stays in this process.
+
+    Raises:
+        ValueError: the URL is not one of a platform database.
+        Unavailable: the database does not answer.
+    """
+    async with Database(database_url) as database, _bus(redis_url) as bus:
+        events = SqlEventLog(database, bus)
+        dead_letters = PlatformDeadLetterStore(database)
+        yield Platform(
+            database=database,
+            events=events,
+            inbox=Inbox(database, dead_letters.put),
+            orders=PlatformOrderLedger(database, events.append_in),
+            quotes=PlatformQuoteStore(database, events.append_in),
+            reservations=PlatformReservationLedger(database, events.append_in),
+            tasks=PlatformTaskQueue(database, events.append_in),
+            keys=PlatformKeyRegistry(database),
+            process_log=PlatformProcessLog(database, events.append_in),
+            dead_letters=dead_letters,
+        )
+
+
+@asynccontextmanager
+async def _bus(redis_url: str | None) -> AsyncIterator[Bus]:
+    if redis_url is None:
+        yield MemoryBus()
+        return
+    redis = Redis.from_url(redis_url)
+    try:
+        yield RedisBus(redis)
+    finally:
+        await redis.aclose()

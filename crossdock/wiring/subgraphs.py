@@ -1,0 +1,120 @@
+"""The five subgraphs over the parts of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from starlette.types import ASGIApp
+
+from crossdock.wiring.parts import Parts
+from processes.api import ProcessStarter
+from resolvers.accounts.ports import AccountPorts
+from resolvers.catalog.ports import CatalogPorts
+from resolvers.inventory.ports import InventoryPorts
+from resolvers.operations.ports import OperationsPorts
+from resolvers.orders.ports import OrderPorts
+from subgraphs.accounts.app import build_accounts
+from subgraphs.catalog.app import build_catalog
+from subgraphs.inventory.app import build_inventory
+from subgraphs.operations.app import build_operations
+from subgraphs.orders.app import build_orders
+
+__all__ = ["NEEDS_ENGINE", "SUBGRAPHS", "build_subgraph"]
+
+NEEDS_ENGINE = "orders"
+"""The subgraph whose mutations start processes."""
+
+
+def build_subgraph(name: str, parts: Parts, starter: ProcessStarter | None = None) -> ASGIApp:
+    """Return a subgraph as an application.
+
+    Args:
+        name: one of ``SUBGRAPHS``.
+        parts: what it is made over.
+        starter: starts processes; only ``NEEDS_ENGINE`` wants one.
+    """
+    if name == NEEDS_ENGINE:
+        if starter is None:
+            raise ValueError(f"the subgraph {name} starts processes and needs a starter")
+        return _orders(parts, starter)
+    return _BUILDERS[name](parts)
+
+
+def _accounts(parts: Parts) -> ASGIApp:
+    systems = parts.systems
+    ports = AccountPorts(
+        directory=systems.crm, sales=systems.crm, cases=systems.crm, customers=systems.erp, clock=parts.clock
+    )
+    return build_accounts(ports, parts.claims)
+
+
+def _catalog(parts: Parts) -> ASGIApp:
+    erp = parts.systems.erp
+    ports = CatalogPorts(
+        items=erp,
+        prices=erp,
+        customers=erp,
+        directory=parts.systems.crm,
+        signer=parts.price_signer,
+        clock=parts.clock,
+    )
+    return build_catalog(ports, parts.claims)
+
+
+def _inventory(parts: Parts) -> ASGIApp:
+    platform, systems = parts.platform, parts.systems
+    ports = InventoryPorts(
+        warehouse=systems.wms,
+        items=systems.erp,
+        customers=systems.erp,
+        reservations=platform.reservations,
+        keys=platform.keys,
+        events=platform.events,
+        clock=parts.clock,
+    )
+    return build_inventory(ports, parts.claims)
+
+
+def _orders(parts: Parts, starter: ProcessStarter) -> ASGIApp:
+    platform, systems = parts.platform, parts.systems
+    ports = OrderPorts(
+        ledger=platform.orders,
+        erp=systems.erp,
+        items=systems.erp,
+        invoices=systems.erp,
+        returns=systems.erp,
+        warehouse=systems.wms,
+        transport=systems.tms,
+        quotes=platform.quotes,
+        processes=platform.process_log,
+        events=platform.events,
+        starter=starter,
+        clock=parts.clock,
+    )
+    return build_orders(ports, parts.claims)
+
+
+def _operations(parts: Parts) -> ASGIApp:
+    platform = parts.platform
+    ports = OperationsPorts(
+        processes=platform.process_log,
+        tasks=platform.tasks,
+        dead_letters=platform.dead_letters,
+        orders=platform.orders,
+        quotes=platform.quotes,
+        events=platform.events,
+        health=parts.systems.health,
+        clock=parts.clock,
+    )
+    return build_operations(ports, parts.claims)
+
+
+_BUILDERS: Mapping[str, Callable[[Parts], ASGIApp]] = {
+    "accounts": _accounts,
+    "catalog": _catalog,
+    "inventory": _inventory,
+    "operations": _operations,
+}
+
+SUBGRAPHS = tuple(sorted((*_BUILDERS, NEEDS_ENGINE)))
+"""Names of the subgraphs."""

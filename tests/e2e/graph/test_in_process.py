@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.support.graph_suite import GraphSuite
+from tests.support.whole import Whole, in_process
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    async with in_process(tmp_path_factory.mktemp("in_process")) as running:
+        yield running
+
+
+class TestInProcess(GraphSuite):
+    pass

@@ -1,0 +1,350 @@
+"""What the whole must do, whichever way its subgraphs are reached; each form runs this suite (tests/e2e/graph)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from gql import Client, GraphQLRequest
+from gql.transport.exceptions import TransportQueryError
+from gql.transport.httpx import HTTPXAsyncTransport
+from gql.transport.websockets import WebsocketsTransport
+
+from crossdock.scenarios import scenario
+from sandbox.kit.webhooks import signature
+from tests.support.whole import FAST, Whole
+
+WITHIN_S = 20.0
+_numbers = itertools.count(1)
+
+
+def submission(*lines: tuple[str, str], account: str = "acc_1", ship_to: str = "shp_1", **changes: Any) -> Any:
+    """Return an order's input with a key and PO number of its own."""
+    number = next(_numbers)
+    return {
+        "idempotencyKey": f"key-{number}",
+        "accountId": account,
+        "shipToId": ship_to,
+        "channel": "MOBILE",
+        "poNumber": f"PO-T{number}",
+        "lines": [
+            {"lineNo": place, "sku": sku, "quantity": {"value": value, "uom": "EA"}}
+            for place, (sku, value) in enumerate(lines or (("VLV-0042", "2"),), 1)
+        ],
+        **changes,
+    }
+
+
+@asynccontextmanager
+async def following(whole: Whole, query: str, variables: dict[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
+    """Subscribe with gql over WebSocket."""
+    transport = WebsocketsTransport(url=whole.url.replace("http", "ws") + "/graphql")
+    async with Client(transport=transport) as session:
+        stream = session.subscribe(GraphQLRequest(query, variable_values=variables))
+        try:
+            yield stream
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def until(stream: AsyncIterator[Any], wanted: Any) -> list[Any]:
+    """Return what a stream brings up to the first event that is wanted."""
+    found = []
+    async with asyncio.timeout(WITHIN_S):
+        async for event in stream:
+            found.append(event)
+            if wanted(event):
+                return found
+    raise AssertionError(f"the stream ended after {found}")
+
+
+class GraphSuite:
+    """Scenarios of the domain, and what bad input gets."""
+
+    async def test_a_customer_is_shown_over_five_subgraphs_with_at_most_eight_calls_to_systems(self, whole: Whole):
+        await whole.play("customer")
+        await whole.reset_calls()
+        account = (await whole.play("customer"))["accountByNumber"]
+        assert await whole.calls() <= 8
+        assert account["status"] == "ACTIVE"
+        assert account["creditAvailable"]["currency"] == "USD"
+        assert account["credit"]["freshness"]["stale"] is False
+        orders = account["orders"]["nodes"]
+        assert orders
+        assert all(order["exceptions"] for order in orders)
+        kinds = {problem["__typename"] for order in orders for problem in order["exceptions"]}
+        assert {"FulfillmentDelay", "Stockout"} <= kinds
+        assert any(shipment["trackingNumber"] for order in orders for shipment in order["shipments"])
+        assert account["cases"]["nodes"]
+
+    async def test_a_price_comes_with_its_breaks_and_what_can_be_promised(self, whole: Whole):
+        item = (await whole.play("price"))["itemBySku"]
+        price, stock = item["price"], item["availability"]
+        assert (price["__typename"], price["source"]) == ("Price", "CONTRACT")
+        assert price["unit"] == {"amount": "36.10", "currency": "USD"}
+        assert {entry["minQuantity"]["value"] for entry in price["breaks"]} >= {"24"}
+        assert price["token"].startswith("ptk_")
+        assert stock["decision"] == "PARTIAL"
+        assert stock["availableNow"] == {"value": "18", "uom": "EA"}
+        assert (stock["promise"][0]["warehouse"]["code"], stock["promise"][0]["kind"]) == ("W01", "ON_HAND")
+        assert {line["kind"] for line in stock["promise"]} == {"ON_HAND", "INBOUND_PO"}
+
+    async def test_a_quote_below_the_margin_floor_waits_for_approval(self, whole: Whole):
+        shown = scenario("quote")
+        given = {**shown.variables["input"], "idempotencyKey": f"quote-{next(_numbers)}"}
+        payload = (await whole.data(shown.query, {"input": given}))["quotePrepare"]
+        assert payload["quote"]["status"] == "PENDING_APPROVAL"
+        assert payload["quote"]["approvals"][0]["level"] == "SALES_MANAGER"
+        assert [problem["__typename"] for problem in payload["problems"]] == ["ApprovalRequired"]
+
+    async def test_an_order_goes_through_every_step_into_erp_and_warehouse(self, whole: Whole):
+        payload = (await whole.play("order", input=submission(("VLV-0042", "10"))))["orderSubmit"]
+        order = payload["order"]
+        assert payload["problems"] == []
+        assert (order["status"], payload["replayed"]) == ("ACCEPTED", False)
+        assert order["lines"]["nodes"][0]["allocated"] == {"value": "10"}
+        story = await self._story(whole, order["number"], "COMPLETED")
+        (process,) = story["processes"]
+        assert [step["name"] for step in process["steps"]] == [
+            *("receive", "enrich", "validate", "price", "credit", "reserve"),
+            *("create", "allocate", "release", "acknowledge"),
+        ]
+        types = [event["type"] for event in story["lineage"]["nodes"]]
+        assert {"order.received", "order.priced", "order.accepted", "order.released", "customer.notified"} <= set(types)
+
+    async def _story(self, whole: Whole, number: str, state: str) -> dict[str, Any]:
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                found: dict[str, Any] = (await whole.play("lineage", number=number))["orderByNumber"]
+                if found["processes"] and found["processes"][0]["state"] == state:
+                    return found
+                await asyncio.sleep(0.05)
+
+    async def test_the_same_key_gives_the_same_answer_and_another_payload_a_conflict(self, whole: Whole):
+        given = submission()
+        first = (await whole.play("order", input=given))["orderSubmit"]
+        again = (await whole.play("order", input=given))["orderSubmit"]
+        assert (again["order"]["id"], again["replayed"]) == (first["order"]["id"], True)
+        other = {**given, "lines": [{"lineNo": 1, "sku": "VLV-0042", "quantity": {"value": "3", "uom": "EA"}}]}
+        refused = (await whole.play("order", input=other))["orderSubmit"]
+        assert refused["order"] is None
+        (problem,) = refused["problems"]
+        assert problem["__typename"] == "IdempotencyConflict"
+        assert problem["originalProcessId"] == first["process"]["id"]
+
+    async def test_a_shipment_is_followed_to_its_delivery_and_resumed_without_gap_or_double(self, whole: Whole):
+        shown = scenario("shipments")
+        async with following(whole, shown.query, {"account": "acc_1"}) as stream:
+            first = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)  # the subscription is on its way before the order is
+            payload = (await whole.play("order", input=submission(("VLV-0042", "4"))))["orderSubmit"]
+            assert payload["order"]["status"] == "ACCEPTED"
+            await whole.speed(FAST)
+            try:
+                async with asyncio.timeout(WITHIN_S):
+                    seen = [await first]
+                cursor = seen[0]["shipmentMilestone"]["eventId"]
+                seen += await until(stream, _is_delivered)
+            finally:
+                await whole.speed(1)
+        async with following(whole, shown.query, {"account": "acc_1", "after": cursor}) as stream:
+            again = await until(stream, _is_delivered)
+        ids = [event["shipmentMilestone"]["eventId"] for event in seen]
+        assert len(ids) == len(set(ids))
+        assert [event["shipmentMilestone"]["eventId"] for event in again] == ids[1:]
+        last = seen[-1]["shipmentMilestone"]["shipment"]
+        assert last["status"] == "DELIVERED"
+        assert last["trackingNumber"]
+        assert last["lines"][0]["orderLine"]["lineNo"] == 1
+
+    async def test_an_order_is_accepted_after_the_erp_was_away_and_there_is_one_document(self, whole: Whole):
+        erp = whole.sandboxes["erp"]
+        await erp.faults(outages=[{"after_s": 0, "for_s": 3}])
+        try:
+            payload = (await whole.play("order", input=submission(waitMs=200)))["orderSubmit"]
+            order = payload["order"]
+            assert order["status"] in ("RECEIVED", "VALIDATING")
+            follow = scenario("follow")
+            async with following(whole, follow.query, {"order": order["id"]}) as stream:
+                await until(stream, lambda event: event["orderStatusChanged"]["order"]["status"] == "ACCEPTED")
+        finally:
+            await erp.faults()
+        rows = erp.host.store.query("SELECT number FROM orders WHERE orderId = ?", (order["id"],))
+        assert len(rows) == 1
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            pytest.param({"accountId": "acc_nobody"}, "UNKNOWN_ACCOUNT", id="an account that does not exist"),
+            pytest.param({"shipToId": "shp_nowhere"}, "UNKNOWN_SHIP_TO", id="a place that does not exist"),
+            pytest.param({"requestedDate": "2020-01-01"}, "DATE_IN_PAST", id="a past date"),
+            pytest.param({"line": {"sku": "NO-SUCH"}}, "UNKNOWN_SKU", id="a sku that does not exist"),
+            pytest.param(
+                {"line": {"quantity": {"value": "0", "uom": "EA"}}}, "QUANTITY_POSITIVE", id="a quantity of zero"
+            ),
+            pytest.param({"line": {"quantity": {"value": "1", "uom": "ZZ"}}}, "UNKNOWN_UNIT", id="an unknown unit"),
+        ],
+    )
+    async def test_a_bad_order_is_refused_with_what_is_wrong_and_leaves_nothing(
+        self, whole: Whole, change: dict[str, Any], code: str
+    ):
+        given = submission(**{name: value for name, value in change.items() if name != "line"})
+        given["lines"][0] |= change.get("line", {})
+        query = (
+            "mutation ($input: OrderSubmitInput!) { orderSubmit(input: $input) { order { id status }"
+            " problems { __typename ... on ValidationFailed { code rule message path } } } }"
+        )
+        payload = (await whole.data(query, {"input": given}))["orderSubmit"]
+        assert payload["order"] is None or payload["order"]["status"] == "REJECTED"
+        assert code in [problem.get("rule") for problem in payload["problems"]]
+
+    async def test_two_who_race_for_the_last_five_get_five_between_them(self, whole: Whole):
+        query = """mutation ($input: InventoryReserveInput!) { inventoryReserve(input: $input) {
+            reservations { id status quantity { value uom } }
+            problems { __typename ... on Stockout { sku available { value } nextAvailable substituteSkus } } } }"""
+        lines = [{"sku": "VLV-0007", "quantity": {"value": "5", "uom": "EA"}, "warehouseCode": "W01"}]
+        wanted = [
+            {"idempotencyKey": f"race-{next(_numbers)}", "accountId": account, "lines": lines}
+            for account in ("acc_1", "acc_2")
+        ]
+        answers = await asyncio.gather(*(whole.data(query, {"input": given}) for given in wanted))
+        payloads = [answer["inventoryReserve"] for answer in answers]
+        held = [payload["reservations"] for payload in payloads if payload["reservations"]]
+        (problem,) = [problem for payload in payloads for problem in payload["problems"]]
+        assert [entry["quantity"]["value"] for (entry,) in held] == ["5"]
+        assert (problem["__typename"], problem["available"]["value"]) == ("Stockout", "0")
+        assert problem["substituteSkus"]
+        release = """mutation ($key: String!, $ids: [ID!]!) {
+            inventoryReservationRelease(idempotencyKey: $key, reservationIds: $ids) { reservations { status } } }"""
+        given_back = {"key": f"back-{next(_numbers)}", "ids": [held[0][0]["id"]]}
+        await whole.data(release, given_back)
+
+    async def test_operations_see_systems_tasks_and_dead_letters(self, whole: Whole):
+        query = """{ systems { system circuit p95Ms errorRate queued oldestQueuedSeconds lastEventAt }
+            exceptionTasks(queue: "CREDIT") { nodes { id kind summary dueAt order { number status } resolutions } }
+            deadLetters(source: WMS) { nodes { id type reason attempts } } }"""
+        found = await whole.data(query)
+        assert {"CRM", "CLOUD_ERP", "WMS", "TMS"} <= {entry["system"] for entry in found["systems"]}
+        tasks = found["exceptionTasks"]["nodes"]
+        assert tasks
+        assert all(task["order"]["number"] for task in tasks)
+
+    async def test_the_completed_order_tells_its_whole_story(self, whole: Whole):
+        order = (await whole.play("lineage"))["orderByNumber"]
+        types = {event["type"] for event in order["lineage"]["nodes"]}
+        assert {"quote.created", "order.accepted", "shipment.delivered", "invoice.posted"} <= types
+        assert order["quote"]["lineage"]["nodes"]
+        assert order["returns"][0]["rmaNumber"]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            pytest.param({"error_rate": 1}, id="answers 500"),
+            pytest.param({"throttle_rate": 1, "retry_after_s": 30}, id="answers 429"),
+            pytest.param({"garbage_rate": 1}, id="answers garbage"),
+            pytest.param({"html_rate": 1}, id="answers HTML"),
+        ],
+    )
+    async def test_an_erp_that_fails_costs_the_fields_that_need_it_and_says_so(
+        self, whole: Whole, fault: dict[str, Any]
+    ):
+        erp = whole.sandboxes["erp"]
+        await erp.faults(**fault)
+        try:
+            answer = await whole.ask(
+                '{ accountByNumber(number: "C-10042") { name credit { onHold } } warehouses { code } }'
+            )
+        finally:
+            await erp.faults()
+        assert answer["data"]["accountByNumber"]["name"]
+        assert answer["data"]["accountByNumber"]["credit"] is None
+        assert len(answer["data"]["warehouses"]) == 5
+        (error,) = answer["errors"]
+        assert error["extensions"]["system"] == "CLOUD_ERP"
+        assert error["path"] == ["accountByNumber", "credit"]
+
+    async def test_an_erp_that_never_answers_ends_at_the_deadline(self, whole: Whole):
+        erp = whole.sandboxes["erp"]
+        await erp.faults(hang_rate=1)
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                answer = await whole.ask('{ accountByNumber(number: "C-10042") { name credit { onHold } } }')
+        finally:
+            await erp.faults()
+        assert answer["data"]["accountByNumber"]["credit"] is None
+        assert answer["errors"][0]["extensions"]["retryable"] is True
+
+    @pytest.mark.parametrize(
+        ("query", "said"),
+        [
+            pytest.param('{ accountByNumber(number: "C-10042") { nam } }', "name", id="an unknown field"),
+            pytest.param("{ accounts(first: 201) { nodes { id } } }", "200", id="first above the page limit"),
+            pytest.param("{ orders(first: 201) { nodes { id } } }", "200", id="first above the limit of orders"),
+            pytest.param("{ items(first: -1) { nodes { id } } }", "first", id="first below zero"),
+            pytest.param("{ accountByNumber(number: 5) { name } }", "String", id="an argument of the wrong type"),
+        ],
+    )
+    async def test_a_bad_question_gets_an_error_that_says_what_to_change(self, whole: Whole, query: str, said: str):
+        errors = (await whole.ask(query))["errors"]
+        assert said in errors[0]["message"]
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ('{ accountByNumber(number: "C-0") { name } }', "accountByNumber"),
+            ('{ account(id: "acc_nobody") { name } }', "account"),
+            ('{ itemBySku(sku: "NO-SUCH") { name } }', "itemBySku"),
+            ('{ order(id: "ord_none") { number } }', "order"),
+            ('{ warehouse(code: "W99") { name } }', "warehouse"),
+            ('{ process(id: "prc_none") { kind } }', "process"),
+        ],
+    )
+    async def test_what_does_not_exist_is_null_without_an_error(self, whole: Whole, query: str, field: str):
+        assert (await whole.data(query))[field] is None
+
+    async def test_a_webhook_with_a_bad_signature_is_refused(self, whole: Whole):
+        body = b'{"id": "wms-1", "type": "stock.changed"}'
+        headers = {"x-wms-event-id": "wms-1", "x-wms-timestamp": "1", "x-wms-signature": "sha256=00"}
+        answer = await whole.http.post("/webhooks/wms", content=body, headers=headers)
+        assert answer.status_code == 401
+        assert "signature" in answer.json()["error"]
+        assert (await whole.http.post("/webhooks/nobody", content=body)).status_code == 404
+
+    async def test_a_webhook_of_an_unknown_type_is_kept_as_a_dead_letter(self, whole: Whole):
+        event_id = f"wms-strange-{next(_numbers)}"
+        body = f'{{"id": "{event_id}", "type": "robot.uprising"}}'.encode()
+        timestamp = str(int(time.time()))
+        secret = whole.settings.systems.wms.webhook_secret
+        headers = {
+            "x-wms-event-id": event_id,
+            "x-wms-timestamp": timestamp,
+            "x-wms-signature": signature(secret, timestamp, body),
+        }
+        for _ in range(2):
+            assert (await whole.http.post("/webhooks/wms", content=body, headers=headers)).status_code == 202
+        query = "{ deadLetters(source: WMS) { nodes { type reason payload } } }"
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                letters = (await whole.data(query))["deadLetters"]["nodes"]
+                mine = [letter for letter in letters if letter["payload"]["id"] == event_id]
+                if mine:
+                    break
+                await asyncio.sleep(0.05)
+        assert len(mine) == 1
+        assert "robot.uprising" in mine[0]["reason"]
+
+    async def test_gql_asks_over_http_and_gets_errors_as_exceptions(self, whole: Whole):
+        async with Client(transport=HTTPXAsyncTransport(url=f"{whole.url}/graphql")) as session:
+            found = await session.execute(GraphQLRequest("{ warehouses { code name } }"))
+            assert [entry["code"] for entry in found["warehouses"]] == ["W01", "W02", "W03", "W04", "W05"]
+            with pytest.raises(TransportQueryError, match="Did you mean"):
+                await session.execute(GraphQLRequest('{ warehouse(code: "W01") { nme } }'))
+
+
+def _is_delivered(event: Any) -> bool:
+    return bool(event["shipmentMilestone"]["milestone"]["status"] == "DELIVERED")

@@ -1,0 +1,154 @@
+"""The whole of Crossdock on free ports of the loopback: four sandboxes, five subgraphs, gateway, processes, webhooks.
+
+``in_process`` is the embedded form as the demo runs it; ``over_sockets`` has every subgraph behind a server of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from crossdock.background import running_background
+from crossdock.demo.history import history_of
+from crossdock.demo.prepare import demo_settings
+from crossdock.embedded import open_embedded, senders
+from crossdock.migrations import upgrade
+from crossdock.published import published_supergraph
+from crossdock.scenarios import scenario
+from crossdock.serving import listening, serving
+from crossdock.settings import CrossdockSettings
+from crossdock.webhooks import webhook_routes
+from crossdock.wiring.parts import open_parts
+from crossdock.wiring.platform import open_platform
+from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
+from gateway.bootstrap import build_gateway
+from gateway.config import GatewaySettings, SubgraphClaims, SubgraphSettings
+from processes.starter import EngineStarter
+from processes.worker import ProcessEngine
+from sandbox.crm.vendor import Crm
+from sandbox.erp.vendor import Erp
+from sandbox.kit.vendor import Vendor
+from sandbox.tms.vendor import Tms
+from sandbox.wms.vendor import Wms
+from sandbox.world.generate import generate_world
+from sandbox.world.model import WorldModel
+from systems.platform.history import import_history
+from tests.support.sandboxes import ServedSandbox, serve_sandbox
+
+SECRET = "a secret of tests that is long enough for all"
+FAST = 3_600.0
+"""An hour of warehouse and carrier in a second."""
+
+
+@cache
+def demo_world() -> WorldModel:
+    return generate_world(42, datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A running Crossdock."""
+
+    url: str
+    sandboxes: Mapping[str, ServedSandbox]
+    http: httpx.AsyncClient
+    settings: CrossdockSettings
+
+    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the whole answer to a query or mutation."""
+        answer = await self.http.post("/graphql", json={"query": query, "variables": variables or {}})
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def data(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the data of an answer without errors."""
+        answer = await self.ask(query, variables)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def play(self, name: str, **variables: Any) -> dict[str, Any]:
+        """Return the data of a scenario, with other variables where given."""
+        shown = scenario(name)
+        return await self.data(shown.query, {**shown.variables, **variables})
+
+    async def calls(self) -> int:
+        """Return how many calls the systems have got."""
+        return sum([sum((await sandbox.calls()).values()) for sandbox in self.sandboxes.values()])
+
+    async def reset_calls(self) -> None:
+        for sandbox in self.sandboxes.values():
+            await sandbox.reset_calls()
+
+    async def speed(self, speed: float) -> None:
+        """Let the clocks of warehouse and carrier run faster."""
+        for name in ("wms", "tms"):
+            (await self.sandboxes[name].http.put("/_sandbox/clock", json={"speed": speed})).raise_for_status()
+
+
+@asynccontextmanager
+async def in_process(folder: Path) -> AsyncIterator[Whole]:
+    """Run everything in the embedded form."""
+    async with AsyncExitStack() as stack:
+        where, url, sandboxes, settings, http = await stack.enter_async_context(_around(folder))
+        app = await stack.enter_async_context(open_embedded(settings))
+        await stack.enter_async_context(serving(app, where))
+        yield Whole(url, sandboxes, http, settings)
+
+
+@asynccontextmanager
+async def over_sockets(folder: Path) -> AsyncIterator[Whole]:
+    """Run every subgraph behind its own server."""
+    async with AsyncExitStack() as stack:
+        where, url, sandboxes, settings, http = await stack.enter_async_context(_around(folder))
+        parts = await stack.enter_async_context(open_parts(settings))
+        engine = await stack.enter_async_context(ProcessEngine(parts.engine_settings(), parts.dependencies()))
+        background = await stack.enter_async_context(running_background(parts, engine))
+        addresses = {}
+        for name in SUBGRAPHS:
+            socket = listening("127.0.0.1", 0)
+            await stack.enter_async_context(serving(build_subgraph(name, parts, EngineStarter(engine)), socket))
+            addresses[name] = SubgraphSettings(url=f"http://127.0.0.1:{socket.getsockname()[1]}/graphql")
+        gateway = build_gateway(published_supergraph(), settings=_remote(settings, addresses))
+        door = webhook_routes(parts.platform.inbox, senders(settings), parts.clock, background.wake)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            is_webhook = scope["type"] == "http" and scope["path"].startswith("/webhooks/")
+            await (door if is_webhook else gateway.asgi)(scope, receive, send)
+
+        await stack.enter_async_context(serving(app, where))
+        yield Whole(url, sandboxes, http, settings)
+
+
+def _remote(settings: CrossdockSettings, addresses: dict[str, SubgraphSettings]) -> GatewaySettings:
+    gateway = settings.gateway
+    identity = gateway.identity.model_copy(update={"subgraph_claims": SubgraphClaims(key=settings.claims_key)})
+    return gateway.model_copy(update={"identity": identity, "subgraphs": addresses})
+
+
+@asynccontextmanager
+async def _around(folder: Path) -> AsyncIterator[Any]:
+    """Start the sandboxes, bring the past into a new database, and take a port for the gateway."""
+    where = listening("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{where.getsockname()[1]}"
+    vendors: dict[str, Vendor] = {"crm": Crm(), "erp": Erp(), "wms": Wms(), "tms": Tms()}
+    async with AsyncExitStack() as stack:
+        sandboxes = {
+            name: await stack.enter_async_context(
+                serve_sandbox(vendor, demo_world, webhook_url=f"{url}/webhooks/{name}")
+            )
+            for name, vendor in vendors.items()
+        }
+        settings = demo_settings(folder, {name: sandbox.url for name, sandbox in sandboxes.items()}, SECRET)
+        await upgrade(settings.database)
+        async with open_platform(settings.database, None) as platform:
+            await import_history(platform.database, platform.events.append_in, history_of(demo_world()))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False, timeout=30))
+        yield where, url, sandboxes, settings, http
