@@ -112,9 +112,34 @@ async def test_a_system_that_never_answers_costs_the_deadline_and_no_more() -> N
 async def test_a_retry_after_beyond_the_deadline_ends_the_call() -> None:
     limited = Reply(429, headers={"retry-after": "3600"})
     async with scripted(limited) as system, client(system, timeout_s=0.3) as vendor:
-        with pytest.raises(Unavailable):
+        with pytest.raises(RateLimited) as limits:
             await vendor.get("list orders", "/orders")
+    assert limits.value.retry_after_s == 3600
     assert len(system.requests) == 1
+
+
+async def test_a_reason_in_the_error_body_can_say_more_than_the_status() -> None:
+    reasons = {"LIMIT": Outcome(Action.RATE_LIMITED, "the day's calls are used up", retry_after_s=900)}
+    replies = (Reply(403, b'{"code": "LIMIT"}'), Reply(403, b'{"code": "OTHER"}'), Reply(403, b"<html>"))
+    async with scripted(*replies) as system:
+        read_refusal = lambda body: (body["code"], "no", ())  # noqa: E731
+        async with client(system, own_reasons=reasons, read_refusal=read_refusal) as vendor:
+            with pytest.raises(RateLimited) as limits:
+                await vendor.get("list orders", "/orders")
+            for _ in range(2):
+                with pytest.raises(Unexpected, match="403"):
+                    await vendor.get("list orders", "/orders")
+    assert limits.value.retry_after_s == 900
+    assert len(system.requests) == 3
+
+
+async def test_a_form_is_sent_as_a_form_and_tried_again() -> None:
+    async with scripted(Reply(503), OK) as system, client(system) as vendor:
+        await vendor.submit("sign in", "/token", {"grant_type": "client_credentials", "secret": "a&b"})
+    last = system.requests[-1]
+    assert (last.method, last.body) == ("POST", b"grant_type=client_credentials&secret=a%26b")
+    assert last.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert len(system.requests) == 2
 
 
 async def test_an_answer_over_the_limit_is_not_read() -> None:
