@@ -1,0 +1,127 @@
+"""Requests to the API: which entity set, entity or action an address means, and what is done there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from sandbox.erp.allocation import allocate, deallocate
+from sandbox.erp.codes import BadField, ErpError
+from sandbox.erp.documents import Documents
+from sandbox.erp.entities import find_set, read_one, read_page
+from sandbox.erp.order_entry import read_text
+from sandbox.erp.seed import COMPANY
+from sandbox.erp.sets import CUSTOM, GROUPS, STANDARD, EntitySet
+from sandbox.kit.due import DueWork
+from sandbox.kit.host import Host
+from sandbox.kit.rest import Refusal
+
+__all__ = ["Api", "Call"]
+
+_SEGMENT = re.compile(r"(?P<name>[A-Za-z.]+)(?:\((?P<key>[0-9A-Za-z-]+)\))?")
+_NOTHING: tuple[int, Any] = (204, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, on its own or out of a batch. ``base`` is the address of the server."""
+
+    method: str
+    path: str
+    options: Mapping[str, str]
+    body: Mapping[str, Any]
+    match: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What an address means."""
+
+    entity_set: EntitySet
+    key: str | None
+    action: str | None
+
+
+class Api:
+    """Answers requests of both groups of APIs."""
+
+    def __init__(self, host: Host, due: DueWork) -> None:
+        self._store = host.store
+        self._clock = host.clock
+        self._documents = Documents(host)
+        self._due = due
+
+    def answer(self, call: Call) -> tuple[int, Any]:
+        """Return (status, body).
+
+        Raises:
+            Refusal: the request cannot be carried out, and nothing was done.
+        """
+        target = _read_path(unquote(call.path))
+        entity_set, key = target.entity_set, target.key
+        match call.method, key, target.action:
+            case "GET", None, None:
+                return 200, read_page(self._store, entity_set, call.options, call.base + call.path)
+            case "GET", str(), None:
+                return 200, read_one(self._store, entity_set, key, call.options)
+        if entity_set.table != "orders":
+            raise Refusal(405, ErpError.METHOD, f"{entity_set.name} can be read only")
+        match call.method, key, target.action:
+            case "POST", None, None:
+                # In one transaction with the answer: what cannot be shown as it was asked for is not made.
+                with self._store.transaction():
+                    made = self._documents.create(entity_set, call.body)
+                    return 201, read_one(self._store, entity_set, made, call.options)
+            case "PATCH", str(), None:
+                if not call.match:
+                    raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
+                with self._store.transaction():
+                    self._documents.change(key, call.body, call.match)
+                    return 200, read_one(self._store, entity_set, key, call.options)
+            case "POST", str(), str() if entity_set.group == CUSTOM:
+                return self._act(key, target.action, call)
+        raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
+
+    def _act(self, document_id: str, action: str, call: Call) -> tuple[int, Any]:
+        match action:
+            case "Microsoft.NAV.cancel":
+                self._documents.cancel(document_id, call.match or "*")
+                return _NOTHING
+            case "Microsoft.NAV.allocate":
+                made = allocate(self._store, document_id, _key(call.body), self._clock.now())
+                self._due.wake()
+                return 200, {"value": made}
+            case "Microsoft.NAV.deallocate":
+                deallocate(self._store, document_id, _key(call.body), self._clock.now())
+                return _NOTHING
+        raise Refusal(404, ErpError.NOT_FOUND, f"There is no action {action}")
+
+
+def _read_path(path: str) -> _Target:
+    group = next((name for name in GROUPS if path.startswith(f"/api/{name}/")), None)
+    if group is None:
+        raise Refusal(404, ErpError.NOT_FOUND, f"Resource not found for {path}")
+    segments = [_SEGMENT.fullmatch(part) for part in path.removeprefix(f"/api/{group}/").strip("/").split("/")]
+    first, place, action = (*segments, None, None)[:3]
+    if None in segments or first is None or len(segments) > 3:
+        raise Refusal(404, ErpError.NOT_FOUND, f"Resource not found for {path}")
+    if first["name"] != "companies":
+        raise Refusal(400, ErpError.BAD_REQUEST, "The company is missing: companies(<id>)/...")
+    if first["key"] not in (None, COMPANY) or (place is not None and first["key"] is None):
+        raise Refusal(404, ErpError.NO_RECORD, f"The company {first['key']} does not exist")
+    if place is None:
+        return _Target(find_set(STANDARD, "companies"), first["key"], None)
+    if action is not None and (place["key"] is None or action["key"] is not None):
+        raise Refusal(404, ErpError.NOT_FOUND, f"Resource not found for {path}")
+    return _Target(find_set(group, place["name"]), place["key"], None if action is None else action["name"])
+
+
+def _key(body: Mapping[str, Any]) -> str:
+    key = read_text(body, "key")
+    if key is None:
+        raise BadField(ErpError.NOT_PROVIDED, "key is required", "key")
+    return key
