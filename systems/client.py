@@ -154,9 +154,9 @@ class VendorClient:
         """
         return await self._call(operation, "GET", path, params=params, is_read=True)
 
-    async def query(self, operation: str, path: str, body: Any) -> Answer:
+    async def query(self, operation: str, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """Read by a POST whose body is the question; tried again like ``get``."""
-        return await self._call(operation, "POST", path, body=body, is_read=True)
+        return await self._call(operation, "POST", path, body=body, headers=headers, is_read=True)
 
     async def submit(self, operation: str, path: str, form: Mapping[str, str]) -> Answer:
         """Read by a POST of a form, as sign-ins do; tried again like ``get``."""

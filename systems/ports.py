@@ -303,8 +303,8 @@ class OrderBook(Protocol):
         """Return orders with their lines by platform id."""
         ...
 
-    async def order_by_number(self, number: str) -> ErpOrder | None:
-        """Return the order with this number."""
+    async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, ErpOrder]:
+        """Return orders with their lines by number."""
         ...
 
     async def orders_of(
@@ -496,8 +496,8 @@ class OrderLedger(Protocol):
         """Return orders by platform id."""
         ...
 
-    async def order_by_number(self, number: str) -> LedgerOrder | None:
-        """Return the order with this number."""
+    async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, LedgerOrder]:
+        """Return orders by number."""
         ...
 
     async def orders_of(
@@ -532,6 +532,10 @@ class QuoteStore(Protocol):
 
     async def quotes(self, ids: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by platform id."""
+        ...
+
+    async def quotes_by_number(self, numbers: Sequence[str]) -> Mapping[str, Quote]:
+        """Return quotes by number."""
         ...
 
     async def quotes_of(

@@ -30,13 +30,18 @@ class OrderReads:
         queries = [_query(where) for where in within("orderId", ids)]
         return {order.id: order for order in await self._reader.rows("orders", queries, read_order)}
 
-    async def order_by_number(self, number: str) -> ErpOrder | None:
-        """Return the order with this number."""
-        return await self._one("order by number", "number", number)
+    async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, ErpOrder]:
+        """Return orders with their lines by number."""
+        queries = [_query(all_of([where, _OURS])) for where in within("number", numbers)]
+        return {order.number: order for order in await self._reader.rows("orders by number", queries, read_order)}
 
     async def find_order(self, key: str) -> ErpOrder | None:
         """Return the order that ``key`` created, None when it created none."""
-        return await self._one("find order", "externalDocumentNumber", key)
+        if len(key) > MAX_KEY_CHARS:
+            return None
+        query = _query(all_of([equals("externalDocumentNumber", key), _OURS]))
+        found = await self._reader.rows("find order", [query], read_order)
+        return found[0] if found else None
 
     async def orders_of(
         self, account_ids: Sequence[str], where: OrderFilter, limit: int
@@ -78,12 +83,6 @@ class OrderReads:
             "open values", queries, lambda row: (str(row["accountId"]), read_money(row["amount"], row["currencyCode"]))
         )
         return dict(found)
-
-    async def _one(self, operation: str, field: str, value: str) -> ErpOrder | None:
-        if len(value) > MAX_KEY_CHARS:
-            return None
-        found = await self._reader.rows(operation, [_query(all_of([equals(field, value), _OURS]))], read_order)
-        return found[0] if found else None
 
 
 def _query(where: str, order: str = "", top: int | None = None) -> Query:

@@ -1,7 +1,7 @@
 """Reads the ERP's entity sets: one call for one question or for many, and pages to their end.
 
-A short question is a GET. A long one, or several, travel in one ``$batch``, whose limit is far above that of a URL.
-Links to further pages are followed on the system that we called and nowhere else.
+A short question is a GET. A long one, or several at about the same time, travel in one ``$batch``, whose limit is far
+above that of a URL. Links to further pages are followed on the system that we called and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from schema.enums import SourceSystem
 from systems.bulk import BulkReader
 from systems.business_central.odata import Query, equals
 from systems.business_central.refusals import batch_failure
+from systems.business_central.together import Answers, Together
 from systems.client import VendorClient
-from systems.errors import Unexpected
+from systems.errors import ConnectorError, Unexpected
 
 __all__ = ["Company", "Reader"]
 
@@ -28,11 +29,10 @@ EXTENSION = "/api/crossdock/distribution/v1.0"
 MAX_URL_CHARS = 1_800
 """Longest address of a GET: proxies and web servers take 2,000 characters without exception."""
 
-MAX_BATCH = 100
-"""Questions of one batch, the vendor's limit."""
-
 MAX_PAGES = 200
 """Pages of one question; a system that goes on for longer is broken."""
+
+_EACH_BY_ITSELF = {"prefer": "odata.continue-on-error"}
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -56,6 +56,7 @@ class Reader:
         self._company: Company | None = None
         self._lock = asyncio.Lock()
         self._bulk = BulkReader(SourceSystem.CLOUD_ERP, client)
+        self._together = Together(self._ask)
 
     async def company(self) -> Company:
         """Return the company; asked for once.
@@ -88,28 +89,19 @@ class Reader:
         if not queries:
             return []
         paths = [await self.path(query.address()) for query in queries]
-        if len(paths) == 1 and len(paths[0]) <= MAX_URL_CHARS:
-            bodies = [(await self.client.get(operation, paths[0])).body]
-        else:
-            bodies = await self._batch(operation, paths)
+        bodies = await self._together.bodies(operation, paths)
         return [await self._pages(operation, body, read) for body in bodies]
 
     def read(self, operation: str, body: Any, read: Callable[[Any], T], *, is_write: bool = False) -> T:
         """Return what ``read`` makes of an answer; what is not of the agreed shape is a failure of ours."""
         return self._bulk.read(operation, body, read, is_write=is_write)
 
-    async def _batch(self, operation: str, paths: Sequence[str]) -> list[Any]:
-        bodies: list[Any] = []
-        for start in range(0, len(paths), MAX_BATCH):
-            chunk = paths[start : start + MAX_BATCH]
-            requests = [{"id": str(place), "method": "GET", "url": path} for place, path in enumerate(chunk)]
-            answer = (await self.client.query(operation, f"{EXTENSION}/$batch", {"requests": requests})).body
-            answers = self.read(operation, answer, partial(_answers, count=len(chunk)))
-            failed = next((entry for entry in answers if entry["status"] != 200), None)
-            if failed is not None:
-                raise batch_failure(operation, failed)
-            bodies += self.read(operation, answers, lambda found: [entry["body"] for entry in found])
-        return bodies
+    async def _ask(self, operation: str, paths: Sequence[str]) -> Answers:
+        if len(paths) == 1 and len(paths[0]) <= MAX_URL_CHARS:
+            return [(await self.client.get(operation, paths[0])).body]
+        requests = [{"id": str(place), "method": "GET", "url": path} for place, path in enumerate(paths)]
+        answer = await self.client.query(operation, f"{EXTENSION}/$batch", {"requests": requests}, _EACH_BY_ITSELF)
+        return self.read(operation, answer.body, partial(_answers, operation, count=len(paths)))
 
     async def _pages(self, operation: str, body: Any, read: Callable[[Row], T]) -> list[T]:
         found: list[T] = []
@@ -154,11 +146,23 @@ def _split(link: Any) -> SplitResult:
     return urlsplit(link)
 
 
-def _answers(body: Mapping[str, Any], count: int) -> list[Mapping[str, Any]]:
-    """Return the answers of a batch in the order of its requests; one that failed ends the batch early."""
+def _answers(operation: str, body: Mapping[str, Any], count: int) -> Answers:
+    """Return what each part of a batch brought, in the order of its requests.
+
+    A system that ends a batch at the first failure leaves later parts out: these fail like the one before them.
+    """
     by_id = {entry["id"]: entry for entry in body["responses"]}
-    found = [by_id[str(place)] for place in range(count) if str(place) in by_id]
-    statuses = [entry["status"] for entry in found]
-    if len(found) < count and all(status == 200 for status in statuses):
-        raise ValueError(f"{len(found)} answers to {count} requests")
+    found: list[Any] = []
+    failure: ConnectorError | None = None
+    for place in range(count):
+        entry = by_id.get(str(place))
+        if entry is None:
+            if failure is None:
+                raise ValueError(f"{len(by_id)} answers to {count} requests")
+            found.append(failure)
+        elif entry["status"] == 200:
+            found.append(entry["body"])
+        else:
+            failure = batch_failure(operation, entry)
+            found.append(failure)
     return found

@@ -8,12 +8,12 @@ version wrote: keys that the record does not know are left out, missing ones tak
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from schema.records import problems
@@ -24,7 +24,13 @@ __all__ = ["UndecodableRecord", "decode", "encode"]
 R = TypeVar("R")
 
 _TAG = "type"
-_PROBLEMS: Mapping[str, type[Problem]] = {
+_PLAIN = frozenset({str, int, bool, float})
+_PLAIN_OR_NONE = _PLAIN | {type(None)}
+
+_FieldPlan = tuple[str, frozenset[type], Callable[[Any], Any]]
+"""Name of a field, types of the values that are taken as they are, reader of all others."""
+
+_PROBLEMS: Mapping[str, type] = {
     name: member
     for name in problems.__all__
     if isinstance(member := getattr(problems, name), type) and issubclass(member, Problem)
@@ -85,11 +91,11 @@ def _reader(annotation: Any) -> Callable[[Any], Any]:
         return _optional_reader(annotation)
     if origin is tuple:
         read_entry = _reader(get_args(annotation)[0])
-        return lambda value: tuple(read_entry(entry) for entry in _expect(list, value))
+        return lambda value: tuple([read_entry(entry) for entry in _expect(list, value)])
     if isinstance(annotation, type) and issubclass(annotation, Problem):
         return _read_problem
     if is_dataclass(annotation):
-        return _RecordReader(annotation)  # type: ignore[arg-type]  # is_dataclass narrows to instance or type
+        return _record_reader(cast("type", annotation))
     return _scalar_reader(annotation)
 
 
@@ -103,15 +109,17 @@ def _optional_reader(annotation: Any) -> Callable[[Any], Any]:
 
 def _scalar_reader(annotation: Any) -> Callable[[Any], Any]:
     if annotation is Decimal:
-        return lambda value: _convert(Decimal, value)
+        return _converter(Decimal)
     if annotation is datetime:
-        return lambda value: _convert(datetime.fromisoformat, value)
+        return _converter(datetime.fromisoformat)
     if annotation is date:
-        return lambda value: _convert(date.fromisoformat, value)
+        return _converter(date.fromisoformat)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return lambda value: _convert(annotation, value)
-    if annotation in (str, int, bool, float):
-        return lambda value: _expect(annotation, value)
+        members = {member.value: member for member in annotation}
+        convert = _converter(annotation)
+        return lambda value: members[value] if type(value) is str and value in members else convert(value)
+    if annotation in _PLAIN:
+        return partial(_expect, annotation)
     raise TypeError(f"records hold no {annotation}")
 
 
@@ -121,11 +129,16 @@ def _expect(wanted: type, value: Any) -> Any:
     return value
 
 
-def _convert(make: Callable[[str], Any], value: Any) -> Any:
-    try:
-        return make(_expect(str, value))
-    except (ValueError, ArithmeticError) as error:
-        raise UndecodableRecord(f"{value!r}: {error}") from error
+def _converter(make: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        if not isinstance(value, str):
+            _expect(str, value)
+        try:
+            return make(value)
+        except (ValueError, ArithmeticError) as error:
+            raise UndecodableRecord(f"{value!r}: {error}") from error
+
+    return convert
 
 
 def _read_problem(value: Any) -> Problem:
@@ -133,28 +146,43 @@ def _read_problem(value: Any) -> Problem:
     found = _PROBLEMS.get(name)
     if found is None:
         raise UndecodableRecord(f"no problem is called {name!r}")
-    problem: Problem = _RecordReader(found)(value)
+    problem: Problem = _record_reader(found)(value)
     return problem
 
 
-class _RecordReader:
-    """Reads one record class; its fields are resolved at first use, so that records may nest each other."""
+@cache
+def _record_reader(record: type) -> Callable[[Any], Any]:
+    """Return the function that reads one record class.
 
-    __slots__ = ("_fields", "_record")
+    Orders are read by the hundred, so what most fields hold (plain values, and None where it may be) is taken without
+    calling a reader. The plan is made at first use, so that records may nest each other.
+    """
+    plan: list[_FieldPlan] = []
+    optional = frozenset(
+        field.name for field in fields(record) if not (field.default is MISSING and field.default_factory is MISSING)
+    )
 
-    def __init__(self, record: type) -> None:
-        self._record = record
-        self._fields: tuple[tuple[Field[Any], Callable[[Any], Any]], ...] | None = None
-
-    def __call__(self, value: Any) -> Any:
-        if self._fields is None:
-            hints = get_type_hints(self._record)
-            self._fields = tuple((field, _reader(hints[field.name])) for field in fields(self._record))
+    def read(value: Any) -> Any:
+        if not plan:
+            plan.extend(_plan(record))
         document = _expect(dict, value)
         found = {}
-        for field, read in self._fields:
-            if field.name in document:
-                found[field.name] = read(document[field.name])
-            elif field.default is MISSING and field.default_factory is MISSING:
-                raise UndecodableRecord(f"{self._record.__name__}: {field.name} is missing")
-        return self._record(**found)
+        for name, as_they_are, read_field in plan:
+            try:
+                entry = document[name]
+            except KeyError:
+                if name not in optional:
+                    raise UndecodableRecord(f"{record.__name__}: {name} is missing") from None
+                continue
+            found[name] = entry if type(entry) in as_they_are else read_field(entry)
+        return record(**found)
+
+    return read
+
+
+def _plan(record: type) -> Iterator[_FieldPlan]:
+    hints = get_type_hints(record)
+    for field in fields(record):
+        hint = hints[field.name]
+        kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+        yield field.name, frozenset(kinds) & _PLAIN_OR_NONE, _reader(hint)

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from schema.enums import OrderStatus, SourceSystem
 from schema.events.envelope import Event
@@ -24,7 +24,7 @@ from systems.platform.tables import ledger_orders
 
 __all__ = ["PlatformOrderLedger", "order_row"]
 
-_NO_EXPOSURE = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.COMPLETED)
+_FINISHED = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.COMPLETED)
 
 
 class PlatformOrderLedger:
@@ -101,11 +101,10 @@ class PlatformOrderLedger:
         async with self._database.reading("orders") as connection:
             return await records_by(connection, ledger_orders, ledger_orders.c.id, ids, LedgerOrder)
 
-    async def order_by_number(self, number: str) -> LedgerOrder | None:
-        """Return the order with this number."""
-        async with self._database.reading("order by number") as connection:
-            found = await records_by(connection, ledger_orders, ledger_orders.c.number, [number], LedgerOrder)
-            return found.get(number)
+    async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, LedgerOrder]:
+        """Return orders by number."""
+        async with self._database.reading("orders by number") as connection:
+            return await records_by(connection, ledger_orders, ledger_orders.c.number, numbers, LedgerOrder)
 
     async def orders_of(
         self, account_ids: Sequence[str], where: OrderFilter, limit: int
@@ -150,7 +149,7 @@ class PlatformOrderLedger:
             .where(
                 and_(table.c.account_id == account_id, table.c.id != not_order_id),
                 table.c.erp_number.is_(None),
-                table.c.status.not_in(_NO_EXPOSURE),
+                table.c.status.not_in(_FINISHED),
             )
             .order_by(table.c.submitted_at, table.c.id)
         )
@@ -170,6 +169,7 @@ def order_row(order: LedgerOrder) -> dict[str, Any]:
         "status": order.status.value,
         "submitted_at": order.submitted_at,
         "erp_number": order.erp_number,
+        "may_have_exceptions": order.status not in _FINISHED or bool(order.exceptions),
         "record": encode(order),
     }
 
@@ -185,6 +185,11 @@ def _conditions(where: OrderFilter) -> list[ColumnElement[bool]]:
         conditions.append(table.c.submitted_at >= where.start)
     if where.end is not None:
         conditions.append(table.c.submitted_at < where.end)
+    if where.behind is not None:
+        at, last = where.behind
+        conditions.append(or_(table.c.submitted_at < at, and_(table.c.submitted_at == at, table.c.id < last)))
+    if where.may_have_exceptions:
+        conditions.append(table.c.may_have_exceptions.is_(True))
     return conditions
 
 

@@ -65,6 +65,11 @@ class PlatformQuoteStore:
         async with self._database.reading("quotes") as connection:
             return await records_by(connection, quotes, quotes.c.id, ids, Quote)
 
+    async def quotes_by_number(self, numbers: Sequence[str]) -> Mapping[str, Quote]:
+        """Return quotes by number."""
+        async with self._database.reading("quotes by number") as connection:
+            return await records_by(connection, quotes, quotes.c.number, numbers, Quote)
+
     async def quotes_of(
         self, account_ids: Sequence[str], status: QuoteStatus | None, limit: int
     ) -> Mapping[str, tuple[Quote, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, UniqueConstraint
 
 from systems.platform.columns import AwareTime, ExactQuantity, counter, document
 
@@ -48,6 +48,9 @@ ledger_orders = Table(
     Column("submitted_at", AwareTime, nullable=False),
     Column("erp_number", String(80)),
     Column("record", document(), nullable=False),
+    Column("may_have_exceptions", Boolean, nullable=False),
+    Index(None, "account_id", "may_have_exceptions", "submitted_at"),
+    Index(None, "may_have_exceptions", "submitted_at"),
     Index(None, "account_id", "submitted_at"),
     Index(None, "account_id", "po_number"),
     Index(None, "submitted_at"),

@@ -134,7 +134,7 @@ async def test_no_value_breaks_out_of_its_filter(place: Place, text: str):
     assert await erp.items([text, "PMP-0042"]) == await erp.items(["PMP-0042"])
     assert await erp.orders([text]) == {}
     assert await erp.orders_of([text], EVERY, 5) == {text: ()}
-    assert await erp.order_by_number(text) is None
+    assert await erp.orders_by_number([text]) == {}
     assert await erp.find_order(text) is None
     assert await erp.item_by_gtin(text) is None
     assert await erp.invoices([f"inv_{text}"]) == {}
@@ -322,7 +322,7 @@ class TestPrices:
 class TestOrders:
     async def test_an_order_comes_whole(self, place: Place):
         order = next(order for order in place.world.orders if order.number == "SO-204511")
-        found = await place.erp.order_by_number("SO-204511")
+        found = (await place.erp.orders_by_number(["SO-204511"])).get("SO-204511")
         assert found is not None
         assert await place.erp.orders([order.id, "ord_none"]) == {order.id: found}
         assert await place.erp.find_order(f"or:{order.id}:erp") == found
