@@ -14,10 +14,12 @@ from typing import Any
 
 from systems.errors import ConnectorError
 
-__all__ = ["LINGER_S", "MAX_BATCH", "Answers", "Together"]
+__all__ = ["MAX_BATCH", "TURNS", "Answers", "Together"]
 
-LINGER_S = 0.001
-"""How long a question waits for others; a call takes many times as long."""
+TURNS = 20
+"""Turns of the event loop that a question waits for others. What one request asks for at once comes up within a few of
+them, however long the work in between takes; when nothing else is to be done they pass in a fraction of a millisecond.
+"""
 
 MAX_BATCH = 100
 """Questions of one batch, the vendor's limit."""
@@ -55,7 +57,7 @@ class Together:
         loop = asyncio.get_running_loop()
         asked = [_Question(operation, path, loop.create_future()) for path in paths]
         if not self._waiting:
-            loop.call_later(LINGER_S, self._go)
+            loop.call_soon(self._go, TURNS)
         self._waiting += asked
         found = await asyncio.gather(*(question.answer for question in asked), return_exceptions=True)
         for body in found:
@@ -63,7 +65,10 @@ class Together:
                 raise body
         return found
 
-    def _go(self) -> None:
+    def _go(self, turns: int) -> None:
+        if turns > 0:
+            asyncio.get_running_loop().call_soon(self._go, turns - 1)
+            return
         waiting, self._waiting = self._waiting, []
         wanted = [question for question in waiting if not question.answer.done()]
         for start in range(0, len(wanted), MAX_BATCH):
