@@ -22,10 +22,15 @@ const tabs = settings.examples.map(({ query, variables }) => ({
   variables: Object.keys(variables).length ? JSON.stringify(variables, null, 2) : "",
 }));
 
+// The editors open empty beside the first tab unless they are given its content; what a visitor has left goes before it.
+const first = localStorage.getItem("graphiql:tabState") === null ? tabs[0] : undefined;
+
 createRoot(document.getElementById("graphiql")).render(
   <GraphiQL
     fetcher={fetcher}
     defaultTabs={tabs.length ? tabs : undefined}
+    query={first?.query}
+    variables={first?.variables}
     defaultEditorToolsVisibility="variables"
     shouldPersistHeaders={false}
   />,
