@@ -34,8 +34,9 @@ demo: $(STAMP)
 clean-demo:
 	rm -rf var/demo
 
+# Files are spread over the cores; each core has servers of its own.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

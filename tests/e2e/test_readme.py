@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +78,15 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     listing.write_text(_with(text, ports).replace("sdl_file: ", f"sdl_file: {ROOT}/examples/shop/"))
     commands = [line.rstrip("& ") for line in _block("sh shop start").splitlines()]
     assert len(commands) == 3
-    processes = []
-    for command, port in zip(commands, (catalog, stock, gateway), strict=True):
-        words = _with(command, ports).replace("examples/shop/subgraphs.yaml", str(listing)).split()
-        words[0] = str(Path(sys.executable).parent / Path(words[0]).name)
-        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        processes.append(process)
-        _wait_for(port, process)
-    yield ports
-    for process in processes:
-        process.terminate()
-        process.communicate(timeout=20)
+    with ExitStack() as stack:
+        for command, port in zip(commands, (catalog, stock, gateway), strict=True):
+            words = _with(command, ports).replace("examples/shop/subgraphs.yaml", str(listing)).split()
+            words[0] = str(Path(sys.executable).parent / Path(words[0]).name)
+            process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stack.callback(process.communicate, timeout=20)
+            stack.callback(process.terminate)
+            _wait_for(port, process)
+        yield ports
 
 
 @pytest.fixture(scope="module")
