@@ -14,13 +14,13 @@ from starlette.types import ASGIApp
 
 from crossdock.background import running_background
 from crossdock.embedded import open_embedded, senders
-from crossdock.logs import log_to
 from crossdock.serving import listening, serving, stop_signal
 from crossdock.settings import CrossdockSettings
 from crossdock.webhooks import webhook_routes
 from crossdock.wiring.parts import open_parts
 from crossdock.wiring.subgraphs import NEEDS_ENGINE, build_subgraph
-from processes.starter import EngineStarter
+from gateway.logs import log_to
+from processes.decider import EngineDecider
 from processes.worker import ProcessEngine
 
 __all__ = ["run_embedded", "run_subgraph", "run_worker"]
@@ -36,9 +36,9 @@ async def run_subgraph(name: str, settings: CrossdockSettings, host: str, port: 
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings))
         starter = None
-        if name == NEEDS_ENGINE:
+        if name in NEEDS_ENGINE:
             engine = ProcessEngine(parts.engine_settings(), parts.dependencies())
-            starter = EngineStarter(await stack.enter_async_context(engine))
+            starter = EngineDecider(await stack.enter_async_context(engine), parts.platform.inbox)
         await _serve(build_subgraph(name, parts, starter), listening(host, port), f"subgraph {name}")
 
 

@@ -38,6 +38,7 @@ async def serving(app: Any, where: socket.socket) -> AsyncIterator[None]:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # whose word on addresses counts is a setting of the gateway's
         ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=STOP_S,
     )

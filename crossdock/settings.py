@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.config import GatewaySettings, read_file, validate
-from gateway.config.models import Duration
+from gateway.config.section import Duration
 
 __all__ = [
     "BusinessCentralAccess",
@@ -57,6 +57,8 @@ class BusinessCentralAccess(_Access):
     """Client of the OAuth2 client-credentials flow."""
     client_secret: str = Field(repr=False)
     """Its secret; from the environment."""
+    company: str
+    """Name of the company whose books are used."""
 
 
 class WarehouseAccess(_Access):
@@ -106,8 +108,8 @@ class CrossdockSettings(_Section):
     """Redis that carries news of events between processes; None for one process alone."""
     claims_key: str = Field(min_length=16, repr=False)
     """Secret by which the gateway proves to subgraphs who asks, at least 16 characters; from the environment."""
-    price_token_key: str = Field(min_length=16, repr=False)
-    """Secret that signs price tokens, at least 16 characters; from the environment."""
+    price_token_key: str = Field(min_length=32, repr=False)
+    """Secret that signs price tokens, at least 32 characters; from the environment."""
     systems: SystemSettings
     """Where the systems are and how to sign in."""
     processes: ProcessSettings = ProcessSettings()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
-from gateway.config import ServerSettings
+from gateway.config import CorsSettings, ServerSettings
+from gateway.policies.edge import wrap_edge
 from gateway.server.graphiql import graphiql_routes
 from gateway.server.health import health_routes
 from gateway.server.http import HttpEndpoint, Receive, Scope, Send
@@ -20,21 +22,51 @@ __all__ = ["GatewayApp"]
 class GatewayApp:
     """Serves one gateway. Mounted below another application it answers below the mount path."""
 
-    def __init__(self, http: HttpEndpoint, websocket: WsEndpoint, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        http: HttpEndpoint,
+        websocket: WsEndpoint,
+        settings: ServerSettings,
+        cors: CorsSettings | None = None,
+        more_routes: Sequence[BaseRoute] = (),
+        *,
+        has_cookies: bool = False,
+    ) -> None:
         self._http = http
         self._websocket = websocket
         self._path = settings.path
         self._is_ready = True
+        self._start: Callable[[], Awaitable[None]] | None = None
         self._stop: Callable[[], Awaitable[None]] | None = None
         pages = graphiql_routes(settings.path, settings.examples) if settings.graphiql else []
-        self._routes = Starlette(routes=[*health_routes(lambda: self._is_ready), *pages], lifespan=self._lifespan)
+        self._edge = wrap_edge(self._dispatch, cors, settings.response_headers, has_cookies=has_cookies)
+        self._has_edge = cors is not None or has_cookies or bool(settings.response_headers)
+        self._routes = Starlette(
+            routes=[*health_routes(lambda: self._is_ready), *pages, *more_routes], lifespan=self._lifespan
+        )
+
+    def on_start(self, start: Callable[[], Awaitable[None]]) -> None:
+        """Set what is awaited when the server starts."""
+        self._start = start
 
     def on_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
         """Set what is awaited when the server stops."""
         self._stop = stop
 
+    async def aclose(self) -> None:
+        """End the streams that outlive a request."""
+        await self._http.aclose()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        if self._has_edge:
+            await self._edge(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == self._path:
+            await self._http(scope, receive, send)  # nearly every request; it needs no other hop
+        else:
+            await self._dispatch(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http" and self._is_graphql(scope):
             await self._http(scope, receive, send)
@@ -49,6 +81,8 @@ class GatewayApp:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        if self._start is not None:
+            await self._start()
         yield
         self._is_ready = False
         if self._stop is not None:

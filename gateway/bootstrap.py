@@ -5,41 +5,78 @@ supergraph text -> Supergraph -> Planner; settings -> transports, identity, endp
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from gateway.app import GatewayApp
-from gateway.config import GatewaySettings, SubgraphSettings
+from gateway.config import GatewaySettings, SubgraphSettings, TrafficSettings
 from gateway.errors import ConfigError
-from gateway.executor import ExecutionResult
+from gateway.executor import DeferredResult, ExecutionResult
 from gateway.planner import Planner
+from gateway.policies.api_keys import ApiKeys
+from gateway.policies.clients import ClientReader
+from gateway.policies.credentials import Credentials
+from gateway.policies.csrf import CsrfPolicy
+from gateway.policies.error_mask import ErrorMask
+from gateway.policies.header_rules import HeaderRules
+from gateway.policies.observer import Observer
+from gateway.policies.policy_set import compile_policies
+from gateway.policies.request_log import RequestLog
+from gateway.policies.shared_redis import SharedRedis
 from gateway.server.claims import ClaimsSigner
-from gateway.server.http import HttpEndpoint
+from gateway.server.http import HttpEndpoint, HttpLimits
+from gateway.server.overrides import OverrideLabels
 from gateway.server.pipeline import Pipeline
+from gateway.server.prepared import Graph
 from gateway.server.principal import Identity, Principal, anonymous, everybody
+from gateway.server.reload import Reloader, SupergraphSource
 from gateway.server.request import GraphQLRequest, RequestContext
-from gateway.server.streams import SubscriptionCounter
+from gateway.server.sse_single import SharedStreams
+from gateway.server.streams import StreamLimits, SubscriptionCounter
 from gateway.server.ws import WsEndpoint
 from gateway.supergraph import SubgraphInfo, Supergraph, parse_supergraph
 from gateway.transport.base import SubgraphTransport
+from gateway.transport.circuit import CircuitRules, CircuitTransport
 from gateway.transport.dedupe import DedupeTransport
 from gateway.transport.limits import TransportLimits
+from gateway.transport.metered import MeteredTransport
 from gateway.transport.registry import TransportRegistry
+from gateway.transport.retry import RetryBudget, RetryRules, RetryTransport
+
+if TYPE_CHECKING:
+    from gateway.policies.metrics import Metrics
 
 __all__ = ["Gateway", "build_gateway"]
+
+_log = logging.getLogger("gateway")
 
 
 class Gateway:
     """A gateway for one supergraph. Use it as an async context manager; leaving it closes the transports."""
 
     def __init__(
-        self, supergraph: Supergraph, pipeline: Pipeline, transports: TransportRegistry, asgi: GatewayApp
+        self,
+        supergraph: Supergraph,
+        pipeline: Pipeline,
+        transports: TransportRegistry,
+        asgi: GatewayApp,
+        closing: Iterable[Callable[[], Awaitable[None]]] = (),
+        build_graph: GraphBuilder | None = None,
+        drain_s: float = 0.0,
     ) -> None:
         self.supergraph = supergraph
         self.asgi = asgi
         self._pipeline = pipeline
         self._transports = transports
+        self._closing = tuple(closing)
+        self._build_graph = build_graph
+        self._drain_s = drain_s
+        self._tasks: set[asyncio.Task[None]] = set()
         asgi.on_stop(self.aclose)
 
     async def __aenter__(self) -> Self:
@@ -51,8 +88,55 @@ class Gateway:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the transports; may be called more than once."""
+        """End shared event streams and close the transports; may be called more than once."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.asgi.aclose()
         await self._transports.aclose()
+        for close in self._closing:
+            await close()
+
+    def follow(self, source: SupergraphSource, poll_s: float) -> None:
+        """Look at ``source``, which has given what is served now, every ``poll_s`` while the server runs."""
+        reloader = Reloader(source, self.reload, poll_s)
+
+        async def start() -> None:
+            self._spawn(reloader.run())
+
+        self.asgi.on_start(start)
+
+    async def reload(self, supergraph_sdl: str) -> None:
+        """Serve another supergraph; what is under way ends with the one before, within the time to drain.
+
+        Raises:
+            SupergraphError: the document cannot be served; nothing has changed.
+            ConfigError: the settings do not fit it; nothing has changed.
+        """
+        if self._build_graph is None:
+            raise ConfigError("this gateway was put together for one supergraph")
+        parts = await asyncio.to_thread(self._build_graph.parse, supergraph_sdl)
+        transports = self._build_graph.transports(parts.supergraph)
+        before = await self._pipeline.replace(parts.supergraph, parts.planner, transports, parts.overrides)
+        old, self._transports, self.supergraph = self._transports, transports, parts.supergraph
+        self._spawn(self._retire(before, old))
+
+    async def _retire(self, graph: Graph, transports: TransportRegistry) -> None:
+        """Close what only a graph that is not served any more has used."""
+        given = () if self._build_graph is None else self._build_graph.given
+        try:
+            async with asyncio.timeout(self._drain_s):
+                await graph.drain()
+        except TimeoutError:
+            _log.warning("%d operations of the old supergraph are ended", graph.running)
+        finally:
+            await transports.aclose(keep=given)
+            gc.unfreeze()  # the command line freezes what it starts with, and that is garbage now
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def execute(
         self,
@@ -66,6 +150,22 @@ class Gateway:
         Cancel/retry: a cancelled mutation may have taken effect.
         """
         return await self._pipeline.execute(GraphQLRequest(query, variables, operation_name), context or _NOBODY)
+
+    def deliver(
+        self,
+        query: str,
+        variables: dict[str, Any] | None = None,
+        operation_name: str | None = None,
+        context: RequestContext | None = None,
+    ) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
+        """Run a query or mutation and yield its first answer, then each fragment that it defers.
+
+        Raises:
+            RequestError, PlanningError: while iterating, before the first answer, when nothing was started.
+
+        Cancel/retry: closing the generator cancels what is under way.
+        """
+        return self._pipeline.deliver(GraphQLRequest(query, variables, operation_name), context or _NOBODY)
 
     def subscribe(
         self,
@@ -85,6 +185,57 @@ class Gateway:
 _NOBODY = RequestContext()
 
 
+@dataclass(frozen=True, slots=True)
+class GraphParts:
+    """What is made of the text of a supergraph."""
+
+    supergraph: Supergraph
+    planner: Planner
+    overrides: OverrideLabels
+
+
+class GraphBuilder:
+    """Makes the parts of a gateway that depend on the supergraph, for the first one and for every later one.
+
+    Attributes:
+        given: transports that came from outside, by subgraph; they outlive each supergraph.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        given: Mapping[str, SubgraphTransport],
+        headers: HeaderRules,
+        metrics: Metrics | None,
+    ) -> None:
+        self._settings = settings
+        self.given = dict(given)
+        self._headers = headers
+        self._metrics = metrics
+
+    def parse(self, supergraph_sdl: str) -> GraphParts:
+        """Return what is made of the text; takes as long as the graph is large.
+
+        Raises:
+            SupergraphError: the document cannot be served.
+        """
+        supergraph = parse_supergraph(supergraph_sdl)
+        labels = OverrideLabels(supergraph, self._settings.traffic.override_labels)
+        return GraphParts(supergraph, Planner(supergraph), labels)
+
+    def transports(self, supergraph: Supergraph) -> TransportRegistry:
+        """Return a way to each subgraph.
+
+        Raises:
+            ConfigError: the settings name a subgraph that the supergraph lacks, or a subgraph has no address.
+        """
+        found = _build_transports(supergraph, self.given, self._settings, self._headers)
+        metrics = self._metrics
+        if metrics is not None:
+            found = {name: MeteredTransport(name, transport, metrics.fetched) for name, transport in found.items()}
+        return TransportRegistry(found)
+
+
 def build_gateway(
     supergraph_sdl: str,
     transports: Mapping[str, SubgraphTransport] | None = None,
@@ -101,47 +252,107 @@ def build_gateway(
         ConfigError: the settings name a subgraph that the supergraph lacks, or a subgraph has no address.
     """
     settings = settings or GatewaySettings()
-    supergraph = parse_supergraph(supergraph_sdl)
-    registry = TransportRegistry(_build_transports(supergraph, dict(transports or {}), settings))
+    headers = HeaderRules(settings.headers)
+    metrics = _metrics(settings)
+    builder = GraphBuilder(settings, transports or {}, headers, metrics)
+    parts = builder.parse(supergraph_sdl)
+    supergraph, registry = parts.supergraph, builder.transports(parts.supergraph)
+    redis = SharedRedis(settings.redis) if settings.redis is not None else None
+    policies = compile_policies(settings, redis)
     pipeline = Pipeline(
         supergraph,
-        Planner(supergraph),
+        parts.planner,
         registry,
         max_cached_plans=settings.limits.max_cached_plans,
         max_cached_text_bytes=settings.limits.max_cached_text_bytes,
         claims=_claims(settings),
+        resume_for_s=settings.subscriptions.resume_for,
+        policies=policies,
+        observer=Observer(ErrorMask(settings.errors), RequestLog(settings.telemetry.request_log), metrics),
+        operation_timeout_s=settings.traffic.operation_timeout,
+        overrides=parts.overrides,
     )
-    chosen = identity or _identity(settings)
-    counter = SubscriptionCounter(settings.subscriptions.max_total)
+    clients = ClientReader(settings.server.trusted_proxies, settings.server.client_name_headers)
+    closing: list[Callable[[], Awaitable[None]]] = [] if redis is None else [redis.aclose]
+    chosen = identity or _identity(settings, closing)
+    streams = settings.subscriptions
+    counter = SubscriptionCounter(streams.max_total, streams.max_per_client)
+    stream_limits = StreamLimits(streams.max_waiting_events, streams.slow_client_timeout, streams.heartbeat)
     http = HttpEndpoint(
         pipeline,
         chosen,
         counter,
-        propagate=settings.headers.propagate,
-        max_request_bytes=settings.limits.max_request_bytes,
-        heartbeat_s=settings.subscriptions.heartbeat,
+        propagate=headers.captured,
+        clients=clients,
+        csrf=CsrfPolicy(settings.csrf),
+        limits=HttpLimits(
+            settings.limits.max_request_bytes,
+            settings.limits.max_batch,
+            settings.server.compress_from_bytes,
+            settings.limits.max_upload_bytes,
+        ),
+        stream_limits=stream_limits,
+        shared_streams=_shared_streams(settings, pipeline, counter, stream_limits),
         share_requests=settings.traffic.share_client_requests,
     )
     websocket = WsEndpoint(
         pipeline,
         chosen,
         counter,
-        propagate=settings.headers.propagate,
-        max_per_connection=settings.subscriptions.max_per_connection,
-        init_timeout_s=settings.subscriptions.init_timeout,
-        ping_s=settings.subscriptions.heartbeat,
+        propagate=headers.captured,
+        clients=clients,
+        stream_limits=stream_limits,
+        max_per_connection=streams.max_per_connection,
+        init_timeout_s=streams.init_timeout,
     )
-    return Gateway(supergraph, pipeline, registry, GatewayApp(http, websocket, settings.server))
+    routes = []
+    if metrics is not None:
+        metrics.watch("gateway_plans", "Prepared operations in memory.", lambda: pipeline.cached_plans)
+        metrics.watch("gateway_running", "Queries and mutations under way.", lambda: policies.load.running)
+        metrics.watch("gateway_waiting", "Queries and mutations that wait.", lambda: policies.load.waiting)
+        metrics.watch("gateway_streams", "Subscriptions under way.", lambda: counter.running)
+        routes.append(metrics.route(settings.telemetry.metrics_path))
+    tokens = settings.identity.tokens
+    has_cookies = tokens is not None and tokens.cookie is not None
+    app = GatewayApp(http, websocket, settings.server, settings.cors, routes, has_cookies=has_cookies)
+    return Gateway(supergraph, pipeline, registry, app, closing, builder, settings.supergraph.drain)
 
 
-def _identity(settings: GatewaySettings) -> Identity:
-    if settings.identity.tokens is not None:
-        from gateway.server.tokens import TokenReader  # noqa: PLC0415 - cryptography is slow to load
+def _metrics(settings: GatewaySettings) -> Metrics | None:
+    if not settings.telemetry.metrics:
+        return None
+    from gateway.policies.metrics import Metrics  # noqa: PLC0415 - who serves no metrics need not load them
 
-        return TokenReader(settings.identity.tokens)
-    development = settings.identity.development_identity
+    return Metrics()
+
+
+def _shared_streams(
+    settings: GatewaySettings, pipeline: Pipeline, counter: SubscriptionCounter, limits: StreamLimits
+) -> SharedStreams | None:
+    given = settings.subscriptions
+    if not given.shared_event_streams:
+        return None
+    return SharedStreams(
+        pipeline, counter, limits, max_per_connection=given.max_per_connection, open_within_s=given.init_timeout
+    )
+
+
+def _identity(settings: GatewaySettings, closing: list[Callable[[], Awaitable[None]]]) -> Identity:
+    given = settings.identity
+    development = given.development_identity
     if development is None:
-        return anonymous
+        ways: list[Identity] = []
+        if given.tokens is not None:
+            from gateway.server.tokens import TokenReader  # noqa: PLC0415 - cryptography is slow to load
+
+            tokens = TokenReader(given.tokens)
+            ways.append(tokens)
+            closing.append(tokens.aclose)
+        if given.api_keys:
+            ways.append(ApiKeys(given.api_keys, given.api_key_header))
+        if len(ways) == 1 and given.anonymous:
+            return ways[0]
+        return Credentials(tuple(ways), allows_anonymous=given.anonymous) if ways or not given.anonymous else anonymous
     return everybody(
         Principal(
             development.subject,
@@ -158,16 +369,18 @@ def _claims(settings: GatewaySettings) -> ClaimsSigner | None:
 
 
 def _build_transports(
-    supergraph: Supergraph, given: dict[str, SubgraphTransport], settings: GatewaySettings
+    supergraph: Supergraph, given: dict[str, SubgraphTransport], settings: GatewaySettings, headers: HeaderRules
 ) -> dict[str, SubgraphTransport]:
-    unknown = sorted({*given, *settings.subgraphs} - supergraph.subgraphs.keys())
+    unknown = sorted({*given, *settings.subgraphs, *settings.headers.subgraphs} - supergraph.subgraphs.keys())
     if unknown:
         known = ", ".join(supergraph.subgraphs)
         raise ConfigError(f"subgraphs.{unknown[0]}: the supergraph has no such subgraph; it has {known}")
     found: dict[str, SubgraphTransport] = {}
     for name, info in supergraph.subgraphs.items():
         transport = given.get(name) or _build_http(info, settings)
-        found[name] = DedupeTransport(transport) if settings.traffic.share_subgraph_requests else transport
+        if settings.traffic.share_subgraph_requests:
+            transport = DedupeTransport(transport)
+        found[name] = headers.wrap(name, transport)
     return found
 
 
@@ -175,6 +388,7 @@ def _build_http(info: SubgraphInfo, settings: GatewaySettings) -> SubgraphTransp
     from gateway.transport.graphql_ws import GraphqlWsTransport  # noqa: PLC0415 - embedded graphs need no network
     from gateway.transport.http import HttpTransport  # noqa: PLC0415
     from gateway.transport.http1 import Http1Transport  # noqa: PLC0415
+    from gateway.transport.multipart import MultipartTransport  # noqa: PLC0415
     from gateway.transport.sse import SseTransport  # noqa: PLC0415
 
     own = settings.subgraphs.get(info.name, SubgraphSettings())
@@ -194,5 +408,23 @@ def _build_http(info: SubgraphInfo, settings: GatewaySettings) -> SubgraphTransp
         streams = GraphqlWsTransport(info.name, stream_url, limits)
     elif own.subscriptions == "sse":
         streams = SseTransport(info.name, stream_url, limits)
+    elif own.subscriptions == "multipart":
+        streams = MultipartTransport(info.name, stream_url, limits)
     make = Http1Transport if url.startswith("http://") else HttpTransport
-    return make(info.name, url, limits, streams)
+    return _harden(info.name, make(info.name, url, limits, streams), limits.timeout_s, traffic)
+
+
+def _harden(
+    subgraph: str, transport: SubgraphTransport, timeout_s: float, traffic: TrafficSettings
+) -> SubgraphTransport:
+    """Return the transport with a circuit breaker, and retries around it, as the settings want them."""
+    circuit, retry = traffic.circuit, traffic.retry
+    if circuit.enabled:
+        rules = CircuitRules(
+            circuit.failure_share, circuit.min_requests, circuit.window, circuit.open_for, circuit.probe
+        )
+        transport = CircuitTransport(subgraph, transport, rules)
+    if retry.max_retries:
+        retries = RetryRules(retry.max_retries, retry.base_delay, retry.max_delay, timeout_s)
+        transport = RetryTransport(transport, retries, RetryBudget(retry.budget))
+    return transport

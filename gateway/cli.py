@@ -9,17 +9,23 @@ not wait for a web server to load.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gateway.config_commands import config as config_commands
+
 if TYPE_CHECKING:
     from gateway.config import GatewaySettings
+    from gateway.server.reload import SupergraphSource
 
 __all__ = ["app", "compose", "gateway", "main", "plan"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+app.add_typer(config_commands, name="config")
 
 _GC_THRESHOLDS = (50_000, 50, 100)
 """Python's own 700 suit small programs; one large answer makes thousands of objects, all freed by reference counts."""
@@ -57,25 +63,29 @@ def compose(
 def plan(
     supergraph: Annotated[Path, typer.Option(help="Supergraph SDL.")],
     operation: Annotated[Path, typer.Option(help="GraphQL document.")],
-    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
-    stage: Annotated[str, typer.Option(help="normalize, graph, paths, fetch-graph or plan.")] = "plan",
+    format_: Annotated[str, typer.Option("--format", help="text; json for the plan; dot for graphs.")] = "text",
+    stage: Annotated[str, typer.Option(help="normalize, graph, paths, fetch-graph, plan or projection.")] = "plan",
     operation_name: Annotated[str | None, typer.Option(help="Operation of the document.")] = None,
+    override_label: Annotated[
+        list[str] | None, typer.Option(help="Label of a progressive override that is on.")
+    ] = None,
 ) -> None:
-    """Print how an operation is planned."""
+    """Print how an operation is planned; what it defers by a variable is taken as deferred."""
     from gateway.errors import PlanningError, RequestError, SupergraphError  # noqa: PLC0415
     from gateway.operation import parse_operation  # noqa: PLC0415
-    from gateway.planner import explain  # noqa: PLC0415
+    from gateway.planner import FORMATS, STAGES, explain  # noqa: PLC0415
     from gateway.supergraph import parse_supergraph  # noqa: PLC0415
 
-    _one_of("--format", format_, ("text", "json"))
-    _one_of("--stage", stage, ("normalize", "graph", "paths", "fetch-graph", "plan"))
+    _one_of("--stage", stage, STAGES)
+    _one_of(f"--format of the stage {stage}", format_, FORMATS.get(stage, ("text",)))
     try:
         model = parse_supergraph(_read(supergraph))
-        parsed = parse_operation(model, _read(operation), operation_name)
+        parsed = parse_operation(model, _read(operation), operation_name, defers=lambda _: True)
     except (SupergraphError, RequestError) as error:
         _fail(error.message)
     try:
-        typer.echo(explain(model, parsed, stage=stage, format=format_))
+        labels = frozenset(override_label or ())
+        typer.echo(explain(model, parsed, stage=stage, format=format_, override_labels=labels))
     except PlanningError as error:
         _fail(error.message, _REFUSED)
 
@@ -92,15 +102,44 @@ def gateway(
     from gateway.bootstrap import build_gateway  # noqa: PLC0415
     from gateway.errors import GatewayError  # noqa: PLC0415
 
-    if (subgraphs is None) == (supergraph is None):
+    if subgraphs is not None and supergraph is not None:
         _fail("give either --supergraph or --subgraphs")
     try:
         settings = _settings(config, host, port)
-        sdl = _read(supergraph) if supergraph is not None else _compose_for_serving(subgraphs or Path())
+        source = None if subgraphs is not None else _source(supergraph, settings)
+        sdl = _compose_for_serving(subgraphs) if subgraphs is not None else _first(source)
         built = build_gateway(sdl, settings=settings)
     except GatewayError as error:
         _fail(error.message)
+    if source is not None and settings.supergraph.reload:
+        built.follow(source, settings.supergraph.poll)
     _serve(built.asgi, settings)
+
+
+def _source(supergraph: Path | None, settings: GatewaySettings) -> SupergraphSource | None:
+    """Return where the supergraph comes from: the command line first, then the settings; None for nowhere."""
+    from gateway.server.reload import FileSource, UrlSource  # noqa: PLC0415
+
+    given = settings.supergraph
+    if supergraph is not None or given.file is not None:
+        return FileSource(supergraph or given.file or Path())
+    return None if given.url is None else UrlSource(given.url, given.timeout)
+
+
+def _first(source: SupergraphSource | None) -> str:
+    """Return the supergraph that the gateway starts with."""
+    import asyncio  # noqa: PLC0415
+
+    from gateway.transport.download import DownloadFailed  # noqa: PLC0415
+
+    if source is None:
+        _fail("give either --supergraph or --subgraphs, or the supergraph in the settings")
+    try:
+        return asyncio.run(source.changed()) or ""
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}")
+    except (ValueError, DownloadFailed) as error:
+        _fail(f"the supergraph cannot be read: {error}")
 
 
 def _settings(config: Path | None, host: str | None, port: int | None) -> GatewaySettings:
@@ -118,9 +157,15 @@ def _settings(config: Path | None, host: str | None, port: int | None) -> Gatewa
 
 def _serve(asgi: Any, settings: GatewaySettings) -> None:
     import gc  # noqa: PLC0415
+    import signal  # noqa: PLC0415
 
     import uvicorn  # noqa: PLC0415
 
+    from gateway.logs import log_to  # noqa: PLC0415
+
+    # uvicorn drains, puts back the handler that it found, and raises the signal again: then the work is done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    log_to(sys.stderr)
     gc.collect()
     gc.freeze()  # schema and supergraph stay for good; walking them again and again would cost a sixth of the work
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -132,6 +177,7 @@ def _serve(asgi: Any, settings: GatewaySettings) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # whose word on addresses counts is a setting of ours
         ws_max_size=settings.limits.max_request_bytes,
         timeout_graceful_shutdown=10,
     )

@@ -9,6 +9,7 @@
     ├── RequestError           the client's request is at fault; text is shown as is
     ├── PlanningError          a valid operation that no plan answers, or a spent budget
     ├── SubgraphError          a subgraph failed to answer; costs the fields that needed it
+    │   └── StreamBroken       a subscription broke off after it had begun
     └── InternalError          a bug: logged with its trace, masked for the client
 
 Codes travel in ``extensions.code`` and are a wire contract: they are added, never renamed.
@@ -16,8 +17,9 @@ Codes travel in ``extensions.code`` and are a wire contract: they are added, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
 from graphql import GraphQLError
 
@@ -29,6 +31,7 @@ __all__ = [
     "InternalError",
     "PlanningError",
     "RequestError",
+    "StreamBroken",
     "SubgraphError",
     "SupergraphError",
     "http_status_for",
@@ -52,7 +55,16 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     CSRF_PREVENTED = "CSRF_PREVENTED"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
+    PERSISTED_QUERY_MISMATCH = "PERSISTED_QUERY_MISMATCH"
+    PERSISTED_DOCUMENT_REQUIRED = "PERSISTED_DOCUMENT_REQUIRED"
+    INTROSPECTION_DISABLED = "INTROSPECTION_DISABLED"
+    COST_EXCEEDED = "COST_EXCEEDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    OVERLOADED = "OVERLOADED"
     UNAUTHENTICATED = "UNAUTHENTICATED"
+    IDENTITY_UNAVAILABLE = "IDENTITY_UNAVAILABLE"
     UNAUTHORIZED_FIELD_OR_TYPE = "UNAUTHORIZED_FIELD_OR_TYPE"
     NO_PATH = "NO_PATH"
     REQUIREMENT_CYCLE = "REQUIREMENT_CYCLE"
@@ -63,7 +75,11 @@ class ErrorCode(StrEnum):
     SUBGRAPH_MALFORMED = "SUBGRAPH_MALFORMED"
     SUBGRAPH_TOO_LARGE = "SUBGRAPH_TOO_LARGE"
     SUBGRAPH_ERROR = "SUBGRAPH_ERROR"
+    CIRCUIT_OPEN = "CIRCUIT_OPEN"
     SUBSCRIPTION_ENDED = "SUBSCRIPTION_ENDED"
+    SLOW_CLIENT = "SLOW_CLIENT"
+    UPLOAD_REFUSED = "UPLOAD_REFUSED"
+    GAP = "GAP"
     INVALID_RESULT = "INVALID_RESULT"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
@@ -129,16 +145,28 @@ class RequestError(GatewayError):
 
     Attributes:
         errors: every fault with its location where the document is at fault, else empty.
+        extensions: what else a client is told beside the code.
+        retry_after_s: seconds after which the same request may succeed, None when time does not change the answer.
     """
 
     http_status = 400
 
     def __init__(
-        self, code: ErrorCode, message: str, *, http_status: int = 400, errors: tuple[GraphQLError, ...] = ()
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        http_status: int = 400,
+        errors: tuple[GraphQLError, ...] = (),
+        extensions: Mapping[str, Any] | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(code, message)
         self.http_status = http_status
         self.errors = errors
+        self.extensions = extensions or {}
+        self.retry_after_s = retry_after_s
+        self.retryable = retry_after_s is not None
 
 
 class PlanningError(GatewayError):
@@ -170,6 +198,10 @@ class SubgraphError(GatewayError):
         self.subgraph = subgraph
         self.retryable = retryable
         self.http_status_seen = http_status_seen
+
+
+class StreamBroken(SubgraphError):
+    """A subscription broke off after the subgraph had accepted it, so that events may have been on their way."""
 
 
 class InternalError(GatewayError):

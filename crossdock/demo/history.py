@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sandbox.world.model import WorldInvoice, WorldModel, WorldOrder, WorldQuote, WorldReturn, WorldShipment
+from sandbox.world.model import WorldCase, WorldInvoice, WorldModel, WorldOrder, WorldQuote, WorldReturn, WorldShipment
 from schema.enums import (
     HoldKind,
     OrderChannel,
@@ -30,7 +30,25 @@ __all__ = ["history_of"]
 HOLD_DUE = timedelta(hours=8)
 """Time in which the owner of a hold decides."""
 
+DECIDED_BY_A_PERSON = timedelta(minutes=15)
+"""An order that took longer to be accepted had waited for a person."""
+
+CONTROLLER = "user:usr_6"
+"""Who released orders from credit holds."""
+
+DESK = "user:usr_7"
+"""Who answered customers."""
+
 ORDER_PROCESS = "ORDER_SUBMISSION"
+_OUTAGES = (
+    (SourceSystem.WMS, 400, 22),
+    (SourceSystem.CLOUD_ERP, 210, 9),
+    (SourceSystem.TMS, 95, 47),
+    (SourceSystem.WMS, 40, 3),
+    (SourceSystem.CLOUD_ERP, 12, 14),
+)
+"""When circuits were open: the system, how many days ago, and for how many minutes."""
+
 _STEPS: tuple[tuple[str, SourceSystem, str], ...] = (
     ("receive", SourceSystem.PLATFORM, "{id}"),
     ("enrich", SourceSystem.CRM, "or:{id}:ctx"),
@@ -44,7 +62,6 @@ _STEPS: tuple[tuple[str, SourceSystem, str], ...] = (
     ("acknowledge", SourceSystem.CRM, "or:{id}:ack"),
 )
 _QUEUES = {"CREDIT": ("CREDIT", "CreditHold"), "PRICE": ("PRICING", "PricingConflict")}
-_MILESTONES = {"PICKING": "picked", "PACKED": "packed", "SHIPPED": "shipped", "SD": "delayed", "D1": "delivered"}
 _RETURN_STORY = {
     "REQUESTED": ("requested",),
     "RECEIVED": ("requested", "approved", "received"),
@@ -84,6 +101,8 @@ def history_of(world: WorldModel) -> History:
     }
     events = [event for order in world.orders for event in _order_events(order, around[order.id])]
     events += [event for quote in world.quotes for event in _quote_events(quote)]
+    events += [event for case in world.cases for event in _case_events(case)]
+    events += _outage_events(world)
     held = [order for order in world.orders if order.hold_kind is not None]
     tasks = [_task(order) for order in held]
     return History(
@@ -339,14 +358,27 @@ def _order_events(order: WorldOrder, around: _Around) -> Iterator[Event]:
     key, at = f"or:{order.id}", order.submitted_at
     facts = {"orderId": order.id, "number": order.number}
     total = {"amount": str(order.total), "currency": order.currency}
-    received = {**facts, "status": "RECEIVED", "total": total}
+    received = {
+        **facts,
+        "status": "RECEIVED",
+        "total": total,
+        "channel": order.channel,
+        "requestedDate": order.requested_date.isoformat(),
+        "items": [
+            {"lineNo": line.line_no, "sku": line.sku, "quantity": str(line.ordered), "uom": line.uom}
+            for line in order.lines
+        ],
+    }
     yield teller.tell("order.received", f"{key}:received", at, received, actor=order.submitted_by)
     yield teller.tell("order.priced", f"{key}:priced", at + timedelta(milliseconds=600), facts)
     if order.hold_kind is not None:
         held = {**facts, "status": "ON_HOLD", "hold": order.hold_kind, "reason": order.hold_reason}
         yield teller.tell("order.held", f"{key}:held", at + timedelta(seconds=1), held)
+        yield from _task_events(order, teller, _task_id(order), at + timedelta(seconds=1), None)
         return
     accepted = order.accepted_at or at
+    if accepted - at > DECIDED_BY_A_PERSON:
+        yield from _past_hold(order, teller, accepted)
     erp = SourceSystem.CLOUD_ERP
     yield teller.tell("order.accepted", f"{key}:accepted", accepted, {**facts, "status": "ACCEPTED"}, system=erp)
     if order.status == "CANCELLED":
@@ -357,8 +389,15 @@ def _order_events(order: WorldOrder, around: _Around) -> Iterator[Event]:
         yield from _line_events(order, teller, line.line_no, line.backordered, accepted)
     acknowledged = {**facts, "promisedDate": None if order.promised_date is None else order.promised_date.isoformat()}
     yield teller.tell("order.acknowledged", f"{key}:acknowledged", accepted + timedelta(seconds=20), acknowledged)
-    yield teller.tell("order.released", f"{key}:released", accepted + timedelta(minutes=30), facts)
     for shipment in around.shipments:
+        released = {
+            **facts,
+            "warehouse": shipment.warehouse_code,
+            "shipmentNumber": shipment.number,
+            "lines": _shipment_lines(shipment),
+        }
+        name = f"{key}:released:{shipment.number}"
+        yield teller.tell("order.released", name, accepted + timedelta(minutes=30), released)
         yield from _shipment_events(shipment, teller)
     for invoice in around.invoices:
         yield from _invoice_events(invoice, teller)
@@ -369,6 +408,66 @@ def _order_events(order: WorldOrder, around: _Around) -> Iterator[Event]:
         yield teller.tell("order.completed", f"{key}:completed", order.completed_at, completed)
     for back in around.returns:
         yield from _return_events(back, teller)
+
+
+def _past_hold(order: WorldOrder, teller: _Teller, accepted: datetime) -> Iterator[Event]:
+    """Tell of the hold that an order was released from before it was accepted."""
+    key, held = f"or:{order.id}", order.submitted_at + timedelta(seconds=1)
+    facts = {"orderId": order.id, "number": order.number, "hold": "CREDIT"}
+    reason = {"reason": "the exposure is over the limit", "queue": "CREDIT"}
+    yield teller.tell("order.held", f"{key}:held", held, {**facts, **reason, "status": "ON_HOLD"})
+    released = accepted - timedelta(minutes=1)
+    yield from _task_events(order, teller, f"tsk_{order.id}_credit", held, released)
+    told = {**facts, "reason": "payment promised"}
+    yield teller.tell("order.hold.released", f"{key}:hold-released", released, told, actor=CONTROLLER)
+
+
+def _task_events(
+    order: WorldOrder, teller: _Teller, task_id: str, opened: datetime, resolved: datetime | None
+) -> Iterator[Event]:
+    queue, kind = _QUEUES[order.hold_kind or "CREDIT"]
+    facts = {"orderId": order.id, "taskId": task_id, "queue": queue, "kind": kind}
+    summary = f"order {order.number}: {order.hold_reason or 'held'}"
+    yield teller.tell("task.opened", f"{task_id}:opened", opened, {**facts, "summary": summary})
+    if resolved is not None:
+        claimed = opened + (resolved - opened) / 2
+        yield teller.tell("task.claimed", f"{task_id}:claimed", claimed, facts, actor=CONTROLLER)
+
+
+def _case_events(case: WorldCase) -> Iterator[Event]:
+    teller = _Teller(case.id, case.id, case.account_id)
+    facts = {"caseId": case.id, "number": case.number}
+    crm = SourceSystem.CRM
+    yield teller.tell("case.opened", f"case:{case.id}:opened", case.opened_at, facts, system=crm)
+    if case.first_response_at is not None:
+        told = f"case:{case.id}:answered"
+        yield teller.tell("case.answered", told, case.first_response_at, facts, system=crm, actor=DESK)
+    if case.resolved_at is not None:
+        told = f"case:{case.id}:resolved"
+        yield teller.tell("case.resolved", told, case.resolved_at, facts, system=crm, actor=DESK)
+
+
+def _outage_events(world: WorldModel) -> Iterator[Event]:
+    """Tell when circuits were open."""
+    for system, days_ago, minutes in _OUTAGES:
+        opened = world.now - timedelta(days=days_ago)
+        facts = {"system": system.value, "openedAt": opened.isoformat()}
+        for what, at in (("opened", opened), ("closed", opened + timedelta(minutes=minutes))):
+            yield Event(
+                id=f"circuit:{system.value}:{what}:{at.isoformat()}",
+                source="/dist/systems",
+                type=f"system.circuit.{what}",
+                subject=system.value,
+                partition_key=system.value,
+                correlation_id=system.value,
+                system=SourceSystem.PLATFORM,
+                occurred_at=at,
+                data=facts,
+            )
+
+
+def _shipment_lines(shipment: WorldShipment) -> list[dict[str, Any]]:
+    return [{"lineNo": line.line_no, "quantity": str(line.quantity), "uom": line.uom} for line in shipment.lines]
 
 
 def _line_events(
@@ -439,11 +538,15 @@ def _invoice_events(invoice: WorldInvoice, teller: _Teller) -> Iterator[Event]:
 
 def _return_events(back: WorldReturn, teller: _Teller) -> Iterator[Event]:
     subject = f"rma_{back.rma_number}"
-    facts = {"returnId": subject, "rmaNumber": back.rma_number, "orderId": back.order_id}
-    desk = "user:usr_7"
+    facts: dict[str, Any] = {"returnId": subject, "rmaNumber": back.rma_number, "orderId": back.order_id}
+    lines = [
+        {"lineNo": line.line_no, "quantity": str(line.quantity), "uom": line.uom, "reason": line.reason}
+        for line in back.lines
+    ]
+    facts["lines"] = lines
     for place, what in enumerate(_RETURN_STORY[back.status]):
         at = back.created_at + place * timedelta(hours=3)
-        actor = desk if what in ("approved", "inspected") else "system:crossdock"
+        actor = DESK if what in ("approved", "inspected") else "system:crossdock"
         yield teller.tell(f"return.{what}", f"ret:{back.rma_number}:{what}", at, facts, subject=subject, actor=actor)
 
 

@@ -21,8 +21,11 @@ __all__ = ["database_url", "demo_settings", "prepare"]
 
 WHO = DevelopmentIdentity(
     subject="user:usr_1",
-    scopes=("credit:read", "margin:read", "ops:read"),
-    claims={"roles": ("SALES_MANAGER", "SERVICE_DESK", "OPERATIONS", "FINANCE")},
+    scopes=(
+        *("credit:read", "margin:read", "ops:read"),
+        *("hold:release", "onboarding:decide", "ops:replay", "quote:approve"),
+    ),
+    claims={"roles": ("SALES_MANAGER", "PRICING_DESK", "SERVICE_DESK", "OPERATIONS", "FINANCE", "CREDIT_CONTROLLER")},
 )
 """Everybody who comes to the demo: someone of the distributor who may see it all."""
 

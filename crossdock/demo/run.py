@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from crossdock.demo.client import GraphClient, SandboxSwitch, TourError
-from crossdock.logs import log_to
 from crossdock.serving import listening, serving, stop_signal
+from gateway.logs import log_to
 
 __all__ = ["ADDRESSES", "DemoOptions", "run_demo"]
 

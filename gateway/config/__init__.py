@@ -1,34 +1,64 @@
 """The gateway's settings: frozen models, read once, refused when anything is unknown."""
 
-from gateway.config.load import load_settings, read_file, settings_from, settings_schema, validate
-from gateway.config.models import (
+from gateway.config.authorization import AuthorizationSettings
+from gateway.config.browsers import CorsSettings, CsrfSettings
+from gateway.config.demand import DemandSettings
+from gateway.config.documents import AutomaticDocuments, DocumentSettings, TrustedDocuments
+from gateway.config.headers import HeaderSettings, SubgraphHeaderSettings
+from gateway.config.identity import (
+    ApiKeySettings,
     DevelopmentIdentity,
-    ExampleTab,
-    GatewaySettings,
-    HeaderSettings,
     IdentitySettings,
-    LimitSettings,
-    ServerSettings,
+    KeySetSettings,
     SubgraphClaims,
-    SubgraphSettings,
-    SubscriptionSettings,
     TokenIdentity,
-    TrafficSettings,
 )
+from gateway.config.introspection import IntrospectionSettings
+from gateway.config.limits import LimitSettings
+from gateway.config.load import load_settings, read_file, settings_from, settings_schema, validate
+from gateway.config.models import GatewaySettings
+from gateway.config.rates import LoadSettings, RateRule, RateSettings
+from gateway.config.redis import RedisSettings
+from gateway.config.server import ExampleTab, ServerSettings
+from gateway.config.subgraphs import SubgraphSettings
+from gateway.config.subscriptions import SubscriptionSettings
+from gateway.config.supergraph import SupergraphSettings
+from gateway.config.telemetry import ErrorSettings, TelemetrySettings
+from gateway.config.traffic import CircuitSettings, RetrySettings, TrafficSettings
 
 __all__ = [
+    "ApiKeySettings",
+    "AuthorizationSettings",
+    "AutomaticDocuments",
+    "CircuitSettings",
+    "CorsSettings",
+    "CsrfSettings",
+    "DemandSettings",
     "DevelopmentIdentity",
+    "DocumentSettings",
+    "ErrorSettings",
     "ExampleTab",
     "GatewaySettings",
     "HeaderSettings",
     "IdentitySettings",
+    "IntrospectionSettings",
+    "KeySetSettings",
     "LimitSettings",
+    "LoadSettings",
+    "RateRule",
+    "RateSettings",
+    "RedisSettings",
+    "RetrySettings",
     "ServerSettings",
     "SubgraphClaims",
+    "SubgraphHeaderSettings",
     "SubgraphSettings",
     "SubscriptionSettings",
+    "SupergraphSettings",
+    "TelemetrySettings",
     "TokenIdentity",
     "TrafficSettings",
+    "TrustedDocuments",
     "load_settings",
     "read_file",
     "settings_from",

@@ -2,8 +2,19 @@
 
 from gateway.executor.compile import ExecutablePlan, compile_plan
 from gateway.executor.context import ExecutionContext
+from gateway.executor.deferred import DeferredResult, Patch
 from gateway.executor.result import ExecutionResult
-from gateway.executor.run import run
+from gateway.executor.run import run, run_deferred
 from gateway.executor.subscribe import subscribe
 
-__all__ = ["ExecutablePlan", "ExecutionContext", "ExecutionResult", "compile_plan", "run", "subscribe"]
+__all__ = [
+    "DeferredResult",
+    "ExecutablePlan",
+    "ExecutionContext",
+    "ExecutionResult",
+    "Patch",
+    "compile_plan",
+    "run",
+    "run_deferred",
+    "subscribe",
+]

@@ -16,6 +16,7 @@ from graphql import GraphQLSchema
 
 from gateway.executor.context import ExecutionContext
 from gateway.executor.contexts import CompiledContexts, compile_contexts
+from gateway.executor.deferred import Place, compile_places, first_answer
 from gateway.executor.introspection import Introspection
 from gateway.executor.paths import Collector, compile_collectors
 from gateway.executor.projection import Projection, compile_projection
@@ -64,11 +65,13 @@ class Shape:
     Attributes:
         project: None when only the exact way is right.
         verify: None when the answer has to be shaped; only plans of a single fetch have it.
+        places: for each deferred part, where its fields belong.
     """
 
     root: Composite
     project: Projection | None
     verify: Verification | None
+    places: tuple[tuple[Place, ...], ...] = ()
     failed_verifications: int = 0
 
     def note_failed_verification(self) -> None:
@@ -81,7 +84,17 @@ class Shape:
 class ExecutablePlan:
     """A compiled plan. Shared by all requests; the shapes that it caches are all that ever changes."""
 
-    __slots__ = ("_guard_variables", "_shapes", "fetches", "introspection", "is_single", "ready", "source", "types")
+    __slots__ = (
+        "_guard_variables",
+        "_shapes",
+        "fetches",
+        "introspection",
+        "is_single",
+        "part_of",
+        "ready",
+        "source",
+        "types",
+    )
 
     def __init__(self, plan: QueryPlan, schema: GraphQLSchema, types: SchemaTypes) -> None:
         self.source = plan
@@ -90,7 +103,10 @@ class ExecutablePlan:
         first = 1 if plan.kind == "subscription" else 0
         self.ready = tuple(index for index, item in enumerate(self.fetches) if index >= first and item.waits_for == 0)
         self.introspection = Introspection(schema, plan.introspection) if plan.introspection else None
-        self.is_single = plan.kind != "subscription" and len(plan.fetches) == 1 and plan.introspection is None
+        self.part_of = _parts_of_fetches(plan)
+        self.is_single = (
+            not plan.deferred and plan.kind != "subscription" and len(plan.fetches) == 1 and plan.introspection is None
+        )
         self._guard_variables = tuple(sorted(_guard_variables(plan)))
         self._shapes: OrderedDict[tuple[bool, ...], Shape] = OrderedDict()
 
@@ -109,9 +125,16 @@ class ExecutablePlan:
         def holds(guard: Guard) -> bool:
             return flag(guard.variable) is guard.expected
 
-        output = tuple(field for field in self.source.output if field.name not in _ANSWERED_HERE)
-        root = build_root(output, self.source.root_type, self.types, holds)
-        return Shape(root, compile_projection(root), compile_verification(root) if self.is_single else None)
+        plan = self.source
+        output = tuple(field for field in plan.output if field.name not in _ANSWERED_HERE)
+        if not plan.deferred:
+            root = build_root(output, plan.root_type, self.types, holds)
+            return Shape(root, compile_projection(root), compile_verification(root) if self.is_single else None)
+        root = build_root(first_answer(output), plan.root_type, self.types, holds)
+        places = tuple(
+            compile_places(output, part, plan.root_type, self.types, holds) for part in range(len(plan.deferred))
+        )
+        return Shape(root, compile_projection(root), None, places)
 
 
 _ANSWERED_HERE = frozenset({"__schema", "__type"})
@@ -120,6 +143,14 @@ _ANSWERED_HERE = frozenset({"__schema", "__type"})
 def compile_plan(plan: QueryPlan, schema: GraphQLSchema, types: SchemaTypes | None = None) -> ExecutablePlan:
     """Compile a plan against the API schema that it was made for."""
     return ExecutablePlan(plan, schema, types or SchemaTypes(schema))
+
+
+def _parts_of_fetches(plan: QueryPlan) -> tuple[int | None, ...]:
+    """Return for each fetch the deferred part that alone needs it, None for the first answer; empty without parts."""
+    if not plan.deferred:
+        return ()
+    found: dict[int, int] = {fetch: number for number, part in enumerate(plan.deferred) for fetch in part.fetches}
+    return tuple(found.get(fetch.id) for fetch in plan.fetches)
 
 
 def _compile_fetches(plan: QueryPlan) -> tuple[CompiledFetch, ...]:

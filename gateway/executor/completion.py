@@ -13,7 +13,7 @@ from gateway.errors import ErrorCode
 from gateway.executor.paths import ResponsePath
 from gateway.executor.shape import Composite, Leaf, Position, fits
 
-__all__ = ["MAX_ERRORS", "complete"]
+__all__ = ["MAX_ERRORS", "complete", "complete_part"]
 
 MAX_ERRORS = 200
 """Most errors that one answer carries; a list of thousands of faulty items needs no more to be understood."""
@@ -40,6 +40,18 @@ def complete_at(
     shaped = completion.fields(root.fields.get(runtime, ()), data, (), runtime)
     found = errors + completion.errors
     return (None if shaped is _BUBBLE else shaped), found[:MAX_ERRORS]
+
+
+def complete_part(
+    target: Composite, value: dict[str, Any], path: ResponsePath, errors: list[dict[str, Any]]
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Shape fields that are added to an object which the client has at ``path``; see :func:`complete`."""
+    completion = _Completion([tuple(error["path"]) for error in errors if error.get("path")])
+    runtime = completion.runtime_type(target, value)
+    if runtime is None:
+        return None, errors
+    shaped = completion.fields(target.fields.get(runtime, ()), value, path, runtime)
+    return (None if shaped is _BUBBLE else shaped), (errors + completion.errors)[:MAX_ERRORS]
 
 
 class _Completion:
@@ -101,14 +113,14 @@ class _Completion:
         if not isinstance(value, dict):
             self._invalid(position, path, "an object is expected")
             return None
-        runtime = self._runtime_type(target, value)
+        runtime = self.runtime_type(target, value)
         if runtime is None:
             self._invalid(position, path, f"the object is of no type that {target.name} can be")
             return None
         found = self.fields(target.fields.get(runtime, ()), value, path, runtime)
         return None if found is _BUBBLE else found
 
-    def _runtime_type(self, target: Composite, value: dict[str, Any]) -> str | None:
+    def runtime_type(self, target: Composite, value: dict[str, Any]) -> str | None:
         if not target.is_abstract:
             return target.name
         name = value.get("__typename")

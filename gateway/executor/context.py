@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +23,8 @@ class ExecutionContext:
         defaults: values of left-out variables that have a default; they decide guards and are not sent.
         headers: lower-case names with values, sent with every fetch.
         renew_headers: makes the headers anew for each event of a subscription, which outlives what they prove.
-        timeout_s: seconds that one fetch may take, None for the transport's own limit.
+        timeout_s: seconds that all fetches of the operation or event may take together, None for no such bound.
+        deadline: monotonic time at which these are over.
     """
 
     transports: Mapping[str, SubgraphTransport]
@@ -31,6 +33,7 @@ class ExecutionContext:
     headers: tuple[tuple[str, str], ...] = ()
     renew_headers: Callable[[], tuple[tuple[str, str], ...]] | None = None
     timeout_s: float | None = None
+    deadline: float | None = None
 
     def flag(self, variable: str) -> bool:
         """Return the value of a Boolean variable, its default when it was left out."""
@@ -39,7 +42,25 @@ class ExecutionContext:
 
     def for_event(self) -> ExecutionContext:
         """Return the surroundings of an event that arrives now."""
-        return self if self.renew_headers is None else replace(self, headers=self.renew_headers())
+        headers = self.headers if self.renew_headers is None else self.renew_headers()
+        deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
+        return replace(self, headers=headers, deadline=deadline)
+
+    def left_s(self, subgraph: str) -> float | None:
+        """Return the seconds that a fetch may still take, None for the transport's own limit.
+
+        Raises:
+            SubgraphError: SUBGRAPH_TIMEOUT, none are left.
+        """
+        if self.deadline is None:
+            return None
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            message = (
+                f"subgraph {subgraph} was not asked: the time for the whole operation, {self.timeout_s:g} s, is over"
+            )
+            raise SubgraphError(ErrorCode.SUBGRAPH_TIMEOUT, message, subgraph=subgraph)
+        return left
 
     def transport(self, subgraph: str) -> SubgraphTransport:
         """Return the way to a subgraph.

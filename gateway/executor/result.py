@@ -18,15 +18,22 @@ class ExecutionResult:
         data: the shaped answer; None when null reached the root. May share objects within itself, never with others.
         errors: GraphQL errors as plain values.
         body: the whole answer as JSON when a subgraph's bytes are passed on; ``data`` is then already its content.
+        extensions: what the answer says of itself, None when nothing; ``body`` is None then.
+        cursor: where the event stands in a stream that can be resumed after it, else None.
     """
 
     data: dict[str, Any] | None
     errors: list[dict[str, Any]] = field(default_factory=list)
     body: bytes | None = None
+    cursor: str | None = None
+    extensions: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response object; ``errors`` only when there are some."""
-        return {"errors": self.errors, "data": self.data} if self.errors else {"data": self.data}
+        answer = {"errors": self.errors, "data": self.data} if self.errors else {"data": self.data}
+        if self.extensions is not None:
+            answer["extensions"] = self.extensions
+        return answer
 
     def to_bytes(self) -> bytes:
         """Return the response as JSON."""

@@ -4,7 +4,7 @@
    done at once and sends nothing.
 2. When a fetch is done its answer is merged, and each follower whose other dependencies are done starts. There are no
    stages. A failed fetch is done too: its followers find less to represent, and the rest of the answer survives.
-3. When all are done the tree is shaped into the answer.
+3. When all are done the tree is shaped into the answer; where parts are deferred, each when its own fetches are done.
 
 Everything between two awaits runs on one event loop without interleaving, so merging needs no locks. When the request
 is cancelled its open fetches are cancelled with it; a failing fetch never cancels another.
@@ -13,7 +13,8 @@ is cancelled its open fetches are cancelled with it; a failing fetch never cance
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -25,14 +26,16 @@ from gateway.executor.compile import CompiledFetch, ExecutablePlan
 from gateway.executor.completion import MAX_ERRORS, complete
 from gateway.executor.context import ExecutionContext
 from gateway.executor.contexts import MAX_GROUPS, CompiledContexts
+from gateway.executor.deferred import DeferredResult, Delivered, Patch, complete_patch, with_other_errors
 from gateway.executor.merge import copy_value, merge_entities, merge_object
+from gateway.executor.paths import to_client_path, trace
 from gateway.executor.projection import FAULTS
 from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.executor.result import ExecutionResult
 from gateway.executor.verification import is_same_text
 from gateway.transport.base import SubgraphRequest
 
-__all__ = ["complete_event", "run", "variables_of"]
+__all__ = ["complete_event", "run", "run_deferred", "variables_of"]
 
 _Part = tuple[str, Sequence[CompiledTarget], EntityBatch]
 """The response key of an entity call, its targets and what was asked for."""
@@ -46,6 +49,35 @@ async def run(plan: ExecutablePlan, context: ExecutionContext) -> ExecutionResul
     execution = _Execution(plan, context, {})
     await execution.run_all()
     return execution.shape()
+
+
+async def run_deferred(
+    plan: ExecutablePlan, context: ExecutionContext
+) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
+    """Execute a query or mutation and yield the first answer, then each deferred part when it is complete.
+
+    A part comes after the one that it stands in; one that adds to no object of the answer is left out. Nothing is
+    raised for faults of subgraphs.
+
+    Cancel/retry: closing the generator cancels the open fetches; a mutation may have taken effect then.
+    """
+    if not plan.source.deferred:
+        yield await run(plan, context)
+        return
+    execution = _Execution(plan, context, {})
+    delivered = Delivered()
+    async with aclosing(execution.run_parts()) as parts:
+        async for part in parts:
+            if part is None:
+                first = execution.shape()
+                delivered.add((), first.data)
+                yield first
+                continue
+            patches = execution.patches(part, delivered)
+            if patches:
+                for patch in patches:
+                    delivered.add(patch.path, patch.data)
+                yield DeferredResult(plan.source.deferred[part].label, patches)
 
 
 async def complete_event(
@@ -77,6 +109,10 @@ class _Execution:
         self._waiting = [fetch.waits_for for fetch in plan.fetches]
         self._tasks: set[asyncio.Task[None]] = set()
         self._body: bytes | None = None
+        self._errors_of_parts: dict[int, list[dict[str, Any]]] = {}
+        self._open: dict[int | None, int] = dict.fromkeys((None, *range(len(plan.source.deferred))), 0)
+        for part in plan.part_of:
+            self._open[part] += 1
 
     async def run_all(self) -> None:
         """Run every fetch; afterwards ``data`` and ``errors`` are complete."""
@@ -101,23 +137,81 @@ class _Execution:
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 
+    async def run_parts(self) -> AsyncGenerator[int | None, None]:
+        """Run every fetch; yield None when the first answer can be shaped, then each part that is complete."""
+        for index in self._plan.ready:
+            self._start(index)
+        waiting: list[int | None] = list(self._open)
+        tasks = self._tasks
+        try:
+            while True:
+                for part in self._complete(waiting):
+                    waiting.remove(part)
+                    yield part
+                if not tasks:
+                    return
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                tasks -= done
+                for task in done:
+                    task.result()
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    def _complete(self, waiting: Sequence[int | None]) -> list[int | None]:
+        """Return the parts of which nothing is under way, each after the one that it stands in."""
+        open_: set[int | None] = set()
+        for part in waiting:
+            around = None if part is None else self._plan.source.deferred[part].parent
+            if self._open[part] or (part is not None and (None in open_ or around in open_)):
+                open_.add(part)
+        return [part for part in waiting if part not in open_]
+
+    def patches(self, part: int, delivered: Delivered) -> tuple[Patch, ...]:
+        """Return what a complete part adds to the objects that the client has."""
+        plan = self._plan
+        errors = self._errors_of_parts.get(part, [])
+        found: list[Patch] = []
+        for place in plan.shape(self._context).places[part]:
+            for item, position in trace(self.data, place.path):
+                path = to_client_path(position, plan.source.output)
+                if delivered.has_object(path):
+                    found.append(complete_patch(place.target, item, path, errors))
+        return tuple(with_other_errors(found, errors))
+
+    def _note(self, fetch: CompiledFetch, errors: list[dict[str, Any]]) -> None:
+        part = self._plan.part_of[fetch.fetch.id] if self._plan.part_of else None
+        if part is None:
+            self.errors += errors
+        else:
+            self._errors_of_parts.setdefault(part, []).extend(errors)
+
     def _start(self, index: int) -> None:
         self._tasks.add(asyncio.get_running_loop().create_task(self._run_from(index)))
 
     async def _run_from(self, index: int) -> None:
         """Run a fetch and then its followers; the last follower that becomes ready runs in this same task."""
         following: int | None = index
+        parts = self._plan.part_of
         while following is not None:
-            fetch = self._plan.fetches[following]
+            current = following
+            fetch = self._plan.fetches[current]
             if self._is_wanted(fetch):
                 await self._run_fetch(fetch)
             following = None
             for follower in fetch.followers:
                 self._waiting[follower] -= 1
                 if self._waiting[follower] == 0:
+                    if parts and parts[follower] != parts[current]:
+                        self._start(follower)  # so that the end of this task tells that its part may be complete
+                        continue
                     if following is not None:
                         self._start(following)
                     following = follower
+            if parts:
+                self._open[parts[current]] -= 1
 
     def _is_wanted(self, fetch: CompiledFetch) -> bool:
         guards = fetch.fetch.guards
@@ -150,7 +244,7 @@ class _Execution:
             else:
                 self._merge_root(fetch, data, errors)
         except SubgraphError as error:
-            self.errors += self._blame(fetch).failure(error, self.data)
+            self._note(fetch, self._blame(fetch).failure(error, self.data))
 
     async def _run_with_contexts(self, fetch: CompiledFetch, contexts: CompiledContexts) -> None:
         groups = contexts.groups(self.data)
@@ -164,14 +258,14 @@ class _Execution:
                 data, errors = await self._send(fetch, body)
                 self._merge_calls(fetch, parts, data, errors)
             except SubgraphError as error:
-                self.errors += self._blame(fetch).failure(error, self.data)
+                self._note(fetch, self._blame(fetch).failure(error, self.data))
                 return
 
     async def _send(self, fetch: CompiledFetch, body: bytes) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         name = fetch.fetch.subgraph
         context = self._context
         transport = context.transport(name)
-        request = SubgraphRequest(body, context.headers, context.timeout_s, fetch.fetch.kind == "mutation")
+        request = SubgraphRequest(body, context.headers, context.left_s(name), fetch.fetch.kind == "mutation")
         response = await transport.send(request)
         if self._plan.is_single:
             self._body = response.body
@@ -187,7 +281,7 @@ class _Execution:
             else:
                 self.data = data
         if errors:
-            self.errors += self._blame(fetch).root_errors(errors[:MAX_ERRORS], self.data)
+            self._note(fetch, self._blame(fetch).root_errors(errors[:MAX_ERRORS], self.data))
 
     def _merge_calls(
         self,
@@ -215,7 +309,7 @@ class _Execution:
         if errors or wrong:
             calls = {key: (targets, batch) for key, targets, batch in parts}
             reported = [*errors[:MAX_ERRORS], *wrong[:MAX_ERRORS]]
-            self.errors += self._blame(fetch).entity_errors(reported, calls, self.data)
+            self._note(fetch, self._blame(fetch).entity_errors(reported, calls, self.data))
 
     def _blame(self, fetch: CompiledFetch) -> Blame:
         return Blame(fetch.fetch, self._plan.source.output)

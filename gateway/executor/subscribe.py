@@ -2,49 +2,143 @@
 
 Events are completed one after another and in order. Nothing is read ahead: while an event is being completed, and while
 the client has not taken it, later ones wait in the transport, which bounds what it keeps.
+
+A stream whose field is resumable is taken up again when it breaks, after the last event that was seen. The client sees
+every event once and in order, or is told that it may have missed some: by the subgraph, which does not hold the events
+any more, or here, when no event had come by which to find the place again.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import orjson
 
-from gateway.errors import ErrorCode, SubgraphError
+from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.executor.answer import decode_event
 from gateway.executor.blame import Blame
 from gateway.executor.compile import ExecutablePlan
 from gateway.executor.context import ExecutionContext
 from gateway.executor.result import ExecutionResult
+from gateway.executor.resumption import LONGEST_PAUSE_S, ResumableStream, Resume, pauses
 from gateway.executor.run import complete_event, variables_of
 from gateway.transport.base import SubgraphRequest
 
 __all__ = ["subscribe"]
 
 
-async def subscribe(plan: ExecutablePlan, context: ExecutionContext) -> AsyncGenerator[ExecutionResult, None]:
+async def subscribe(
+    plan: ExecutablePlan, context: ExecutionContext, resume: Resume | None = None
+) -> AsyncGenerator[ExecutionResult, None]:
     """Yield one result per event, in order; a stream that fails ends with a result that says why.
 
     Cancel/retry: closing the generator unsubscribes from the subgraph.
     """
-    stream = plan.fetches[0]
-    name = stream.fetch.subgraph
+    if resume is None:
+        stream = plan.fetches[0]
+        body = stream.bare_body or stream.prefix + orjson.dumps(variables_of(stream, context)) + b"}"
+        events = _follow(plan, context, body, None)
+    else:
+        events = _follow_on(plan, context, resume)
     has_events = False
     try:
-        transport = context.transport(name)
-        body = stream.bare_body or stream.prefix + orjson.dumps(variables_of(stream, context)) + b"}"
-        async with aclosing(transport.subscribe(SubgraphRequest(body, context.headers))) as events:
-            async for event in events:
+        async with aclosing(events) as results:
+            async for result in results:
                 has_events = True
-                data, errors = decode_event(event, name)
-                yield await complete_event(plan, context.for_event(), data, errors)
+                yield result
     except SubgraphError as error:
-        reported = _ended(error) if has_events else error
-        yield ExecutionResult(None, Blame(stream.fetch, plan.source.output).failure(reported, {}))
+        reported = _ended(error) if has_events or isinstance(error, StreamBroken) else error
+        errors = Blame(plan.fetches[0].fetch, plan.source.output).failure(reported, {})
+        if isinstance(error, _EndedAfter):
+            for told in errors:
+                told["extensions"]["resumeAfter"] = error.cursor
+        yield ExecutionResult(None, errors)
+
+
+async def _follow(
+    plan: ExecutablePlan, context: ExecutionContext, body: bytes, stream: ResumableStream | None
+) -> AsyncGenerator[ExecutionResult, None]:
+    """Yield the results of one request for the stream."""
+    name = plan.fetches[0].fetch.subgraph
+    request = SubgraphRequest(body, context.headers)
+    async with aclosing(context.transport(name).subscribe(request)) as events:
+        async for event in events:
+            data, errors = decode_event(event, name)
+            cursor = stream.cursor_of(data) if stream is not None else None
+            result = await complete_event(plan, context.for_event(), data, errors)
+            result.cursor = cursor
+            yield result
+
+
+async def _follow_on(
+    plan: ExecutablePlan, context: ExecutionContext, resume: Resume
+) -> AsyncGenerator[ExecutionResult, None]:
+    """Yield the results of a stream, taken up again after each break.
+
+    Raises:
+        SubgraphError: it did not start, broke for too long, or broke where nothing tells how to go on.
+    """
+    loop = asyncio.get_running_loop()
+    stream = resume.stream
+    cursor = resume.after if resume.after is not None else stream.start(context)
+    has_begun = False
+    broken_at, waits = loop.time(), pauses()
+    while True:
+        begun_at, last = loop.time(), cursor
+        try:
+            async with aclosing(_follow(plan, context, stream.body(context, cursor), stream)) as results:
+                async for result in results:
+                    has_begun = True
+                    if result.cursor is not None:
+                        if result.cursor == last:
+                            continue  # the event of the cursor itself, which the client has seen
+                        cursor = last = result.cursor
+                    yield result
+                    broken_at, waits = loop.time(), pauses()
+                    if cursor is not None and resume.is_outdated():
+                        resume.is_moving = True
+                        return
+            return
+        except SubgraphError as error:
+            has_begun = has_begun or isinstance(error, StreamBroken)
+            if not has_begun:
+                raise
+            if cursor is None:
+                raise _gap(error) from error
+            if resume.is_outdated():
+                resume.is_moving = True
+                return
+            now = loop.time()
+            if now - begun_at > LONGEST_PAUSE_S:
+                broken_at, waits = now, pauses()  # it had come back and was quiet: a new break, with time of its own
+            if not error.retryable or now - broken_at > resume.for_s:
+                raise _EndedAfter(error, cursor) from error
+        await asyncio.sleep(next(waits))
+        context = context.for_event()
+
+
+class _EndedAfter(SubgraphError):
+    """A resumable stream ended for good as far as the gateway is concerned; the client may go on after ``cursor``."""
+
+    def __init__(self, error: SubgraphError, cursor: str) -> None:
+        message = f"the subscription ended; subscribe again after the last event, {cursor[:100]}: {error.message}"
+        super().__init__(ErrorCode.SUBSCRIPTION_ENDED, message, subgraph=error.subgraph, retryable=error.retryable)
+        self.cursor = cursor
+
+
+def _gap(error: SubgraphError) -> SubgraphError:
+    message = (
+        "the stream broke before an event came from which it could be resumed; events may have been missed: read the "
+        f"current state, then subscribe again: {error.message}"
+    )
+    return SubgraphError(ErrorCode.GAP, message, subgraph=error.subgraph)
 
 
 def _ended(error: SubgraphError) -> SubgraphError:
     """Return what a client has to know of a stream that broke off: it may have missed events when it starts again."""
+    if error.code in {ErrorCode.GAP, ErrorCode.SUBSCRIPTION_ENDED}:
+        return error
     message = f"the subscription ended and cannot be resumed; events may have been missed: {error.message}"
     return SubgraphError(ErrorCode.SUBSCRIPTION_ENDED, message, subgraph=error.subgraph, retryable=error.retryable)

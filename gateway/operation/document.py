@@ -9,7 +9,7 @@ from graphql.language import ArgumentNode, DocumentNode, FieldNode, TypeNode, Va
 
 from gateway.plan.nodes import Guard, OperationKind
 
-__all__ = ["Guards", "Operation", "SelectedField"]
+__all__ = ["DeferredFragment", "Guards", "Operation", "SelectedField"]
 
 Guards = tuple[tuple[Guard, ...], ...]
 """Alternatives of conjunctions; empty means always."""
@@ -31,6 +31,7 @@ class SelectedField:
         target: name of the composite type that ``type`` ends in, None for leaves.
         guards: when the field is selected at all.
         fields: the normalised sub-selection.
+        deferred: numbers of the deferred fragments that it is selected in; empty when it is part of the first answer.
     """
 
     key: str
@@ -42,12 +43,21 @@ class SelectedField:
     target: str | None
     guards: Guards
     fields: tuple[SelectedField, ...]
+    deferred: frozenset[int] = frozenset()
 
     def walk(self) -> Iterator[SelectedField]:
         """Yield the field and every field below it, parents first."""
         yield self
         for field in self.fields:
             yield from field.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredFragment:
+    """A fragment whose fields are delivered after the rest; ``parent`` is the number of the one that it stands in."""
+
+    label: str | None
+    parent: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +68,7 @@ class Operation:
         root_type: name of the root type.
         fields: normalised root fields, introspection left out.
         introspection: root fields that ask for ``__schema`` and ``__type``.
+        deferred: the deferred fragments by number, outer before inner.
     """
 
     kind: OperationKind
@@ -67,3 +78,4 @@ class Operation:
     fields: tuple[SelectedField, ...]
     introspection: tuple[FieldNode, ...]
     document: DocumentNode
+    deferred: tuple[DeferredFragment, ...] = ()

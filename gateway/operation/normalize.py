@@ -2,7 +2,8 @@
 
 1. Fragments are unfolded; a type condition becomes the set of object types for which a field is selected.
 2. Constant ``@skip`` and ``@include`` are folded; those with variables become guards.
-3. Fields with one response key are merged per object type: the types for which the same nodes contribute form one
+3. Fragments that are deferred get a number; a field that is selected in such fragments only keeps their numbers.
+4. Fields with one response key are merged per object type: the types for which the same nodes contribute form one
    group, so that implementations that are asked for the same are planned together.
 
 Cost: linear in the size of the unfolded operation times the number of types of its conditions.
@@ -10,7 +11,7 @@ Cost: linear in the size of the unfolded operation times the number of types of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphql import print_ast
@@ -25,13 +26,14 @@ from graphql.language import (
     NonNullTypeNode,
     SelectionNode,
     SelectionSetNode,
+    StringValueNode,
     TypeNode,
     VariableNode,
 )
 from graphql.language.ast import NameNode
 
 from gateway.errors import ErrorCode, RequestError
-from gateway.operation.document import Guards, SelectedField
+from gateway.operation.document import DeferredFragment, Guards, SelectedField
 from gateway.plan.nodes import Guard
 from gateway.supergraph import Supergraph
 
@@ -49,6 +51,7 @@ class _Contribution:
     node: FieldNode
     on: frozenset[str]
     guards: tuple[Guard, ...]
+    part: int | None
 
 
 def named_type(type_: TypeNode) -> str:
@@ -61,11 +64,19 @@ def named_type(type_: TypeNode) -> str:
 class Normalizer:
     """Normalises selection sets of one document against one supergraph."""
 
-    def __init__(self, supergraph: Supergraph, fragments: Mapping[str, FragmentDefinitionNode] | None = None) -> None:
+    def __init__(
+        self,
+        supergraph: Supergraph,
+        fragments: Mapping[str, FragmentDefinitionNode] | None = None,
+        defers: Callable[[str], bool] | None = None,
+    ) -> None:
+        """``defers`` tells the value of a variable that switches deferring; None takes deferred fragments as plain."""
         self._types = supergraph.types
         self._possible = {name: frozenset(types) for name, types in supergraph.possible_types.items()}
         self._fragments = fragments or {}
         self._budget = MAX_FIELDS
+        self._defers = defers
+        self.deferred: list[DeferredFragment] = []
 
     def normalize(
         self, selection_set: SelectionSetNode, parent: str, introspection: list[FieldNode] | None = None
@@ -78,14 +89,14 @@ class Normalizer:
             RequestError: the selection unfolds to more than ``MAX_FIELDS`` fields (LIMIT_EXCEEDED).
         """
         types = self._possible.get(parent, frozenset())
-        found = list(self._unfold(selection_set, types, ()))
+        found = list(self._unfold(selection_set, types, (), None))
         if introspection is not None:
             introspection.extend(item.node for item in found if item.node.name.value in _INTROSPECTION_FIELDS)
             found = [item for item in found if item.node.name.value not in _INTROSPECTION_FIELDS]
         return self._merge(found)
 
     def _unfold(
-        self, selection_set: SelectionSetNode, types: frozenset[str], guards: tuple[Guard, ...]
+        self, selection_set: SelectionSetNode, types: frozenset[str], guards: tuple[Guard, ...], part: int | None
     ) -> Iterable[_Contribution]:
         for node in selection_set.selections:
             own = _guards_of(node, guards)
@@ -99,14 +110,42 @@ class Normalizer:
                     )
                     raise RequestError(ErrorCode.LIMIT_EXCEEDED, message)
                 if types:
-                    yield _Contribution(node, types, own)
+                    yield _Contribution(node, types, own, part)
             elif isinstance(node, InlineFragmentNode):
                 inner = self._narrow(types, node.type_condition)
-                yield from self._unfold(node.selection_set, inner, own)
+                yield from self._unfold(node.selection_set, inner, own, self._part_of(node, part))
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self._fragments[node.name.value]
                 inner = self._narrow(types, fragment.type_condition)
-                yield from self._unfold(fragment.selection_set, inner, own)
+                yield from self._unfold(fragment.selection_set, inner, own, self._part_of(node, part))
+
+    def _part_of(self, node: InlineFragmentNode | FragmentSpreadNode, outer: int | None) -> int | None:
+        """Return the number of the deferred fragment that a fragment's fields belong to."""
+        if self._defers is None:
+            return outer
+        for directive in node.directives or ():
+            if directive.name.value == "defer":
+                given = {one.name.value: one.value for one in directive.arguments or ()}
+                condition, label = given.get("if"), given.get("label")
+                if isinstance(condition, BooleanValueNode) and not condition.value:
+                    return outer
+                if isinstance(condition, VariableNode) and not self._defers(condition.name.value):
+                    return outer
+                text = label.value if isinstance(label, StringValueNode) else None
+                self.deferred.append(DeferredFragment(text, outer))
+                return len(self.deferred) - 1
+        return outer
+
+    def _parts(self, items: Iterable[_Contribution]) -> frozenset[int]:
+        """Return the deferred fragments that deliver a field: none when it is selected outside them, else the outer."""
+        found = {item.part for item in items}
+        return frozenset(part for part in found if part is not None and found.isdisjoint(self._around(part)))
+
+    def _around(self, part: int) -> Iterable[int | None]:
+        around: int | None = part
+        while around is not None:
+            around = self.deferred[around].parent
+            yield around
 
     def _narrow(self, types: frozenset[str], condition: NamedTypeNode | None) -> frozenset[str]:
         return types if condition is None else types & self._possible.get(condition.name.value, frozenset())
@@ -146,12 +185,21 @@ class Normalizer:
                 child
                 for item in items
                 if item.node.selection_set
-                for child in self._unfold(item.node.selection_set, types, () if shared else item.guards)
+                for child in self._unfold(item.node.selection_set, types, () if shared else item.guards, item.part)
             )
         arguments = tuple(sorted(node.arguments or (), key=lambda argument: argument.name.value))
         text = ",".join(print_ast(argument) for argument in arguments)
         return SelectedField(
-            key, node.name.value, arguments, text, on, type_, target if composite else None, guards, fields
+            key=key,
+            name=node.name.value,
+            arguments=arguments,
+            arguments_text=text,
+            on=on,
+            type=type_,
+            target=target if composite else None,
+            guards=guards,
+            fields=fields,
+            deferred=self._parts(items),
         )
 
     def _field_type(self, type_name: str, field: str) -> TypeNode:

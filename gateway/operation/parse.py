@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from graphql import DocumentNode, GraphQLError, parse, specified_rules, validate
-from graphql.language import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, OperationType
+from graphql.language import BooleanValueNode, FieldNode, FragmentDefinitionNode, OperationDefinitionNode, OperationType
+from graphql.validation import (
+    DeferStreamDirectiveLabel,
+    DeferStreamDirectiveOnRootField,
+    DeferStreamDirectiveOnValidOperationsRule,
+)
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation.document import Operation
@@ -20,28 +28,50 @@ _KINDS: dict[OperationType, OperationKind] = {
 }
 
 MAX_TOKENS = 15_000
-"""Most tokens of a document; the big queries of real clients have below 3,000."""
+"""Most tokens of a document unless the caller says; the big queries of real clients have below 3,000."""
+
+MAX_NESTING = 100
+"""Most brackets of any kind inside one another; the parser recurses, and deeper ones would exhaust Python's stack."""
 
 MAX_ERRORS = 50
 """Most validation errors that are reported; more help nobody."""
 
 
-def parse_operation(supergraph: Supergraph, text: str, operation_name: str | None = None) -> Operation:
+_BRACKETS = re.compile(r'"""(?:[^"\\]|\\(?:""")?|"(?!""))*+(?:""")?|"(?:[^"\\\n]|\\.)*+"?|\#[^\n\r]*+|([{(\[])|[})\]]')
+"""Strings and comments, whose brackets do not count; an opening bracket (the group); a closing one."""
+
+
+def parse_operation(
+    supergraph: Supergraph,
+    text: str,
+    operation_name: str | None = None,
+    *,
+    max_tokens: int = MAX_TOKENS,
+    check: Callable[[DocumentNode], None] | None = None,
+    defers: Callable[[str], bool | None] | None = None,
+) -> Operation:
     """Parse, validate and normalise one operation of a document.
+
+    ``check`` looks at the parsed document before anything of it is validated, and raises to refuse it.
+
+    ``defers`` gives the value of a variable that switches deferring, None when the client gave none. Without it the
+    operation is answered at once, as the specification allows a server that is asked to defer.
 
     Raises:
         RequestError: GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED (``errors`` has every one, with locations),
             OPERATION_RESOLUTION_FAILED (no or ambiguous ``operation_name``), LIMIT_EXCEEDED.
     """
-    document = _parse(text)
-    errors = validate(supergraph.api_schema, document, specified_rules, max_errors=MAX_ERRORS)
+    document = _parse(text, max_tokens)
+    if check is not None:
+        check(document)
+    errors = _faults(supergraph, document, text)
     if errors:
         raise RequestError(ErrorCode.GRAPHQL_VALIDATION_FAILED, errors[0].message, errors=tuple(errors))
     definition = _select(document, operation_name)
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     kind = _KINDS[definition.operation]
     root_type = supergraph.root_types[kind]
-    normalizer = Normalizer(supergraph, fragments)
+    normalizer = Normalizer(supergraph, fragments, _switches(definition, defers))
     introspection: list[FieldNode] = []
     fields = normalizer.normalize(definition.selection_set, root_type, introspection)
     return Operation(
@@ -52,17 +82,66 @@ def parse_operation(supergraph: Supergraph, text: str, operation_name: str | Non
         fields=fields,
         introspection=tuple(introspection),
         document=document,
+        deferred=tuple(normalizer.deferred),
     )
 
 
-def _parse(text: str) -> DocumentNode:
+def _faults(supergraph: Supergraph, document: DocumentNode, text: str) -> list[GraphQLError]:
+    if "@defer" not in text:
+        return validate(supergraph.api_schema, document, specified_rules, max_errors=MAX_ERRORS)
+    rules = (
+        *specified_rules,
+        DeferStreamDirectiveLabel,
+        DeferStreamDirectiveOnRootField,
+        DeferStreamDirectiveOnValidOperationsRule,
+    )
+    return validate(supergraph.operation_schema, document, rules, max_errors=MAX_ERRORS)
+
+
+def _switches(
+    definition: OperationDefinitionNode, given: Callable[[str], bool | None] | None
+) -> Callable[[str], bool] | None:
+    if given is None:
+        return None
+    defaults = {
+        node.variable.name.value: node.default_value.value
+        for node in definition.variable_definitions or ()
+        if isinstance(node.default_value, BooleanValueNode)
+    }
+
+    def value(name: str) -> bool:
+        found = given(name)
+        return defaults.get(name, False) if found is None else found
+
+    return value
+
+
+def _parse(text: str, max_tokens: int) -> DocumentNode:
+    _check_nesting(text)
     try:
-        return parse(text, max_tokens=MAX_TOKENS)
+        return parse(text, max_tokens=max_tokens)
     except GraphQLError as error:
-        if "token" in error.message and str(MAX_TOKENS) in error.message:
-            message = f"the document has more than {MAX_TOKENS} tokens"
-            raise RequestError(ErrorCode.LIMIT_EXCEEDED, message) from error
+        if "token" in error.message and str(max_tokens) in error.message:
+            message = f"the document has more than {max_tokens} tokens"
+            extensions = {"limit": "max_tokens", "most": max_tokens}
+            raise RequestError(ErrorCode.LIMIT_EXCEEDED, message, extensions=extensions) from error
         raise RequestError(ErrorCode.GRAPHQL_PARSE_FAILED, error.message, errors=(error,)) from error
+
+
+def _check_nesting(text: str) -> None:
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        if found[1]:
+            depth += 1
+            if depth > MAX_NESTING:
+                message = f"brackets are nested more than {MAX_NESTING} levels deep"
+                extensions = {"limit": "nesting", "most": MAX_NESTING}
+                raise RequestError(ErrorCode.LIMIT_EXCEEDED, message, extensions=extensions)
+        elif found[0] in _CLOSING:
+            depth -= 1
+
+
+_CLOSING = frozenset("})]")
 
 
 def _select(document: DocumentNode, operation_name: str | None) -> OperationDefinitionNode:

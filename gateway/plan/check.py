@@ -6,7 +6,7 @@ does not run with requests; tests apply it to every plan that they make.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from graphql import parse
 from graphql.language import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode
@@ -51,12 +51,20 @@ def check_plan(plan: QueryPlan) -> None:
             raise InternalError(f"fetch {number} is out of order")
         before[number] = set(fetch.after).union(*(before[other] for other in fetch.after))
         _run(fetch, data, before[number])
-    _check_output(plan.output, data, plan.kind)
-    for part in plan.deferred:
-        place = _at(data, part.path)
-        if place is None:
-            raise InternalError(f"deferred part {part.label} is at a place that nothing fetches")
-        _check_output(part.output, place, f"deferred {part.label}")
+    _check_output(plan.output, data, plan.kind, _delivered(plan))
+
+
+def _delivered(plan: QueryPlan) -> dict[int | None, set[int]]:
+    """Return the fetches that have run when the first answer (None) and each deferred part are delivered."""
+    deferred = {int(number) for part in plan.deferred for number in part.fetches}
+    found: dict[int | None, set[int]] = {None: {int(fetch.id) for fetch in plan.fetches} - deferred}
+    for number, part in enumerate(plan.deferred):
+        found[number] = found[part.parent] | set(part.fetches)
+    for fetches in found.values():
+        for fetch in plan.fetches:
+            if fetch.id in fetches and not fetches.issuperset(fetch.after):
+                raise InternalError(f"fetch {fetch.id} waits for one that is delivered later")
+    return found
 
 
 def _run(fetch: Fetch, data: _Data, before: set[int]) -> None:
@@ -128,7 +136,9 @@ def _check_required(selections: Iterable[RequiredSelection], data: _Data, before
         _check_required(one.selections, child, before, fetch)
 
 
-def _check_output(fields: Iterable[OutputField], data: _Data, where: str) -> None:
+def _check_output(
+    fields: Iterable[OutputField], data: _Data, where: str, delivered: Mapping[int | None, set[int]]
+) -> None:
     for field in fields:
         if field.name == "__typename":
             continue
@@ -137,4 +147,7 @@ def _check_output(fields: Iterable[OutputField], data: _Data, where: str) -> Non
             if field.on is not None:
                 continue  # a type that no subgraph can return here
             raise InternalError(f"{where}: nothing fetches {field.source}")
-        _check_output(field.fields, child, f"{where}.{field.key}")
+        for part in field.deferred or (None,):
+            if not child.given_by & delivered[part]:
+                raise InternalError(f"{where}: {field.source} is fetched only after it is delivered")
+        _check_output(field.fields, child, f"{where}.{field.key}", delivered)

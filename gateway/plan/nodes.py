@@ -221,6 +221,7 @@ class OutputField:
         on: object types (sorted) for which the field is selected; None means every type possible here.
         guards: alternatives of conjunctions; the field is answered when one alternative holds; empty means always.
         fields: sub-selection in answer order; empty for leaves. Fields of one key are merged already.
+        deferred: indices into ``QueryPlan.deferred``, sorted; empty when the field is in the first answer.
     """
 
     key: str
@@ -230,6 +231,7 @@ class OutputField:
     on: tuple[str, ...] | None = None
     guards: tuple[tuple[Guard, ...], ...] = ()
     fields: tuple[OutputField, ...] = ()
+    deferred: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,17 +240,13 @@ class DeferredPart:
 
     Attributes:
         label: label of the ``@defer``, None when it has none.
-        path: where the part belongs in the answer, in response keys (``ListStep`` for lists).
-        condition: Boolean variable that switches deferring on; None means always.
+        parent: index of the part that it stands in, which is delivered before; None when that is the first answer.
         fetches: fetches that only this part needs.
-        output: the part's fields, relative to ``path``.
     """
 
     label: str | None
-    path: Path
-    condition: str | None
+    parent: int | None
     fetches: tuple[FetchId, ...]
-    output: tuple[OutputField, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +312,7 @@ class QueryPlan:
     Attributes:
         kind: operation type. For a subscription ``fetches[0]`` is the stream, the others complete each event.
         fetches: in an order that respects ``after``; ``fetches[i].id == i``.
-        output: the answer's root fields, deferred parts left out.
+        output: the answer's root fields; those of deferred parts are marked.
         root_type: name of the API schema's root type, the answer to a root ``__typename``.
         introspection: text of the part that the gateway answers from the API schema (``__schema``, ``__type``), as an
             operation with the client's response keys; None when there is none.

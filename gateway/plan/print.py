@@ -76,10 +76,18 @@ def _lines(plan: QueryPlan, node: PlanNode) -> list[str]:
             return _block("Subscription", [_block("Primary", [_lines(plan, node.primary)]), *rest])
         case DeferNode():
             primary = [_lines(plan, node.primary)] if node.primary is not None else []
-            parts = [_block("Deferred", [_lines(plan, one)]) for _, one in node.deferred if one is not None]
+            parts = [
+                _block(_deferred_head(plan, index), [_lines(plan, one)] if one is not None else [])
+                for index, one in node.deferred
+            ]
             return _block("Defer", [_block("Primary", primary), *parts])
         case _:
             assert_never(node)
+
+
+def _deferred_head(plan: QueryPlan, index: int) -> str:
+    label = plan.deferred[index].label
+    return "Deferred" if label is None else f'Deferred(label: "{label}")'
 
 
 def _fetch(fetch: Fetch) -> list[str]:

@@ -1,4 +1,4 @@
-"""Plans as JSON, in the shape that other planners and routers use."""
+"""Plans as JSON, in the shape that other planners and routers use, with what is needed to read them back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from gateway.plan.nodes import (
     Fetch,
     FetchNode,
     FlattenNode,
+    Guard,
+    OutputField,
     ParallelNode,
     PlanNode,
     QueryPlan,
@@ -26,8 +28,35 @@ __all__ = ["to_json"]
 
 
 def to_json(plan: QueryPlan) -> dict[str, Any]:
-    """Return the plan's tree as plain values."""
-    return {"kind": "QueryPlan", "node": None if plan.root is None else _node(plan, plan.root)}
+    """Return the plan as plain values: its tree under ``node``, then what shapes the answer."""
+    return {
+        "kind": "QueryPlan",
+        "node": None if plan.root is None else _node(plan, plan.root),
+        "operationKind": plan.kind,
+        "rootType": plan.root_type,
+        "introspection": plan.introspection,
+        "output": [_output(field) for field in plan.output],
+        "deferred": [
+            {"label": part.label, "parent": part.parent, "fetches": list(part.fetches)} for part in plan.deferred
+        ],
+    }
+
+
+def _output(field: OutputField) -> dict[str, Any]:
+    found: dict[str, Any] = {"key": field.key, "name": field.name, "source": field.source, "type": field.type}
+    if field.on is not None:
+        found["on"] = list(field.on)
+    if field.guards:
+        found["guards"] = [_guards(alternative) for alternative in field.guards]
+    if field.fields:
+        found["fields"] = [_output(child) for child in field.fields]
+    if field.deferred:
+        found["deferred"] = list(field.deferred)
+    return found
+
+
+def _guards(guards: Iterable[Guard]) -> list[dict[str, Any]]:
+    return [{"variable": guard.variable, "expected": guard.expected} for guard in guards]
 
 
 def _node(plan: QueryPlan, node: PlanNode) -> dict[str, Any]:
@@ -52,8 +81,8 @@ def _node(plan: QueryPlan, node: PlanNode) -> dict[str, Any]:
                 "primary": {"node": _node(plan, node.primary) if node.primary is not None else None},
                 "deferred": [
                     {
+                        "id": index,
                         "label": plan.deferred[index].label,
-                        "path": path_text(plan.deferred[index].path),
                         "node": _node(plan, one) if one is not None else None,
                     }
                     for index, one in node.deferred
@@ -73,10 +102,17 @@ def _fetch(fetch: Fetch) -> dict[str, Any]:
         "operation": fetch.document,
         "variableUsages": list(fetch.variables),
     }
+    if fetch.operation_name is not None:
+        found["operationName"] = fetch.operation_name
+    if fetch.guards:
+        found["guards"] = _guards(fetch.guards)
+    if fetch.at:
+        found["at"] = path_text(fetch.at)
     if fetch.calls:
         found["calls"] = [
             {
                 "key": call.key,
+                "variable": call.variable,
                 "targets": [
                     {
                         "path": path_text(target.path),
@@ -84,7 +120,7 @@ def _fetch(fetch: Fetch) -> dict[str, Any]:
                             {
                                 "kind": "InlineFragment",
                                 "typeCondition": name,
-                                "typename": one.typename or name,
+                                **({"typename": one.typename} if one.typename else {}),
                                 "selections": _required(one.selections),
                             }
                             for one in target.representations

@@ -1,6 +1,6 @@
 """From a valid operation to the best query plan."""
 
-from gateway.planner.explain import explain
+from gateway.planner.explain import FORMATS, STAGES, explain
 from gateway.planner.planner import Planner
 
-__all__ = ["Planner", "explain"]
+__all__ = ["FORMATS", "STAGES", "Planner", "explain"]

@@ -6,6 +6,8 @@
    fields of its key and of ``@requires``, then adds an entity step one stage after all of them.
 3. When no entity fetch leads to a field, the objects are asked for again through another subgraph that resolves the way
    to them (shared root fields and value types).
+4. Deferred fragments come last, outer before inner. Each gets steps of its own that use objects of the steps around it
+   by key, never those of another fragment.
 
 Types that are asked for in the same way are handled as one group. No choice is ever taken back, so the cost is the
 number of fields times the number of subgraphs.
@@ -24,8 +26,8 @@ from gateway.graph import SubgraphIndex
 from gateway.graph.index import EntityKey
 from gateway.operation.document import Operation, SelectedField
 from gateway.plan.nodes import ContextRead, Guard, RequiredField, RequiredFragment, RequiredSelection
-from gateway.planner.cost import Slot
 from gateway.planner.estimate import Estimator, Place, leaves_given
+from gateway.planner.rank import Ranking, Way
 from gateway.planner.steps import ContextUse, Item, Level, Position, Presence, Requirement, Step
 from gateway.supergraph import ContextArgument, JoinField
 
@@ -44,29 +46,6 @@ class Draft:
     keys: dict[tuple[int, int], str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """One way to a field for one type: through objects at hand (``step``), or by entering ``subgraph`` at ``stage``."""
-
-    subgraph: str
-    stage: int
-    step: Step | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A way with its price. Lower is better, compared field by field."""
-
-    missing: int
-    finish: int
-    new_slots: int
-    entered: int
-    stage: int
-    entering: bool
-    subgraph: str
-    number: int
-
-
 class PlanBuilder:
     """Builds the steps of one operation."""
 
@@ -75,15 +54,17 @@ class PlanBuilder:
         self._operation = operation
         self._estimator = Estimator(index)
         self._steps: list[Step] = []
-        self._slots: set[Slot] = set()
-        self._stages: dict[str, set[int]] = {}
+        self._ranking = Ranking(self._estimator)
         self._keys: dict[tuple[int, int], str] = {}
-        self._deadline = 0
         self._budget = MAX_PLACEMENTS
         self._restricted: dict[tuple[int, str], SelectedField] = {}
         self._kept: list[SelectedField] = []
         self._requiring: list[tuple[int, str, str]] = []
+        self._entering: list[tuple[int, str]] = []
         self._barrier: tuple[Step, ...] = ()
+        self._part: int | None = None
+        self._visible: set[int | None] = {None}
+        self._children: dict[tuple[int, int], Position] = {}
         self._root = Position(frozenset({operation.root_type}), (), None, None)
 
     def build(self) -> Draft:
@@ -92,19 +73,61 @@ class PlanBuilder:
         Raises:
             PlanningError: NO_PATH, REQUIREMENT_CYCLE or PLAN_BUDGET_EXCEEDED.
         """
+        first = [field for field in self._operation.fields if not field.deferred]
         if self._operation.kind == "mutation":
-            for field in self._operation.fields:
+            for field in first:
                 self._barrier = tuple(self._steps)
                 self._place_all([field])
         else:
-            self._place_all(self._operation.fields)
+            self._place_all(first)
+        for part, fragment in enumerate(self._operation.deferred):
+            self._place_part(part, fragment.parent)
+        self._widen_guards()
         return Draft(self._steps, self._root, self._keys)
+
+    def _widen_guards(self) -> None:
+        """Let every step run whenever one that reads it does: what is sent for an entity must be there to be sent."""
+        for step in sorted(self._steps, key=lambda one: one.stage, reverse=True):
+            if step.position is not None:  # root steps read nothing; mutations only wait for their turn
+                for provider in step.after:
+                    provider.use(step.guards or ())
 
     def _place_all(self, fields: Sequence[SelectedField]) -> None:
         first = self._first_stage()
         estimates = [self._root_estimate(field, first) for field in fields if field.name != "__typename"]
-        self._deadline = max(estimates, default=0)
-        ready = deque((self._root, field, True) for field in fields)
+        self._ranking.deadline = max(estimates, default=0)
+        self._place_from((self._root, field) for field in fields)
+
+    def _place_part(self, part: int, parent: int | None) -> None:
+        """Place what a deferred fragment delivers, in steps of its own wherever objects can be entered by a key."""
+        self._part, self._ranking.deadline = part, 0
+        self._visible = {part, None}
+        while parent is not None:
+            self._visible.add(parent)
+            parent = self._operation.deferred[parent].parent
+        self._place_from(list(self._deferred_fields(self._root, self._operation.fields, part)))
+
+    def _deferred_fields(
+        self, position: Position, fields: Iterable[SelectedField], part: int
+    ) -> Iterable[tuple[Position, SelectedField]]:
+        for field in fields:
+            child = self._children.get((id(field), id(position)))
+            if part in field.deferred:
+                yield position, field
+            elif child is not None:
+                yield from self._deferred_fields(child, field.fields, part)
+
+    def _belongs(self, field: SelectedField) -> bool:
+        return not field.deferred if self._part is None else self._part in field.deferred
+
+    def _at_hand(self, position: Position) -> list[Presence]:
+        """Return the presences of a position without those that only other deferred fragments ask for."""
+        if not self._operation.deferred:
+            return position.presences
+        return [presence for presence in position.presences if presence.step.part in self._visible]
+
+    def _place_from(self, fields: Iterable[tuple[Position, SelectedField]]) -> None:
+        ready = deque((position, field, True) for position, field in fields)
         waiting: deque[tuple[Position, SelectedField, bool]] = deque()
         while ready or waiting:
             position, field, patient = ready.popleft() if ready else (*waiting.popleft()[:2], False)
@@ -113,7 +136,8 @@ class PlanBuilder:
                 continue
             child = self._place_client_field(position, field)
             if child is not None:
-                ready.extend((child, inner, True) for inner in field.fields)
+                self._children[id(field), id(position)] = child
+                ready.extend((child, inner, True) for inner in field.fields if self._belongs(inner))
 
     def _first_stage(self) -> int:
         return 1 + max((step.stage for step in self._barrier), default=0)
@@ -131,87 +155,50 @@ class PlanBuilder:
 
     # --- choosing --------------------------------------------------------------------------------------------------
 
-    def _ways(self, position: Position, type_name: str, field: SelectedField) -> tuple[_Way, ...]:
-        ways: dict[tuple[str, int, int], _Way] = {}
+    def _ways(self, position: Position, type_name: str, field: SelectedField) -> tuple[Way, ...]:
+        ways: dict[tuple[str, int, int], Way] = {}
         if position.parent is None:
             for name in self._index.subgraph_names:
                 if self._index.local(name, type_name, field.name):
                     step = self._root_step_of(name)
-                    ways[name, 0, step.number if step else -1] = _Way(
+                    ways[name, 0, step.number if step else -1] = Way(
                         name, step.stage if step else self._first_stage(), step
                     )
             return tuple(ways.values())
-        for presence in position.presences:
+        earlier: list[Way] = []
+        for presence in self._at_hand(position):
             if type_name not in presence.types:
                 continue
             step = presence.step
-            if self._holds(presence, type_name, field):
-                ways[presence.subgraph, step.stage, step.number] = _Way(presence.subgraph, step.stage, step)
+            if self._holds(position, presence, type_name, field):
+                way = Way(presence.subgraph, step.stage, step)
+                if step.part == self._part or self._entering:
+                    ways[presence.subgraph, step.stage, step.number] = way
+                elif self._index.keys(presence.subgraph, type_name):
+                    ways[presence.subgraph, -1, -1] = Way(presence.subgraph, step.stage + 1, None)
+                else:
+                    earlier.append(way)
             given = leaves_given(presence.provided, type_name)
             options = self._index.options(
                 type_name, field.name, presence.subgraph, untyped=presence.untyped, given=given
             )
             for hop in options:
-                if hop.level == 0:
+                if hop.level == 0 or (id(position), hop.subgraph) in self._entering:  # its key cannot come from itself
                     continue
                 stage = step.stage + hop.level
                 known = ways.get((hop.subgraph, -1, -1))
                 if known is None or stage < known.stage:
-                    ways[hop.subgraph, -1, -1] = _Way(hop.subgraph, stage, None)
-        return tuple(ways.values())
+                    ways[hop.subgraph, -1, -1] = Way(hop.subgraph, stage, None)
+        return tuple(ways.values()) or tuple(earlier)
 
-    def _holds(self, presence: Presence, type_name: str, field: SelectedField) -> bool:
+    def _holds(self, position: Position, presence: Presence, type_name: str, field: SelectedField) -> bool:
         place = Place(presence.subgraph, presence.declared, presence.provided)
         if self._estimator.holder(place, type_name, field.name) is not None:
             return True
+        if presence.step.position is not position:  # what is required was sent for the objects entered, not below them
+            return False
         owner = presence.declared if presence.untyped else type_name
         return (owner, field.name, type_name) in presence.step.satisfied
-
-    def _rank(self, position: Position, type_name: str, field: SelectedField, way: _Way) -> _Choice:
-        missing, depth, entered, slots = 0, 0, 0, set[Slot]()
-        if field.fields:
-            inner = self._estimator.estimate(field.fields, self._below(position, type_name, field, way))
-            missing, depth, entered = inner.missing, inner.depth, inner.entered
-            slots = {(stage + way.stage, name) for stage, name in inner.slots}
-        new = len(slots - self._slots)
-        finish = way.stage + depth
-        if way.step is None:
-            latest = max(self._deadline, finish) - depth
-            new += not any(way.stage <= stage <= latest for stage in self._stages.get(way.subgraph, ()))
-        number = way.step.number if way.step else -1
-        return _Choice(
-            missing,
-            finish,
-            new,
-            entered + (self._estimator.size(field) if way.step is None else 0),
-            way.stage,
-            way.step is None,
-            way.subgraph,
-            number,
-        )
-
-    def _below(self, position: Position, type_name: str, field: SelectedField, way: _Way) -> Place:
-        """Return where a field's objects will be when it is placed in this way."""
-        for presence in position.presences:
-            if presence.step is way.step and type_name in presence.types:
-                place = Place(presence.subgraph, presence.declared, presence.provided)
-                below = self._estimator.below(place, type_name, field)
-                if below is not None:
-                    return below
-        return self._estimator.entered(way.subgraph, type_name, field)
-
-    def _sort_key(self, choice: _Choice) -> tuple[object, ...]:
-        return (
-            choice.missing,
-            max(choice.finish, self._deadline),
-            choice.new_slots,
-            choice.entered,
-            choice.finish,
-            choice.entering,
-            choice.stage,
-            choice.subgraph,
-            choice.number,
-        )
 
     def _is_open(self, position: Position, field: SelectedField) -> bool:
         """Tell whether a field has several ways and the best of them needs a request that does not exist yet."""
@@ -221,8 +208,7 @@ class PlanBuilder:
             ways = self._ways(position, type_name, field)
             if len({way.subgraph for way in ways}) < 2:
                 continue
-            best = min((self._rank(position, type_name, field, way) for way in ways), key=self._sort_key)
-            if best.new_slots:
+            if self._ranking.best(self._at_hand(position), type_name, field, ways).new_slots:
                 return True
         return False
 
@@ -255,7 +241,7 @@ class PlanBuilder:
     def _place_typename(self, position: Position, field: SelectedField) -> str:
         if position.parent is not None:
             self._ensure_typed(position, position.types & field.on)
-            for presence in position.presences:
+            for presence in self._at_hand(position):
                 if not presence.untyped and presence.types & field.on:
                     presence.level.typename = True
                     presence.step.use(position.guards)
@@ -269,8 +255,12 @@ class PlanBuilder:
         guards: tuple[Guard, ...],
         own: tuple[Guard, ...],
         only: str | None = None,
+        latest: int | None = None,
     ) -> set[Step]:
-        """Place a field for every type that it is selected on and return the steps that answer it."""
+        """Place a field for every type that it is selected on and return the steps that answer it.
+
+        ``only`` is the subgraph to take it from, ``latest`` the last stage in which it should be at hand.
+        """
         self._budget -= 1
         if self._budget < 0:
             message = f"planning needs more than {MAX_PLACEMENTS} placements; select fewer fields"
@@ -278,20 +268,21 @@ class PlanBuilder:
         on = field.on & position.types
         if only is None:
             only = self._common_interface_object(position, on, field)
-        groups: dict[tuple[_Way, ...], list[str]] = {}
+        groups: dict[tuple[Way, ...], list[str]] = {}
         for type_name in sorted(on):
             ways = self._ways(position, type_name, field)
             if only is not None:
                 ways = tuple(way for way in ways if way.subgraph == only)
             if not ways and only is None and self._can_occur(position, type_name):
                 ways = self._detour(position, type_name, field)
+            if latest is not None:
+                ways = tuple(way for way in ways if way.stage <= latest) or ways
             if ways:
                 groups.setdefault(ways, []).append(type_name)
         steps: set[Step] = set()
         for ways, types in groups.items():
-            ranked = [(self._sort_key(self._rank(position, types[0], field, way)), way) for way in ways]
-            way = min(ranked, key=lambda pair: pair[0])[1]
-            step = way.step or self._enter(position, types, way.subgraph, field, guards)
+            way = self._ranking.best(self._at_hand(position), types[0], field, ways).way
+            step = way.step or self._enter(position, types, way, field, guards)
             self._select(position, step, frozenset(types), field, key, own)
             step.use(guards)
             steps.add(step)
@@ -299,7 +290,7 @@ class PlanBuilder:
 
     def _common_interface_object(self, position: Position, on: frozenset[str], field: SelectedField) -> str | None:
         """Return a subgraph that resolves a field for objects of unknown type, None when types are known or needed."""
-        if on != position.types or not all(presence.untyped for presence in position.presences):
+        if on != position.types or not all(presence.untyped for presence in self._at_hand(position)):
             return None
         subgraphs: set[str] | None = None
         for type_name in on:
@@ -316,7 +307,7 @@ class PlanBuilder:
         return min(subgraphs) if subgraphs else None
 
     def _can_occur(self, position: Position, type_name: str) -> bool:
-        return position.parent is None or any(type_name in presence.types for presence in position.presences)
+        return position.parent is None or any(type_name in presence.types for presence in self._at_hand(position))
 
     def _select(
         self,
@@ -335,7 +326,7 @@ class PlanBuilder:
             item.contexts = self._contexts_of(step, types, field)
         elif item.guards != own:
             item.guards = ()
-        for presence in position.presences:
+        for presence in self._at_hand(position):
             covered = presence.types & types
             if presence.step is not step or not covered:
                 continue
@@ -391,8 +382,9 @@ class PlanBuilder:
     def _root_step_of(self, subgraph: str) -> Step | None:
         """Return the root step that a root field of the subgraph can join, None when it needs one of its own."""
         for presence in self._root.presences:
-            if presence.step.subgraph == subgraph and presence.step not in self._barrier:
-                return presence.step
+            step = presence.step
+            if step.subgraph == subgraph and step not in self._barrier and step.part == self._part:
+                return step
         if self._barrier and self._root.presences:
             last = self._root.presences[-1].step
             if last.subgraph == subgraph and self._steps[-1] is last:
@@ -400,16 +392,16 @@ class PlanBuilder:
         return None
 
     def _new_step(self, subgraph: str, stage: int, position: Position | None) -> Step:
-        step = Step(len(self._steps), subgraph, stage, position)
+        step = Step(len(self._steps), subgraph, stage, position, part=self._part)
         self._steps.append(step)
-        self._slots.add((stage, subgraph))
-        self._stages.setdefault(subgraph, set()).add(stage)
+        self._ranking.note(step)
         return step
 
     def _enter(
-        self, position: Position, types: Sequence[str], subgraph: str, field: SelectedField, guards: tuple[Guard, ...]
+        self, position: Position, types: Sequence[str], way: Way, field: SelectedField, guards: tuple[Guard, ...]
     ) -> Step:
         """Return a step in which objects of these types are at hand in a subgraph and the field is resolvable."""
+        subgraph = way.subgraph
         if position.parent is None:
             return self._root_step_of(subgraph) or self._enter_root(subgraph)
         if position.types == {self._index.query_type}:
@@ -420,7 +412,9 @@ class PlanBuilder:
         for type_name in types:
             key = self._choose_key(position, type_name, subgraph)
             requirement = requirements[type_name] = Requirement(key.typename)
-            found, selections = self._require(position, key.fields, type_name, guards)
+            self._entering.append((id(position), subgraph))
+            found, selections = self._require(position, key.fields, type_name, guards, way.stage - 1)
+            self._entering.pop()
             providers |= found
             requirement.selections.extend(selections)
             owner, join = joins[type_name]
@@ -434,7 +428,8 @@ class PlanBuilder:
                 if argument not in reads:
                     found, reads[argument] = self._read_context(position, argument, field, guards)
                     providers |= found
-        providers |= self._show_types(position, frozenset(types))
+        told = frozenset(name for name in types if requirements[name].typename == name)
+        providers |= self._show_types(position, frozenset(types), told) | self._types_above(position)
         stage = 1 + max(step.stage for step in providers)
         step = self._find_step(position, subgraph, stage, types, requirements)
         step.after |= providers
@@ -478,7 +473,7 @@ class PlanBuilder:
 
     def _enter_nested_root(self, position: Position, subgraph: str) -> Step:
         """Return a step that asks for root fields where a field returns the query type; that needs no key."""
-        providers = self._show_types(position, position.types)
+        providers = self._show_types(position, position.types) | self._types_above(position)
         stage = 1 + max(step.stage for step in providers)
         requirements = {name: Requirement(name) for name in position.types}
         step = self._find_step(position, subgraph, stage, tuple(position.types), requirements)
@@ -507,7 +502,7 @@ class PlanBuilder:
         return type_name, None
 
     def _choose_key(self, position: Position, type_name: str, subgraph: str) -> EntityKey:
-        typed = any(not presence.untyped and type_name in presence.types for presence in position.presences)
+        typed = any(not presence.untyped and type_name in presence.types for presence in self._at_hand(position))
         best: tuple[tuple[int, int, int], EntityKey] | None = None
         for number, key in enumerate(self._index.keys(subgraph, type_name)):
             level = max(
@@ -531,10 +526,10 @@ class PlanBuilder:
                 presence.step.stage
                 + (
                     0
-                    if not field.fields and self._holds(presence, type_name, field)
+                    if not field.fields and self._holds(position, presence, type_name, field)
                     else self._index.selection_level(field, type_name, presence.subgraph, untyped=presence.untyped)
                 )
-                for presence in position.presences
+                for presence in self._at_hand(position)
                 if type_name in presence.types
             ),
             default=0,
@@ -553,7 +548,7 @@ class PlanBuilder:
                 name not in step.requirements or step.requirements[name].typename == requirements[name].typename
                 for name in types
             )
-            if fits and step.stage >= stage:
+            if fits and step.stage >= stage and step.part == self._part:
                 return step
         step = self._new_step(subgraph, stage, position)
         position.steps.setdefault(subgraph, []).append(step)
@@ -571,23 +566,41 @@ class PlanBuilder:
         if name not in step.branches:
             step.branches[name] = Level(name)
         level = step.branches[name]
-        for presence in position.presences:
+        for presence in self._at_hand(position):
             if presence.level is level:
                 presence.types |= {type_name}
                 return
         position.presences.append(Presence(step, level, name, frozenset({type_name}), untyped, ()))
 
-    def _show_types(self, position: Position, types: frozenset[str]) -> set[Step]:
-        """Select ``__typename`` where the objects come from and return the earliest step that tells each type."""
+    def _show_types(self, position: Position, types: frozenset[str], told: frozenset[str] = frozenset()) -> set[Step]:
+        """Select ``__typename`` where the objects come from and return the earliest step that tells each type.
+
+        A step that enters here knows the types already, unless it enters by an interface; that one is asked for the
+        types in ``told`` only.
+        """
         found: set[Step] = set()
         open_types = set(types)
-        for presence in sorted(position.presences, key=lambda one: one.step.stage):
+        for presence in sorted(self._at_hand(position), key=lambda one: one.step.stage):
             covered = presence.types & open_types
-            if covered and (presence.step.position is not position or presence.level.typename):
+            is_teller = presence.step.position is not position or presence.level.typename
+            if covered and (is_teller or (covered & told and self._tells_types(presence))):
                 presence.level.typename = True
                 found.add(presence.step)
                 if not presence.untyped:
                     open_types -= covered
+        return found
+
+    def _tells_types(self, presence: Presence) -> bool:
+        return not presence.untyped and self._index.supergraph.types[presence.declared].kind == "interface"
+
+    def _types_above(self, position: Position) -> set[Step]:
+        """Return the steps that tell types on which the way to a position depends, where objects came without them."""
+        found: set[Step] = set()
+        while position.parent is not None and position.selected is not None:
+            parent, on = position.parent, position.selected.on & position.parent.types
+            if on != parent.types and any(presence.untyped for presence in self._at_hand(parent)):
+                found |= self._show_types(parent, on, on)
+            position = parent
         return found
 
     def _ensure_typed(self, position: Position, types: frozenset[str]) -> None:
@@ -595,12 +608,14 @@ class PlanBuilder:
         hidden = {
             name
             for name in types
-            if any(name in one.types for one in position.presences)
-            and not any(name in one.types and not one.untyped for one in position.presences)
+            if any(name in one.types for one in self._at_hand(position))
+            and not any(name in one.types and not one.untyped for one in self._at_hand(position))
         }
         if not hidden:
+            if any(one.untyped for one in self._at_hand(position)):
+                self._show_types(position, types, types)
             return
-        interface = next(one.declared for one in position.presences if one.untyped)
+        interface = next(one.declared for one in self._at_hand(position) if one.untyped)
         everything = frozenset(self._index.supergraph.possible_types[interface]) & position.types
         for subgraph in self._index.subgraph_names:
             join = self._index.supergraph.types[interface].joins.get(subgraph)
@@ -612,7 +627,7 @@ class PlanBuilder:
                 continue
             key = EntityKey(interface, self._index.field_set(text, interface))
             providers, selections = self._require(position, key.fields, possible[0], position.guards)
-            providers |= self._show_types(position, everything)
+            providers |= self._show_types(position, everything) | self._types_above(position)
             requirement = {name: Requirement(interface, list(selections)) for name in possible}
             stage = 1 + max(step.stage for step in providers)
             step = self._find_step(position, subgraph, stage, possible, requirement)
@@ -648,11 +663,17 @@ class PlanBuilder:
             self._requiring.pop()
 
     def _require(
-        self, position: Position, fields: Iterable[SelectedField], type_name: str | None, guards: tuple[Guard, ...]
+        self,
+        position: Position,
+        fields: Iterable[SelectedField],
+        type_name: str | None,
+        guards: tuple[Guard, ...],
+        latest: int | None = None,
     ) -> tuple[set[Step], list[RequiredSelection]]:
         """Place fields that a representation needs; return the steps that answer them and how to copy them.
 
-        ``type_name`` None means every type possible at the position.
+        ``type_name`` None means every type possible at the position. ``latest`` is the last stage in which they should
+        be at hand; for keys that keeps subgraphs from being entered by each other.
         """
         steps: set[Step] = set()
         selections: list[RequiredSelection] = []
@@ -665,18 +686,18 @@ class PlanBuilder:
                 continue
             shape = self._shape(field)
             key = position.find(field, shape) or position.bind(field, shape, field.name)
-            steps |= self._place(position, self._narrowed(field, type_name), key, guards, ())
+            steps |= self._place(position, self._narrowed(field, type_name), key, guards, (), latest=latest)
             child = self._required_child(position, field, type_name, key, guards)
             inner: list[RequiredSelection] = []
             if child is not None:
-                below, inner = self._require(child, field.fields, None, guards)
+                below, inner = self._require(child, field.fields, None, guards, latest)
                 steps |= below
                 if len(child.types) > 1:
                     steps |= self._show_types(child, child.types)
                     inner.insert(0, RequiredField("__typename", "__typename"))
             required = RequiredField(field.name, key, tuple(dict.fromkeys(inner)))
             if type_name is None and field.on < position.types:
-                selections.append(RequiredFragment(tuple(sorted(field.on)), (required,)))
+                _add_fragment(selections, field.on, required)
             else:
                 selections.append(required)
         return steps, selections
@@ -708,7 +729,7 @@ class PlanBuilder:
 
     # --- other ways ------------------------------------------------------------------------------------------------
 
-    def _detour(self, position: Position, type_name: str, field: SelectedField) -> tuple[_Way, ...]:
+    def _detour(self, position: Position, type_name: str, field: SelectedField) -> tuple[Way, ...]:
         """Ask for the objects of a position again through another subgraph, from which the field can be reached.
 
         Not where a field is abstract: two subgraphs need not agree on which types it returns.
@@ -728,7 +749,7 @@ class PlanBuilder:
         raise self._no_path(position, type_name, field)
 
     def _no_path(self, position: Position, type_name: str, field: SelectedField) -> PlanningError:
-        tried = ", ".join(f"{one.step.subgraph}" for one in position.presences) or "no subgraph"
+        tried = ", ".join(f"{one.step.subgraph}" for one in self._at_hand(position)) or "no subgraph"
         return PlanningError(
             ErrorCode.NO_PATH,
             f"{type_name}.{field.name}: no subgraph that resolves it can be reached; objects are at hand in {tried}",
@@ -736,7 +757,7 @@ class PlanBuilder:
 
     def _acquire(self, position: Position, subgraph: str) -> bool:
         """Make the objects of a position at hand in a subgraph by resolving the way to them there."""
-        if any(presence.subgraph == subgraph for presence in position.presences):
+        if any(presence.subgraph == subgraph for presence in self._at_hand(position)):
             return False
         parent, selected = position.parent, position.selected
         if parent is None or selected is None:
@@ -744,16 +765,25 @@ class PlanBuilder:
         resolves = any(self._index.local(subgraph, name, selected.name) for name in selected.on & parent.types)
         if not resolves:
             return False
-        if parent.parent is not None and not any(one.subgraph == subgraph for one in parent.presences):
+        if parent.parent is not None and not any(one.subgraph == subgraph for one in self._at_hand(parent)):
             reachable = any(
                 subgraph in self._index.reach(name, one.subgraph, untyped=one.untyped)
-                for one in parent.presences
+                for one in self._at_hand(parent)
                 for name in one.types & selected.on
             )
             if not reachable and not self._acquire(parent, subgraph):
                 return False
         key = next(step.key for step in reversed(position.path) if hasattr(step, "key"))
         return bool(self._place(parent, selected, key, position.guards, (), only=subgraph))
+
+
+def _add_fragment(selections: list[RequiredSelection], types: frozenset[str], required: RequiredField) -> None:
+    """Add a field for some types, to the last fragment when that says the same."""
+    last = selections[-1] if selections else None
+    if isinstance(last, RequiredFragment) and last.selections == (required,):
+        selections[-1] = RequiredFragment(tuple(sorted({*last.types, *types})), (required,))
+    else:
+        selections.append(RequiredFragment(tuple(sorted(types)), (required,)))
 
 
 def _leaf_keys(selections: Sequence[RequiredSelection]) -> tuple[str, ...]:

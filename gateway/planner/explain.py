@@ -6,48 +6,71 @@ import json
 from collections.abc import Iterable
 
 from gateway.graph import SubgraphIndex
-from gateway.operation.document import Operation, SelectedField
+from gateway.operation.document import Guards, Operation, SelectedField
 from gateway.plan import to_json, to_text
+from gateway.plan.nodes import OutputField
 from gateway.planner.build import Draft, PlanBuilder
+from gateway.planner.draw import draw_graph, draw_steps
 from gateway.planner.schedule import schedule
+from gateway.planner.steps import Step
 from gateway.supergraph import Supergraph
 
-__all__ = ["STAGES", "explain"]
+__all__ = ["FORMATS", "STAGES", "explain"]
 
-STAGES = ("normalize", "graph", "paths", "fetch-graph", "plan")
+STAGES = ("normalize", "graph", "paths", "fetch-graph", "plan", "projection")
+FORMATS: dict[str, tuple[str, ...]] = {
+    "graph": ("text", "dot"),
+    "fetch-graph": ("text", "dot"),
+    "plan": ("text", "json"),
+}
+"""Formats of each stage; those that are not named have text only."""
 
 
-def explain(supergraph: Supergraph, operation: Operation, *, stage: str = "plan", format: str = "text") -> str:  # noqa: A002 - the option's name
-    """Return one stage as text; ``format`` json is for the plan only.
+def explain(
+    supergraph: Supergraph,
+    operation: Operation,
+    *,
+    stage: str = "plan",
+    format: str = "text",  # noqa: A002 - the option's name
+    override_labels: frozenset[str] = frozenset(),
+) -> str:
+    """Return one stage as text, or in another of its ``FORMATS``.
 
     Raises:
         PlanningError: there is no plan.
     """
-    index = SubgraphIndex(supergraph)
-    if stage == "normalize":
-        return "\n".join(_selection(operation.fields, 0))
-    if stage == "graph":
-        return "\n".join(_graph(index))
-    if stage == "paths":
-        return "\n".join(_paths(index, operation))
+    index = SubgraphIndex(supergraph, override_labels)
+    match stage:
+        case "normalize":
+            return "\n".join(_selection(operation, operation.fields, 0))
+        case "graph":
+            return draw_graph(index) if format == "dot" else "\n".join(_graph(index))
+        case "paths":
+            return "\n".join(_paths(index, operation))
     draft = PlanBuilder(index, operation).build()
     if stage == "fetch-graph":
-        return "\n".join(_steps(draft))
+        return draw_steps(draft.steps) if format == "dot" else "\n".join(_steps(draft))
     plan = schedule(index, operation, draft)
+    if stage == "projection":
+        return "\n".join(_projection(plan.output, 0))
     return json.dumps(to_json(plan), indent=2) if format == "json" else to_text(plan)
 
 
-def _selection(fields: Iterable[SelectedField], depth: int) -> Iterable[str]:
+def _selection(operation: Operation, fields: Iterable[SelectedField], depth: int) -> Iterable[str]:
     for field in fields:
         key = field.name if field.key == field.name else f"{field.key}: {field.name}"
         arguments = f"({field.arguments_text})" if field.arguments_text else ""
-        guards = " or ".join(
-            " and ".join(f"{'' if guard.expected else 'not '}${guard.variable}" for guard in one)
-            for one in field.guards
-        )
-        condition = f" when {guards}" if guards else ""
-        yield f"{'  ' * depth}{key}{arguments} on {', '.join(sorted(field.on))}{condition}"
-        yield from _selection(field.fields, depth + 1)
+        parts = ", ".join(operation.deferred[part].label or f"part {part}" for part in sorted(field.deferred))
+        deferred = f" deferred in {parts}" if parts else ""
+        yield f"{'  ' * depth}{key}{arguments} on {', '.join(sorted(field.on))}{_when(field.guards)}{deferred}"
+        yield from _selection(operation, field.fields, depth + 1)
+
+
+def _when(guards: Guards) -> str:
+    alternatives = " or ".join(
+        " and ".join(f"{'' if guard.expected else 'not '}${guard.variable}" for guard in one) for one in guards
+    )
+    return f" when {alternatives}" if alternatives else ""
 
 
 def _graph(index: SubgraphIndex) -> Iterable[str]:
@@ -66,18 +89,38 @@ def _graph(index: SubgraphIndex) -> Iterable[str]:
 def _paths(index: SubgraphIndex, operation: Operation) -> Iterable[str]:
     for field in operation.fields:
         for one in field.walk():
+            if one.name == "__typename":
+                continue
             for type_name in sorted(one.on):
-                holders = [
-                    n for n in index.subgraph_names if one.name != "__typename" and index.local(n, type_name, one.name)
-                ]
-                yield f"{type_name}.{one.name}: {', '.join(holders) or 'by interface object, key or not at all'}"
+                yield f"{type_name}.{one.name}: {', '.join(_holders(index, type_name, one.name)) or 'no subgraph'}"
+
+
+def _holders(index: SubgraphIndex, type_name: str, field: str) -> Iterable[str]:
+    for name in index.subgraph_names:
+        if index.local(name, type_name, field):
+            yield name
+        for interface in index.interfaces(type_name):
+            if index.is_interface_object(name, interface) and index.local(name, interface, field):
+                yield f"{name} as {interface}"
 
 
 def _steps(draft: Draft) -> Iterable[str]:
     for step in draft.steps:
         after = ", ".join(str(other.number) for other in sorted(step.after, key=lambda one: one.number)) or "nothing"
-        where = (
-            "root" if step.position is None else ".".join(str(getattr(one, "key", "@")) for one in step.position.path)
-        )
         types = ", ".join(sorted(step.branches))
-        yield f"step {step.number}: {step.subgraph} stage {step.stage} at {where} for {types}, after {after}"
+        part = "" if step.part is None else f" for deferred part {step.part}"
+        place = f"stage {step.stage} at {_where(step)}"
+        yield f"step {step.number}: {step.subgraph} {place} for {types}, after {after}{part}"
+
+
+def _where(step: Step) -> str:
+    return "root" if step.position is None else ".".join(str(getattr(one, "key", "@")) for one in step.position.path)
+
+
+def _projection(fields: Iterable[OutputField], depth: int) -> Iterable[str]:
+    for field in fields:
+        source = "" if field.source == field.key else f" from {field.source}"
+        on = "" if field.on is None else f" on {', '.join(field.on)}"
+        parts = f" deferred in part {', '.join(map(str, field.deferred))}" if field.deferred else ""
+        yield f"{'  ' * depth}{field.key}: {field.type}{source}{on}{_when(field.guards)}{parts}"
+        yield from _projection(field.fields, depth + 1)

@@ -19,6 +19,8 @@ from gateway.operation.document import Operation, SelectedField
 from gateway.plan.nodes import (
     ConditionNode,
     ContextVariable,
+    DeferNode,
+    DeferredPart,
     EntityCall,
     EntityTarget,
     Fetch,
@@ -50,6 +52,7 @@ class _Request:
     subgraph: str
     stage: int
     steps: list[Step]
+    part: int | None
     after: set[int] = field(default_factory=set)
 
 
@@ -67,16 +70,24 @@ def schedule(index: SubgraphIndex, operation: Operation, draft: Draft) -> QueryP
         output=_output(operation.fields, draft.root, draft),
         root_type=operation.root_type,
         introspection=_introspection(operation),
-        root=_tree(operation, fetches, [request.stage for request in requests]),
+        deferred=tuple(
+            DeferredPart(
+                fragment.label,
+                fragment.parent,
+                tuple(fetch.id for fetch, request in zip(fetches, requests, strict=True) if request.part == number),
+            )
+            for number, fragment in enumerate(operation.deferred)
+        ),
+        root=_Tree(operation, fetches, requests).root(),
     )
 
 
 def _requests(steps: Sequence[Step], stages: dict[Step, int]) -> list[_Request]:
-    found: dict[tuple[int, str, int], _Request] = {}
+    found: dict[tuple[int, str, int, int | None], _Request] = {}
     for step in sorted(steps, key=lambda one: (stages[one], one.number)):
         own = step.number if step.is_alone else -1
-        key = (stages[step], step.subgraph, own)
-        found.setdefault(key, _Request(step.subgraph, stages[step], [])).steps.append(step)
+        key = (stages[step], step.subgraph, own, step.part)
+        found.setdefault(key, _Request(step.subgraph, stages[step], [], step.part)).steps.append(step)
     return list(found.values())
 
 
@@ -198,22 +209,52 @@ def _output(fields: Sequence[SelectedField], position: Position, draft: Draft) -
             below = _output(selected.fields, position.children[key, selected.on & position.types], draft)
         on = None if selected.on >= position.types else tuple(sorted(selected.on & position.types))
         found.append(
-            OutputField(selected.key, selected.name, key, print_ast(selected.type), on, selected.guards, below)
+            OutputField(
+                key=selected.key,
+                name=selected.name,
+                source=key,
+                type=print_ast(selected.type),
+                on=on,
+                guards=selected.guards,
+                fields=below,
+                deferred=tuple(sorted(selected.deferred)),
+            )
         )
     return tuple(found)
 
 
-def _tree(operation: Operation, fetches: Sequence[Fetch], stages: Sequence[int]) -> PlanNode | None:
-    if not fetches:
-        return None
-    by_stage: dict[int, list[PlanNode]] = {}
-    for fetch, stage in zip(fetches, stages, strict=True):
-        by_stage.setdefault(stage, []).append(_node(fetch))
-    rounds = [_parallel(nodes) for _, nodes in sorted(by_stage.items())]
-    if operation.kind == "subscription":
-        rest = rounds[1:]
-        return SubscriptionNode(FetchNode(fetches[0].id), _sequence(rest) if rest else None)
-    return _sequence(rounds)
+class _Tree:
+    """Arranges the requests as a tree of stages, each deferred part by itself."""
+
+    def __init__(self, operation: Operation, fetches: Sequence[Fetch], requests: Sequence[_Request]) -> None:
+        self._operation = operation
+        self._fetches = fetches
+        self._stages: dict[int | None, dict[int, list[PlanNode]]] = {}
+        for fetch, request in zip(fetches, requests, strict=True):
+            self._stages.setdefault(request.part, {}).setdefault(request.stage, []).append(_node(fetch))
+        self._parts = {part for field in operation.fields for one in field.walk() for part in one.deferred}
+
+    def root(self) -> PlanNode | None:
+        """Return the tree, None when nothing is fetched."""
+        if not self._fetches:
+            return None
+        if self._operation.kind == "subscription":
+            rest = self._rounds(None)[1:]
+            return SubscriptionNode(FetchNode(self._fetches[0].id), _sequence(rest) if rest else None)
+        return self._part(None)
+
+    def _part(self, part: int | None) -> PlanNode | None:
+        rounds = self._rounds(part)
+        own = _sequence(rounds) if rounds else None
+        inner = tuple(
+            (number, self._part(number))
+            for number, fragment in enumerate(self._operation.deferred)
+            if fragment.parent == part and number in self._parts
+        )
+        return DeferNode(own, inner) if inner else own
+
+    def _rounds(self, part: int | None) -> list[PlanNode]:
+        return [_parallel(nodes) for _, nodes in sorted(self._stages.get(part, {}).items())]
 
 
 def _node(fetch: Fetch) -> PlanNode:

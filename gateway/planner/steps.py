@@ -71,6 +71,7 @@ class Step:
     Attributes:
         enters_root: a root step below the root, where a field returns the query type; it asks for root fields.
         contexts: what the step reads from contexts.
+        part: number of the deferred fragment that alone needs the step, None when the first answer does.
     """
 
     number: int
@@ -84,6 +85,7 @@ class Step:
     guards: frozenset[Guard] | None = None
     enters_root: bool = False
     contexts: dict[ContextArgument, ContextUse] = field(default_factory=dict)
+    part: int | None = None
 
     @property
     def is_alone(self) -> bool:

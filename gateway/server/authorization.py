@@ -10,12 +10,14 @@ A closed field that cannot be null has no such place: then the whole request is 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from graphql import parse_type, print_ast
 from graphql.language import NonNullTypeNode
 
+from gateway.config import AuthorizationSettings
 from gateway.errors import ErrorCode, RequestError
 from gateway.executor.shape import DENIED
 from gateway.operation import Operation, SelectedField
@@ -23,7 +25,9 @@ from gateway.plan.nodes import OutputField, QueryPlan
 from gateway.server.principal import Principal
 from gateway.supergraph import AuthorizationRule
 
-__all__ = ["Closed", "DeniedField", "close", "closed_coordinates", "restore"]
+__all__ = ["Closed", "DeniedField", "close", "closed_coordinates", "enforce", "restore"]
+
+_log = logging.getLogger("gateway")
 
 Closed = frozenset[str]
 """Coordinates that a principal may not see."""
@@ -53,6 +57,33 @@ def _meets(rule: AuthorizationRule, principal: Principal) -> bool:
     if rule.scopes and not any(principal.scopes.issuperset(group) for group in rule.scopes):
         return False
     return not rule.policies or any(principal.policies.issuperset(group) for group in rule.policies)
+
+
+def enforce(
+    operation: Operation, closed: Closed, settings: AuthorizationSettings
+) -> tuple[Operation, tuple[DeniedField, ...]]:
+    """Return the operation that may run and the fields that its answer must deny, as the settings want it.
+
+    Raises:
+        RequestError: UNAUTHORIZED_FIELD_OR_TYPE, a closed field cannot be null, or may not be asked for at all.
+    """
+    try:
+        visible, denied = close(operation, closed)
+    except RequestError as error:
+        if not settings.dry_run:
+            raise
+        _log.warning("operation %s would be refused: %s", operation.name or "without a name", error.message)
+        return operation, ()
+    if not denied:
+        return visible, denied
+    names = ", ".join(sorted({f"{min(item.field.on)}.{item.field.name}" for item in denied}))
+    if settings.dry_run:
+        _log.warning("operation %s would be denied %s", operation.name or "without a name", names)
+        return operation, ()
+    if settings.mode == "reject":
+        message = f"you are not allowed to see {names}; remove them or sign in with a principal that has the rights"
+        raise RequestError(ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE, message, http_status=403)
+    return visible, denied
 
 
 def close(operation: Operation, closed: Closed) -> tuple[Operation, tuple[DeniedField, ...]]:
@@ -150,6 +181,7 @@ def _output(field: SelectedField) -> OutputField:
         type=print_ast(field.type),
         on=tuple(sorted(field.on)),
         guards=field.guards,
+        deferred=tuple(sorted(field.deferred)),
     )
 
 

@@ -6,31 +6,60 @@ https://graphql.github.io/graphql-over-http/draft/
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qs
 
-import orjson
+from gateway.config import CsrfSettings
+from gateway.errors import ErrorCode, RequestError
+from gateway.policies.clients import ClientReader
+from gateway.policies.csrf import CsrfPolicy
+from gateway.server.batch import is_batch, run_batch
+from gateway.server.body import read_whole
+from gateway.server.http_streams import Receive, Send, serve_stream
+from gateway.server.incremental import incremental_parts
+from gateway.server.multipart import SUBSCRIPTION_PARTS
+from gateway.server.negotiate import Accepted, ResponseKind, check_content_type, choose
+from gateway.server.operations import too_many
+from gateway.server.pipeline import Pipeline
+from gateway.server.principal import Identity, Principal, client_of
+from gateway.server.request import GraphQLRequest, RequestContext, read_body, read_operation_id, read_query_string
+from gateway.server.respond import JSON_KINDS, Answer, Headers, accepts_gzip, refusal, refusal_headers, respond
+from gateway.server.sse import EVENTS
+from gateway.server.sse_single import SharedStreams
+from gateway.server.streams import StreamLimits, SubscriptionCounter
+from gateway.server.upload import read_upload
 
-from gateway.errors import ErrorCode, GatewayError, RequestError, http_status_for
-from gateway.server.negotiate import ResponseKind, check_content_type, choose
-from gateway.server.pipeline import Pipeline, error_result
-from gateway.server.principal import Identity
-from gateway.server.request import GraphQLRequest, RequestContext, read_body, read_query_string
-from gateway.server.sse import serve_events
-from gateway.server.streams import SubscriptionCounter
-
-__all__ = ["HttpEndpoint", "Receive", "Scope", "Send", "request_headers"]
+__all__ = ["HttpEndpoint", "HttpLimits", "Receive", "Scope", "Send", "request_headers"]
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _FlightKey = tuple[bytes, RequestContext]
-_Answer = tuple[int, bytes]
+
+_TOKEN = b"x-graphql-event-stream-token"
+_CONTENT_TYPES = {kind: kind.value.encode() for kind in ResponseKind}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds of requests and answers over HTTP.
+
+    Attributes:
+        max_request_bytes: largest body of a request.
+        max_batch: requests in one array; 0 accepts no arrays.
+        max_upload_bytes: largest body with files; 0 accepts none.
+        compress_from_bytes: size from which an answer is compressed, None for never.
+    """
+
+    max_request_bytes: int = 1024 * 1024
+    max_batch: int = 0
+    compress_from_bytes: int | None = None
+    max_upload_bytes: int = 0
 
 
 class HttpEndpoint:
-    """Answers POST and GET on the GraphQL path."""
+    """Answers every HTTP request on the GraphQL path."""
 
     def __init__(
         self,
@@ -39,125 +68,220 @@ class HttpEndpoint:
         counter: SubscriptionCounter,
         *,
         propagate: tuple[str, ...] = (),
-        max_request_bytes: int = 1024 * 1024,
-        heartbeat_s: float = 12.0,
+        clients: ClientReader | None = None,
+        csrf: CsrfPolicy | None = None,
+        limits: HttpLimits | None = None,
+        stream_limits: StreamLimits | None = None,
+        shared_streams: SharedStreams | None = None,
         share_requests: bool = False,
     ) -> None:
         self._pipeline = pipeline
         self._identity = identity
         self._counter = counter
         self._propagate = frozenset(name.lower().encode() for name in propagate)
-        self._max_bytes = max_request_bytes
-        self._heartbeat_s = heartbeat_s
+        self._csrf = csrf
+        self._clients = clients or ClientReader()
+        self._limits = limits or HttpLimits()
+        self._stream_limits = stream_limits or StreamLimits()
+        self._shared_streams = shared_streams
         self._share = share_requests
-        self._flights: dict[_FlightKey, asyncio.Task[_Answer]] = {}
+        self._flights: dict[_FlightKey, asyncio.Task[Answer]] = {}
+
+    async def aclose(self) -> None:
+        """End the streams that outlive a request."""
+        if self._shared_streams is not None:
+            await self._shared_streams.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        accept = content_type = ""
+        accept, content_type, encoding, token, passed = self._scan(scope)
+        accepted = choose(accept)
+        kind = accepted.kind if accepted is not None and accepted.kind in JSON_KINDS else ResponseKind.JSON
+        more: Headers = ()
+        try:
+            principal = self._identity(request_headers(scope))
+            if not isinstance(principal, Principal):
+                principal = await principal
+            context = RequestContext(principal, passed, self._clients(scope))
+            if accepted is None:
+                raise _not_acceptable(accept)  # noqa: TRY301 - every refusal is written in one place below
+            method = scope["method"]
+            if method == "POST":
+                found = await self._read_post(scope, content_type, receive)
+                if found is None:
+                    return
+                body, request = found
+                if token:
+                    await self._start_shared(token, body, context, send)
+                    return
+            elif method == "GET" and not self._opens_shared(scope, token, accepted):
+                body = b"?" + scope["query_string"]
+                request = await self._read_get(scope, context)
+            else:
+                await self._serve_shared(scope, token or _parameter(scope, "token"), context, receive, send)
+                return
+            if (accepted.stream or accepted.deferred) and not (request is None and self._is_batch(body)):
+                request = request or read_body(body)
+                if await self._serve_stream(scope, accepted, request, context, receive, send):
+                    return
+            status, answer = await self._answer(body, request, context)
+        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
+            status, answer = refusal(error, kind)
+            more = refusal_headers(error, status)
+        least = self._limits.compress_from_bytes
+        is_gzip = least is not None and len(answer) >= least and bool(encoding) and accepts_gzip(encoding)
+        await respond(send, status, _CONTENT_TYPES[kind], answer, is_gzip=is_gzip, more=more)
+
+    def _scan(self, scope: Scope) -> tuple[str, str, bytes, str, tuple[tuple[str, str], ...]]:
+        """Return accept, content type, accepted encodings, token and the headers to pass on, in one walk."""
+        accept = content_type = token = ""
+        encoding = b""
         passed: list[tuple[str, str]] = []
         for name, value in scope["headers"]:
             if name == b"accept":
                 accept = value.decode("latin-1") if not accept else f"{accept},{value.decode('latin-1')}"
             elif name == b"content-type":
                 content_type = value.decode("latin-1")
+            elif name == b"accept-encoding":
+                encoding = value
+            elif name == _TOKEN:
+                token = value.decode("latin-1")
             if name in self._propagate:
                 passed.append((name.decode("latin-1"), value.decode("latin-1")))
-        kind = choose(accept)
-        try:
-            context = RequestContext(self._identity(request_headers(scope)), tuple(passed))
-            if kind is None or kind is ResponseKind.PAGE:
-                raise _not_acceptable(accept)  # noqa: TRY301 - every refusal is written in one place below
-            if scope["method"] == "POST":
-                check_content_type(content_type)
-                body = await self._read(scope, receive)
-                if body is None:
-                    return
-                request: GraphQLRequest | None = None
-            else:
-                body = b"?" + scope["query_string"]
-                request = self._read_get(scope, context)
-            if kind is ResponseKind.EVENTS:
-                await self._serve_events(request or read_body(body), context, receive, send)
-                return
-            status, answer = await self._answer(body, request, context)
-        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
-            kind = kind if kind in _JSON_KINDS else ResponseKind.JSON
-            status, answer = _refusal(error, kind)
-        await _respond(send, status, kind, answer)
+        return accept, content_type, encoding, token, tuple(passed)
 
-    def _read_get(self, scope: Scope, context: RequestContext) -> GraphQLRequest:
-        if scope["method"] != "GET":
-            message = f"{scope['method']} is not allowed; use POST, or GET for queries"
-            raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
+    async def _read_post(
+        self, scope: Scope, content_type: str, receive: Receive
+    ) -> tuple[bytes, GraphQLRequest | None] | None:
+        """Return the body, or the operation of a body whose files are still to come; None when the client went away."""
+        if self._limits.max_upload_bytes and content_type.lower().startswith("multipart/form-data"):
+            return b"", await self._read_upload(scope, content_type, receive)
+        check_content_type(content_type)
+        body = await read_whole(scope["headers"], receive, self._limits.max_request_bytes)
+        return None if body is None else (body, None)
+
+    async def _read_upload(self, scope: Scope, content_type: str, receive: Receive) -> GraphQLRequest:
+        headers = request_headers(scope)
+        (self._csrf or CsrfPolicy(CsrfSettings())).check(headers)  # any web page may send a form
+        limits = self._limits
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > limits.max_upload_bytes:
+            message = f"the upload is larger than {limits.max_upload_bytes} bytes"
+            raise RequestError(ErrorCode.UPLOAD_REFUSED, message, http_status=413)
+        return await read_upload(content_type, receive, limits.max_request_bytes, limits.max_upload_bytes)
+
+    async def _read_get(self, scope: Scope, context: RequestContext) -> GraphQLRequest:
+        if self._csrf is not None:
+            self._csrf.check_get(request_headers(scope))
         request = read_query_string(scope["query_string"])
-        if self._pipeline.prepare(request, context.principal).operation.kind == "mutation":
+        if (await self._pipeline.open(request, context)).operation.kind == "mutation":
             message = "a mutation is not allowed by GET; use POST"
             raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
         return request
 
-    async def _serve_events(
-        self, request: GraphQLRequest, context: RequestContext, receive: Receive, send: Send
-    ) -> None:
-        if not self._counter.take():
-            message = "too many subscriptions are under way on this server; try again later"
-            raise RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=503)
-        try:
-            await serve_events(self._pipeline.stream(request, context), receive, send, self._heartbeat_s)
-        finally:
-            self._counter.give_back()
+    async def _serve_stream(
+        self,
+        scope: Scope,
+        accepted: Accepted,
+        request: GraphQLRequest,
+        context: RequestContext,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
+        """Answer in pieces where operation and client allow it; False when one value is the answer."""
+        if accepted.kind is not ResponseKind.EVENTS:
+            in_parts = accepted.deferred is not None
+            prepared = await self._pipeline.open(request, context, in_parts=in_parts)
+            if accepted.deferred is not None and prepared.plan.source.deferred:
+                answers = self._pipeline.deliver(request, context)
+                parts = incremental_parts(accepted.deferred)
+                await serve_stream(answers, parts, receive, send, self._stream_limits)
+                return True
+            if accepted.stream is None or prepared.operation.kind != "subscription":
+                return False
+        await self._follow(scope, accepted, request, context, receive, send)
+        return True
 
-    async def _answer(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> _Answer:
-        if not self._share:
+    async def _follow(
+        self,
+        scope: Scope,
+        accepted: Accepted,
+        request: GraphQLRequest,
+        context: RequestContext,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        give_back = self._counter.take(client_of(context.principal, context.client.address))
+        if give_back is None:
+            raise too_many()
+        try:
+            framing = SUBSCRIPTION_PARTS
+            if accepted.stream is ResponseKind.EVENTS:
+                framing = EVENTS
+                last = request_headers(scope).get("last-event-id")
+                request = replace(request, resume_after=last) if last else request
+            results = self._pipeline.stream(request, context)
+            await serve_stream(results, framing, receive, send, self._stream_limits)
+        finally:
+            give_back()
+
+    def _opens_shared(self, scope: Scope, token: str, accepted: Accepted) -> bool:
+        if accepted.kind is not ResponseKind.EVENTS or self._shared_streams is None:
+            return False
+        return bool(token) or b"token=" in scope["query_string"]
+
+    async def _serve_shared(
+        self, scope: Scope, token: str, context: RequestContext, receive: Receive, send: Send
+    ) -> None:
+        """Reserve, open or change a stream that carries several operations."""
+        shared, method = self._shared_streams, scope["method"]
+        if shared is not None and method == "PUT" and not _has_content(scope):
+            name = shared.reserve(context.principal, client_of(context.principal, context.client.address))
+            await respond(send, 201, b"text/plain; charset=utf-8", name.encode())
+        elif shared is not None and method == "GET":
+            await shared.open(token, context.principal, receive, send)
+        elif shared is not None and method == "DELETE" and token:
+            shared.stop(token, _parameter(scope, "operationId"), context.principal)
+            await respond(send, 200, b"text/plain; charset=utf-8", b"")
+        else:
+            message = f"{method} is not allowed; use POST, or GET for queries"
+            raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
+
+    async def _start_shared(self, token: str, body: bytes, context: RequestContext, send: Send) -> None:
+        if self._shared_streams is None:
+            message = "streams with several operations are switched off; ask with Accept: text/event-stream"
+            raise RequestError(ErrorCode.BAD_REQUEST, message)
+        await self._shared_streams.start(token, read_body(body), read_operation_id(body), context)
+        await respond(send, 202, b"text/plain; charset=utf-8", b"")
+
+    async def _answer(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> Answer:
+        if request is None and self._is_batch(body):
+            return 200, await run_batch(self._pipeline, body, context, self._limits.max_batch)
+        if not self._share or (request is not None and request.upload is not None):
             return await self._run(request or read_body(body), context)
         key = (body, context)
         flight = self._flights.get(key)
         if flight is None:
             request = request or read_body(body)
-            if self._pipeline.prepare(request, context.principal).operation.kind != "query":
+            if (await self._pipeline.open(request, context)).operation.kind != "query":
                 return await self._run(request, context)
             flight = asyncio.get_running_loop().create_task(self._run(request, context))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._land(key, done))
         return await asyncio.shield(flight)
 
-    def _land(self, key: _FlightKey, flight: asyncio.Task[_Answer]) -> None:
+    def _is_batch(self, body: bytes) -> bool:
+        return self._limits.max_batch > 0 and is_batch(body)
+
+    def _land(self, key: _FlightKey, flight: asyncio.Task[Answer]) -> None:
         self._flights.pop(key, None)
         if not flight.cancelled():
             flight.exception()  # those who wait get it; without any left it must not count as forgotten
 
-    async def _run(self, request: GraphQLRequest, context: RequestContext) -> _Answer:
-        prepared = self._pipeline.prepare(request, context.principal)
+    async def _run(self, request: GraphQLRequest, context: RequestContext) -> Answer:
+        prepared = await self._pipeline.open(request, context)
         result = await self._pipeline.run(prepared, request, context)
         return 200, result.to_bytes()
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Return the whole body, None when the client went away."""
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self._max_bytes:
-                raise self._too_large()
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            chunks, size = [body], len(body)
-            while message.get("more_body"):
-                message = await receive()
-                if message["type"] != "http.request":
-                    return None
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > self._max_bytes:
-                    raise self._too_large()
-            body = b"".join(chunks)
-        if len(body) > self._max_bytes:
-            raise self._too_large()
-        return body
-
-    def _too_large(self) -> RequestError:
-        message = f"the request body is larger than {self._max_bytes} bytes"
-        return RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=413)
 
 
 def _not_acceptable(accept: str) -> RequestError:
@@ -165,42 +289,17 @@ def _not_acceptable(accept: str) -> RequestError:
     return RequestError(ErrorCode.NOT_ACCEPTABLE, message, http_status=406)
 
 
-_JSON_KINDS = (ResponseKind.GRAPHQL, ResponseKind.JSON)
-_DOCUMENT_FAULTS = frozenset(
-    {
-        ErrorCode.GRAPHQL_PARSE_FAILED,
-        ErrorCode.GRAPHQL_VALIDATION_FAILED,
-        ErrorCode.OPERATION_RESOLUTION_FAILED,
-        ErrorCode.BAD_USER_INPUT,
-    }
-)
-"""Faults of a well-formed request: ``application/json`` reports them with 200, as its older clients expect."""
+def _parameter(scope: Scope, name: str) -> str:
+    """Return a parameter of the query string, empty when it is not there."""
+    try:
+        found = parse_qs(str(scope["query_string"], "ascii"), max_num_fields=20)
+    except ValueError:
+        return ""
+    return found.get(name, [""])[-1]
 
 
-def _refusal(error: Exception, kind: ResponseKind) -> _Answer:
-    result = error_result(error)
-    if isinstance(error, RequestError):
-        status = 200 if kind is ResponseKind.JSON and error.code in _DOCUMENT_FAULTS else error.http_status
-    elif isinstance(error, GatewayError):
-        status = http_status_for([error.code])
-    else:
-        status = 500
-    return status, orjson.dumps({"errors": result.errors})
-
-
-async def _respond(send: Send, status: int, kind: ResponseKind, body: bytes) -> None:
-    headers = [
-        (b"content-type", kind.value.encode()),
-        (b"content-length", str(len(body)).encode()),
-        *_FIXED_HEADERS,
-    ]
-    if status == 405:
-        headers.append((b"allow", b"GET, POST"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-_FIXED_HEADERS = ((b"vary", b"Accept"), (b"x-content-type-options", b"nosniff"))
+def _has_content(scope: Scope) -> bool:
+    return any(name == b"content-type" for name, _ in scope["headers"])
 
 
 class _Headers(Mapping[str, str]):

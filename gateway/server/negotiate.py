@@ -5,12 +5,14 @@ https://graphql.github.io/graphql-over-http/draft/#sec-Media-Types
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
 from gateway.errors import ErrorCode, RequestError
 
-__all__ = ["ResponseKind", "check_content_type", "choose"]
+__all__ = ["Accepted", "ResponseKind", "check_content_type", "choose", "qualities"]
 
 
 class ResponseKind(Enum):
@@ -19,39 +21,85 @@ class ResponseKind(Enum):
     GRAPHQL = "application/graphql-response+json; charset=utf-8"
     JSON = "application/json; charset=utf-8"
     EVENTS = "text/event-stream; charset=utf-8"
-    PAGE = "text/html; charset=utf-8"
+    PARTS = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
+    DEFERRED = 'multipart/mixed;boundary="graphql";incrementalSpec=v0.2'
+    DEFERRED_2022 = 'multipart/mixed;boundary="graphql";deferSpec=20220824'
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an ``Accept`` header prefers.
+
+    Attributes:
+        kind: for any operation: one JSON value, or events when the client prefers these even for a single answer.
+        stream: for a subscription, None when the client accepts no stream.
+        deferred: for an operation that defers fragments, None when the client takes them only with the rest.
+    """
+
+    kind: ResponseKind
+    stream: ResponseKind | None = None
+    deferred: ResponseKind | None = None
 
 
 _MEDIA_TYPES = {
     "application/graphql-response+json": ResponseKind.GRAPHQL,
     "application/json": ResponseKind.JSON,
     "text/event-stream": ResponseKind.EVENTS,
-    "text/html": ResponseKind.PAGE,
     "application/*": ResponseKind.GRAPHQL,
     "*/*": ResponseKind.JSON,
 }
+
+_MULTIPART = {
+    "subscriptionspec=1.0": ResponseKind.PARTS,
+    "incrementalspec=v0.2": ResponseKind.DEFERRED,
+    "deferspec=20220824": ResponseKind.DEFERRED_2022,
+}
+
+_SINGLE = frozenset({ResponseKind.GRAPHQL, ResponseKind.JSON, ResponseKind.EVENTS})
+_STREAMS = frozenset({ResponseKind.EVENTS, ResponseKind.PARTS})
+_DEFERRED = frozenset({ResponseKind.DEFERRED, ResponseKind.DEFERRED_2022})
 
 _SIMPLE_TYPES = frozenset({"text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
 """What a browser sends to other sites without asking them first."""
 
 
 @lru_cache(maxsize=512)
-def choose(accept: str) -> ResponseKind | None:
-    """Return the kind that an ``Accept`` header prefers, None when it accepts nothing that is served.
+def choose(accept: str) -> Accepted | None:
+    """Return what an ``Accept`` header prefers, None when it accepts nothing that is served.
 
     Without a header it is ``application/json``, which every client understands. Between equal preferences the first
     one named wins.
     """
-    best: tuple[float, ResponseKind] | None = None
-    for part in accept.split(",") if accept.strip() else ["*/*"]:
-        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        kind = _MEDIA_TYPES.get(media_type)
-        if kind is None:
-            continue
-        quality = _quality(parameters)
-        if quality > 0 and (best is None or quality > best[0]):
-            best = (quality, kind)
-    return best[1] if best else None
+    found: dict[ResponseKind, float] = {}
+    for name, quality in qualities(accept if accept.strip() else "*/*"):
+        media_type, *parameters = name.split(";")
+        kind = _multipart(parameters) if media_type == "multipart/mixed" else _MEDIA_TYPES.get(media_type)
+        if kind is not None and quality > found.get(kind, 0.0):
+            found[kind] = quality
+    if not found:
+        return None
+    best = sorted(found, key=found.__getitem__, reverse=True)
+    return Accepted(
+        next((kind for kind in best if kind in _SINGLE), ResponseKind.JSON),
+        next((kind for kind in best if kind in _STREAMS), None),
+        next((kind for kind in best if kind in _DEFERRED), None),
+    )
+
+
+def _multipart(parameters: list[str]) -> ResponseKind | None:
+    """Return the format that the parameters name; without a name it is the present one of deferred fragments."""
+    named = [parameter for parameter in parameters if "spec=" in parameter]
+    if not named:
+        return ResponseKind.DEFERRED
+    return next((_MULTIPART[parameter] for parameter in named if parameter in _MULTIPART), None)
+
+
+def qualities(header: str) -> Iterator[tuple[str, float]]:
+    """Yield what a header such as ``Accept`` lists, lower case with its other parameters, and how much it is wanted."""
+    for part in header.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        others = [parameter for parameter in parameters if not parameter.startswith("q=")]
+        yield ";".join([name, *others]), _quality(parameters)
 
 
 def _quality(parameters: list[str]) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ANONYMOUS", "Identity", "Principal", "anonymous", "everybody"]
+__all__ = ["ANONYMOUS", "Identity", "Principal", "anonymous", "client_of", "everybody", "identify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,28 @@ class Principal:
 
 ANONYMOUS = Principal()
 
-Identity = Callable[[Mapping[str, str]], Principal]
-"""From the lower-case headers of a request (or the payload of ``connection_init``) to its principal. May raise
-:class:`gateway.errors.RequestError` with UNAUTHENTICATED when what it finds is not valid."""
+
+def client_of(principal: Principal, address: str | None) -> str:
+    """Return whose streams are counted together: those of a subject, or of an address while nobody is known."""
+    if principal.subject is not None:
+        return f"subject {principal.subject}"
+    return f"address {address}" if address else "address unknown"
+
+
+Identity = Callable[[Mapping[str, str]], Principal | Awaitable[Principal]]
+"""From the lower-case headers of a request (or the payload of ``connection_init``) to its principal; only what has to
+ask elsewhere needs to be awaited. May raise :class:`gateway.errors.RequestError` with UNAUTHENTICATED when what it
+finds is not valid."""
+
+
+async def identify(identity: Identity, headers: Mapping[str, str]) -> Principal:
+    """Return the principal of a request.
+
+    Raises:
+        RequestError: UNAUTHENTICATED, the credentials are not valid.
+    """
+    found = identity(headers)
+    return found if isinstance(found, Principal) else await found
 
 
 def anonymous(_: Mapping[str, str]) -> Principal:

@@ -1,24 +1,154 @@
-"""How many streams the process serves at once."""
+"""How many streams the process serves at once, and what waits for a client that is slower than its stream."""
 
 from __future__ import annotations
 
-__all__ = ["SubscriptionCounter"]
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from gateway.errors import ErrorCode, RequestError
+
+__all__ = ["ResultBuffer", "StreamLimits", "SubscriptionCounter"]
+
+_PATIENCE_FOR_ONE_WRITE = 3
+"""A write may take this many times the patience for a full buffer, so that the client can still be told the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Bounds of one stream to a client.
+
+    Attributes:
+        max_waiting: results that wait for the client; then the stream's source is not read on.
+        patience_s: how long the client may leave the buffer full before the stream ends with SLOW_CLIENT.
+        heartbeat_s: pause after which an idle stream gets a sign of life.
+    """
+
+    max_waiting: int = 64
+    patience_s: float = 10.0
+    heartbeat_s: float = 12.0
+
+    @property
+    def write_s(self) -> float:
+        """Seconds after which a write that does not end means that the connection is to be cut."""
+        return self.patience_s * _PATIENCE_FOR_ONE_WRITE
 
 
 class SubscriptionCounter:
-    """Counts the streams under way over all connections of the process."""
+    """Counts the streams under way over all connections of the process, in all and for each client."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_per_client: int | None = None) -> None:
         self._most = most
+        self._most_per_client = most if most_per_client is None else most_per_client
+        self._of_client: dict[str, int] = {}
         self.running = 0
 
-    def take(self) -> bool:
-        """Count one more; False when there is no room."""
-        if self.running >= self._most:
-            return False
-        self.running += 1
-        return True
+    def take(self, client: str = "") -> Callable[[], None] | None:
+        """Count one more stream of a client.
 
-    def give_back(self) -> None:
-        """Count one less."""
+        Returns:
+            What counts it less again, to be called once; None when there is no room.
+        """
+        held = self._of_client.get(client, 0)
+        if self.running >= self._most or held >= self._most_per_client:
+            return None
+        self.running += 1
+        self._of_client[client] = held + 1
+        return lambda: self._give_back(client)
+
+    def _give_back(self, client: str) -> None:
         self.running -= 1
+        self._of_client[client] -= 1
+        if not self._of_client[client]:
+            del self._of_client[client]
+
+
+R = TypeVar("R")
+
+
+class ResultBuffer(Generic[R]):
+    """Reads a stream ahead of its client, a bounded number of results, and ends it when the client does not keep up.
+
+    Use it as an async context manager; leaving it closes the stream.
+    """
+
+    def __init__(self, results: AsyncGenerator[R, None], limits: StreamLimits) -> None:
+        self._results = results
+        self._limits = limits
+        self._waiting: list[R] = []  # bounded and nearly always empty, where a deque holds a block of memory
+        self._taker: asyncio.Future[None] | None = None
+        """Done when something arrived, or the end; futures, since an idle stream should cost little."""
+        self._room: asyncio.Future[None] | None = None
+        """Done when something was taken of a full buffer."""
+        self._is_over = False
+        self._fault: Exception | None = None
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.drop()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+    def drop(self) -> None:
+        """Forget what waits and end the stream; a :meth:`take` that waits returns None."""
+        self._waiting.clear()
+        self._reader.cancel()
+        self._is_over = True
+        _wake(self._taker)
+
+    async def take(self) -> R | None:
+        """Return the next result, None at the end of the stream.
+
+        Raises:
+            GatewayError: the stream failed, or ended with SLOW_CLIENT; what had arrived before was returned first.
+
+        Cancel/retry: cancelling loses nothing.
+        """
+        while not self._waiting:
+            if self._is_over:
+                fault, self._fault = self._fault, None
+                if fault is not None:
+                    raise fault
+                return None
+            self._taker = asyncio.get_running_loop().create_future()
+            await self._taker
+        _wake(self._room)
+        return self._waiting.pop(0)
+
+    async def _read(self) -> None:
+        try:
+            async with aclosing(self._results) as results:
+                async for result in results:
+                    if len(self._waiting) >= self._limits.max_waiting:
+                        await self._wait_for_room()
+                    self._waiting.append(result)
+                    _wake(self._taker)
+        except Exception as error:  # noqa: BLE001 - whoever takes the results gets it in its place
+            self._fault = error
+        finally:
+            self._is_over = True
+            _wake(self._taker)
+
+    async def _wait_for_room(self) -> None:
+        self._room = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self._limits.patience_s):
+                await self._room
+        except TimeoutError as error:
+            message = (
+                f"the client left {self._limits.max_waiting} events waiting for {self._limits.patience_s:g} s; "
+                "the subscription ended, events after this are missing: read faster, and subscribe again"
+            )
+            raise RequestError(ErrorCode.SLOW_CLIENT, message) from error
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

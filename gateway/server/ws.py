@@ -1,30 +1,30 @@
-"""graphql-transport-ws: subscriptions, queries and mutations over one WebSocket.
-
-https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""Subscriptions, queries and mutations over one WebSocket.
 
 Each operation runs in its own task, and all write through one socket, whose ``send`` waits while the client does not
-read. So a slow client slows its own streams and nothing is piled up for it.
+read. What waits for a slow client is bounded per operation; one that stays slow loses its operations, one that does
+not read at all its connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Any
 
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.errors import ErrorCode, GatewayError, RequestError
-from gateway.server.pipeline import Pipeline, error_result
-from gateway.server.principal import Identity
-from gateway.server.request import GraphQLRequest, RequestContext, read_payload
-from gateway.server.streams import SubscriptionCounter
+from gateway.errors import GatewayError
+from gateway.executor import ExecutionResult
+from gateway.policies.clients import ClientReader
+from gateway.server.operations import Operations
+from gateway.server.pipeline import Pipeline
+from gateway.server.principal import Identity, client_of, identify
+from gateway.server.request import RequestContext, read_payload
+from gateway.server.streams import StreamLimits, SubscriptionCounter
+from gateway.server.ws_dialects import Dialect, choose_dialect
 
-__all__ = ["PROTOCOL", "WsEndpoint"]
-
-PROTOCOL = "graphql-transport-ws"
+__all__ = ["WsEndpoint"]
 
 
 class WsEndpoint:
@@ -37,29 +37,28 @@ class WsEndpoint:
         counter: SubscriptionCounter,
         *,
         propagate: tuple[str, ...] = (),
+        clients: ClientReader | None = None,
+        stream_limits: StreamLimits | None = None,
         max_per_connection: int = 100,
         init_timeout_s: float = 5.0,
-        ping_s: float = 12.0,
     ) -> None:
         self.pipeline = pipeline
         self.identity = identity
         self.counter = counter
         self.propagate = tuple(name.lower() for name in propagate)
+        self.clients = clients or ClientReader()
+        self.stream_limits = stream_limits or StreamLimits()
         self.max_per_connection = max_per_connection
         self.init_timeout_s = init_timeout_s
-        self.ping_s = ping_s
 
     async def __call__(self, socket: WebSocket) -> None:
         """Serve one socket until it closes."""
-        if PROTOCOL not in socket.scope.get("subprotocols", ()):
+        dialect = choose_dialect(socket.scope.get("subprotocols", ()))
+        if dialect is None:
             await socket.close(4406, "Subprotocol not acceptable")
             return
-        await socket.accept(PROTOCOL)
-        await _Connection(self, socket).serve()
-
-
-def _too_many() -> RequestError:
-    return RequestError(ErrorCode.LIMIT_EXCEEDED, "too many subscriptions are under way; end one first")
+        await socket.accept(dialect.name)
+        await _Connection(self, dialect, socket).serve()
 
 
 class _Close(Exception):
@@ -70,32 +69,52 @@ class _Close(Exception):
 
 
 class _Connection:
-    def __init__(self, endpoint: WsEndpoint, socket: WebSocket) -> None:
+    """One socket; the sink of its operations' messages."""
+
+    def __init__(self, endpoint: WsEndpoint, dialect: Dialect, socket: WebSocket) -> None:
         self._endpoint = endpoint
+        self._dialect = dialect
         self._socket = socket
-        self._context: RequestContext | None = None
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._limits = endpoint.stream_limits
+        self._operations = Operations(
+            endpoint.pipeline, endpoint.counter, self, endpoint.stream_limits, endpoint.max_per_connection
+        )
         self._is_closed = False
+        self._stalled = asyncio.Event()
 
     async def serve(self) -> None:
-        pinger: asyncio.Task[None] | None = None
+        conversation = asyncio.get_running_loop().create_task(self._converse())
+        stalled = asyncio.get_running_loop().create_task(self._stalled.wait())
         try:
-            await self._shake_hands()
-            pinger = asyncio.get_running_loop().create_task(self._ping())
+            await asyncio.wait({conversation, stalled}, return_when=asyncio.FIRST_COMPLETED)
+            if conversation.done():
+                conversation.result()
+        finally:
+            self._is_closed = True
+            for task in (conversation, stalled):
+                task.cancel()
+            await asyncio.gather(conversation, stalled, return_exceptions=True)
+            await self._operations.aclose()
+
+    async def _converse(self) -> None:
+        beating: asyncio.Task[None] | None = None
+        try:
+            context = await self._shake_hands()
+            beating = asyncio.get_running_loop().create_task(self._beat())
+            client = client_of(context.principal, context.client.address)
             while True:
-                await self._handle(await self._receive())
+                await self._handle(await self._receive(), context, client)
         except _Close as close:
             self._is_closed = True
             await self._socket.close(close.code, close.reason)
         except WebSocketDisconnect:
             self._is_closed = True
         finally:
-            tasks = [*self._running.values(), *([pinger] if pinger else [])]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            if beating is not None:
+                beating.cancel()
+                await asyncio.gather(beating, return_exceptions=True)
 
-    async def _shake_hands(self) -> None:
+    async def _shake_hands(self) -> RequestContext:
         try:
             async with asyncio.timeout(self._endpoint.init_timeout_s):
                 message = await self._receive()
@@ -107,89 +126,80 @@ class _Connection:
         if payload is not None and not isinstance(payload, dict):
             raise _Close(4400, "the payload of connection_init must be an object")
         try:
-            self._context = self._make_context(payload or {})
+            context = await self._make_context(payload or {})
         except GatewayError as error:
+            if self._dialect.refusal is not None:
+                await self._send({"type": self._dialect.refusal, "payload": {"message": error.message}})
             raise _Close(4403, "Forbidden") from error
         await self._send({"type": "connection_ack"})
+        if self._dialect.beats_at_once:
+            await self._send_text(self._dialect.heartbeat)
+        return context
 
-    def _make_context(self, payload: Mapping[str, Any]) -> RequestContext:
+    async def _make_context(self, payload: Mapping[str, Any]) -> RequestContext:
         headers = {name.lower(): value for name, value in self._socket.headers.items()}
         headers |= {str(name).lower(): value for name, value in payload.items() if isinstance(value, str)}
         passed = tuple((name, headers[name]) for name in self._endpoint.propagate if name in headers)
-        return RequestContext(self._endpoint.identity(headers), passed)
+        principal = await identify(self._endpoint.identity, headers)
+        return RequestContext(principal, passed, self._endpoint.clients(self._socket.scope))
 
-    async def _handle(self, message: dict[str, Any]) -> None:
-        match message["type"]:
-            case "subscribe":
-                self._subscribe(message)
-            case "complete":
-                task = self._running.pop(str(message.get("id")), None)
-                if task is not None:
-                    task.cancel()
-            case "ping":
-                await self._send({"type": "pong"})
-            case "pong":
-                pass
-            case "connection_init":
-                raise _Close(4429, "Too many initialisation requests")
-            case _:
-                raise _Close(4400, "Invalid message: unknown type")
+    async def _handle(self, message: dict[str, Any], context: RequestContext, client: str) -> None:
+        dialect, kind = self._dialect, message["type"]
+        if kind == dialect.subscribe:
+            self._subscribe(message, context, client)
+        elif kind == dialect.stop:
+            self._operations.stop(str(message.get("id")))
+        elif kind == "connection_init":
+            raise _Close(4429, "Too many initialisation requests")
+        elif kind == dialect.leave:
+            raise _Close(1000, "")
+        elif kind == "ping" and dialect.has_ping:
+            await self._send({"type": "pong"})
+        elif kind != "pong" or not dialect.has_ping:
+            raise _Close(4400, "Invalid message: unknown type")
 
-    def _subscribe(self, message: dict[str, Any]) -> None:
+    def _subscribe(self, message: dict[str, Any], context: RequestContext, client: str) -> None:
         identifier = message.get("id")
         if not isinstance(identifier, str) or not identifier:
-            raise _Close(4400, "Invalid message: subscribe needs an id")
-        if identifier in self._running:
-            raise _Close(4409, f"Subscriber for {identifier[:60]} already exists")
-        counted = len(self._running) < self._endpoint.max_per_connection and self._endpoint.counter.take()
-        run = self._run(identifier, message.get("payload"), is_allowed=counted)
-        task = self._running[identifier] = asyncio.get_running_loop().create_task(run)
-        if counted:  # a callback, since a task that is cancelled before its first step runs no code of its own
-            task.add_done_callback(lambda _: self._endpoint.counter.give_back())
+            raise _Close(4400, f"Invalid message: {self._dialect.subscribe} needs an id")
+        if identifier in self._operations:
+            if not self._dialect.replaces:
+                raise _Close(4409, f"Subscriber for {identifier[:60]} already exists")
+            self._operations.stop(identifier)
+        self._operations.start(identifier, lambda: read_payload(message.get("payload")), context, client)
 
-    async def _run(self, identifier: str, payload: Any, *, is_allowed: bool) -> None:
-        try:
-            if not is_allowed:
-                raise _too_many()  # noqa: TRY301 - answered like every other failure of the operation
-            await self._stream(identifier, read_payload(payload))
-            await self._finish(identifier, {"id": identifier, "type": "complete"})
-        except (WebSocketDisconnect, RuntimeError) as error:
-            if not self._is_closed and isinstance(error, RuntimeError):
-                raise
-        except Exception as error:  # noqa: BLE001 - the failure of one operation leaves the others running
-            errors = error_result(error).errors
-            await self._finish(identifier, {"id": identifier, "type": "error", "payload": errors})
-        finally:
-            self._forget(identifier)
+    async def next(self, identifier: str, result: ExecutionResult) -> None:
+        """See :class:`gateway.server.operations.Sink`."""
+        await self._send_text((self._dialect.head(identifier) + result.to_bytes() + b"}").decode())
 
-    async def _stream(self, identifier: str, request: GraphQLRequest) -> None:
-        assert self._context is not None  # noqa: S101 - set before the first message is handled
-        head = b'{"id":' + orjson.dumps(identifier) + b',"type":"next","payload":'
-        results = self._endpoint.pipeline.stream(request, self._context)
-        async with aclosing(results):
-            async for result in results:
-                await self._send_text((head + result.to_bytes() + b"}").decode())
+    async def fail(self, identifier: str, errors: list[dict[str, Any]]) -> None:
+        """See :class:`gateway.server.operations.Sink`."""
+        for message in self._dialect.failure(identifier, errors):
+            await self._send(message)
 
-    async def _finish(self, identifier: str, message: dict[str, Any]) -> None:
-        """Send the last message of an operation; its id is free again from then on."""
-        self._forget(identifier)
-        await self._send(message)
+    async def complete(self, identifier: str) -> None:
+        """See :class:`gateway.server.operations.Sink`."""
+        await self._send({"id": identifier, "type": "complete"})
 
-    def _forget(self, identifier: str) -> None:
-        if self._running.get(identifier) is asyncio.current_task():
-            del self._running[identifier]
-
-    async def _ping(self) -> None:
+    async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._endpoint.ping_s)
-            await self._send({"type": "ping"})
+            await asyncio.sleep(self._limits.heartbeat_s)
+            await self._send_text(self._dialect.heartbeat)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._send_text(orjson.dumps(message).decode())
 
     async def _send_text(self, text: str) -> None:
-        if not self._is_closed:
-            await self._socket.send_text(text)
+        if self._is_closed:
+            return
+        try:
+            async with asyncio.timeout(self._limits.write_s):
+                await self._socket.send_text(text)
+        except TimeoutError:
+            self._stalled.set()
+        except (WebSocketDisconnect, RuntimeError):
+            if not self._is_closed:  # the socket went away between two messages; the receiving side ends everything
+                self._is_closed = True
 
     async def _receive(self) -> dict[str, Any]:
         try:

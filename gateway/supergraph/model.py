@@ -165,6 +165,15 @@ class Supergraph:
         return build_api_schema(self.document)
 
     @cached_property
+    def operation_schema(self) -> GraphQLSchema:
+        """The API schema with the directives that change how an answer is delivered, to check operations against."""
+        from graphql import GraphQLDeferDirective, GraphQLSchema  # noqa: PLC0415 - few operations need it
+
+        known = self.api_schema.to_kwargs()
+        known["directives"] = (*known["directives"], GraphQLDeferDirective)
+        return GraphQLSchema(**known)
+
+    @cached_property
     def possible_types(self) -> Mapping[str, tuple[str, ...]]:
         """Object types per composite type name in the whole supergraph, sorted; an object type maps to itself.
 

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from graphql import DirectiveNode, GraphQLError, parse, parse_type, value_from_ast_untyped
@@ -107,6 +109,9 @@ def _read_type(node: TypeDefinitionNode, names: Mapping[str, str]) -> TypeDefini
     if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
         home = (names[owner],) if isinstance(owner, str) else tuple(joins)
         fields = {item.name.value: _read_field(item, home, names) for item in node.fields or ()}
+        if isinstance(owner, str):
+            joins = _as_extensions(joins, names[owner])
+            fields = {name: _with_key_joins(field, joins) for name, field in fields.items()}
     return TypeDefinition(
         name=node.name.value,
         kind=kind,
@@ -117,6 +122,31 @@ def _read_type(node: TypeDefinitionNode, names: Mapping[str, str]) -> TypeDefini
         node=node,
         contexts=tuple(str(_arguments(item)["name"]) for item in directives if item.name.value == "context"),
     )
+
+
+def _as_extensions(joins: Mapping[str, JoinType], owner: str) -> dict[str, JoinType]:
+    """Mark what extends an owned type: v0.1 comes from federation 1, where all but the owner do."""
+    return {graph: replace(join, is_extension=graph != owner) for graph, join in joins.items()}
+
+
+def _with_key_joins(field: FieldDefinition, joins: Mapping[str, JoinType]) -> FieldDefinition:
+    """Add that extensions return their key fields, which v0.1 leaves unsaid."""
+    more = {
+        graph: JoinField(graph, external=True)
+        for graph, join in joins.items()
+        if join.is_extension and graph not in field.joins and any(field.name in _top(key) for key, _ in join.keys)
+    }
+    return replace(field, joins={**field.joins, **more}) if more else field
+
+
+def _top(key: str) -> list[str]:
+    """Return the names at the top level of a field set."""
+    names, depth = [], 0
+    for word in re.findall(r"[{}]|\w+", key):
+        depth += {"{": 1, "}": -1}.get(word, 0)
+        if depth == 0 and word != "}":
+            names.append(word)
+    return names
 
 
 def _read_join_types(directives: Iterable[DirectiveNode], names: Mapping[str, str]) -> dict[str, JoinType]:

@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["SubgraphRequest", "SubgraphResponse", "SubgraphTransport"]
+from gateway.transport.upload import Upload
+
+__all__ = ["SubgraphRequest", "SubgraphResponse", "SubgraphTransport", "read_retry_after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,14 @@ class SubgraphRequest:
         headers: lower-case names with values, content headers not among them.
         timeout_s: seconds from now in which the whole answer must have come; None leaves it to the transport's limit.
         is_mutation: True forbids sharing the request and sending it twice.
+        upload: files that go with the body, which is then the ``operations`` of a multipart request.
     """
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     timeout_s: float | None = None
     is_mutation: bool = False
+    upload: Upload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,18 @@ class SubgraphResponse:
         status: HTTP status, 200 for transports without one.
         content_type: media type with parameters, empty when absent.
         body: the whole body, not larger than the transport's limit.
+        retry_after_s: seconds after which the subgraph wants to be asked again, None when it did not say.
     """
 
     status: int
     content_type: str
     body: bytes
+    retry_after_s: float | None = None
+
+
+def read_retry_after(text: str | None) -> float | None:
+    """Return the seconds of a ``Retry-After`` header; dates are not read, since clocks differ."""
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 class SubgraphTransport(Protocol):
@@ -64,7 +75,8 @@ class SubgraphTransport(Protocol):
         The generator ends when the subgraph completes the stream; closing it unsubscribes.
 
         Raises:
-            SubgraphError: while iterating, when the stream cannot start or breaks.
+            SubgraphError: while iterating, when the stream cannot start; :class:`gateway.errors.StreamBroken` when it
+                breaks after the subgraph had accepted it.
         """
         ...
 

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
-from gateway.errors import ErrorCode, SubgraphError
+from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphResponse
 from gateway.transport.limits import TransportLimits
 from gateway.transport.ws_messages import StreamFault, WsConversation
@@ -47,6 +47,7 @@ class GraphqlWsTransport:
     async def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes, None]:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
         socket: ClientConnection | None = None
+        has_begun = False
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
                 socket = await self._connect(request)
@@ -54,15 +55,16 @@ class GraphqlWsTransport:
             conversation = WsConversation(socket.send, request)
             async with asyncio.timeout(self._limits.connect_timeout_s):
                 await conversation.start(socket.recv)
+            has_begun = True
             async for event in conversation.events(socket.recv):
                 yield event
         except ConnectionClosed as error:
             reason = f"the subgraph closed the connection ({error.rcvd.code})" if error.rcvd else "the connection broke"
-            raise self._fault(StreamFault(reason)) from error
+            raise self._fault(StreamFault(reason), has_begun=has_begun) from error
         except (TimeoutError, OSError, WebSocketException) as error:
             raise self._fault(StreamFault("no connection could be made")) from error
         except StreamFault as fault:
-            raise self._fault(fault) from fault
+            raise self._fault(fault, has_begun=has_begun) from fault
         finally:
             if socket is not None:
                 self._open.discard(socket)
@@ -78,9 +80,10 @@ class GraphqlWsTransport:
             proxy=None,
         )
 
-    def _fault(self, fault: StreamFault) -> SubgraphError:
+    def _fault(self, fault: StreamFault, *, has_begun: bool = False) -> SubgraphError:
         message = f"the subscription at subgraph {self._subgraph} failed: {fault}"
-        return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self._subgraph)
+        kind = StreamBroken if has_begun else SubgraphError
+        return kind(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self._subgraph)
 
     async def aclose(self) -> None:
         """Close every open subscription."""

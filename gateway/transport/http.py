@@ -20,7 +20,7 @@ from pyreqwest.exceptions import (
 from pyreqwest.response import Response
 
 from gateway.errors import ErrorCode, SubgraphError
-from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport
+from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
 from gateway.transport.limits import TransportLimits
 
 __all__ = ["HttpTransport"]
@@ -62,7 +62,13 @@ class HttpTransport:
 
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
-        builder = self._open().post(self._url).body_bytes(request.body)
+        builder = self._open().post(self._url)
+        upload = request.upload
+        if upload is None:
+            builder = builder.body_bytes(request.body)
+        else:
+            pieces = upload.take(self._subgraph, request.body)
+            builder = builder.header("content-type", upload.content_type).body_stream(pieces)
         if request.headers:
             builder = builder.headers(request.headers)
         if request.timeout_s is not None and request.timeout_s < self._limits.timeout_s:
@@ -70,9 +76,11 @@ class HttpTransport:
         try:
             async with builder.build_streamed() as response:
                 body = await self._read(response)
-                return SubgraphResponse(response.status, response.get_header("content-type") or "", body)
+                retry_after_s = read_retry_after(response.get_header("retry-after"))
+                return SubgraphResponse(response.status, response.get_header("content-type") or "", body, retry_after_s)
         except PyreqwestError as error:
-            raise self._translate(error) from error
+            fault = None if upload is None else upload.fault(self._subgraph)
+            raise fault or self._translate(error) from error
 
     async def _read(self, response: Response) -> bytes:
         most = self._limits.max_body_bytes

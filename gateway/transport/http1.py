@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from gateway.errors import ErrorCode, SubgraphError
-from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport
+from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
 from gateway.transport.limits import TransportLimits
 
 __all__ = ["Http1Transport"]
@@ -53,8 +53,10 @@ class Http1Transport:
         self._port = address.port or 80
         target = (address.path or "/") + (f"?{address.query}" if address.query else "")
         self._head = f"POST {target} HTTP/1.1\r\nhost: {address.netloc}\r\n".encode("latin-1") + _HEADERS
+        self._url = url
         self._limits = limits
         self._subscriptions = subscriptions
+        self._uploads: SubgraphTransport | None = None
         self._idle: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._slots = asyncio.Semaphore(limits.max_connections)
@@ -62,6 +64,8 @@ class Http1Transport:
 
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
+        if request.upload is not None:
+            return await self._open_for_uploads().send(request)
         timeout = self._limits.timeout_s
         if request.timeout_s is not None and request.timeout_s < timeout:
             timeout = request.timeout_s
@@ -84,6 +88,14 @@ class Http1Transport:
             raise self._broken() from None
         finally:
             self._slots.release()
+
+    def _open_for_uploads(self) -> SubgraphTransport:
+        """Return the way for files, which are rare and sent in pieces."""
+        if self._uploads is None:
+            from gateway.transport.http import HttpTransport  # noqa: PLC0415 - most gateways never need it
+
+            self._uploads = HttpTransport(self._subgraph, self._url, self._limits)
+        return self._uploads
 
     def _message(self, request: SubgraphRequest) -> bytes:
         parts = [self._head]
@@ -186,8 +198,9 @@ class Http1Transport:
         for connection in (*self._idle, *self._busy):
             connection.abort()
         self._idle.clear()
-        if self._subscriptions is not None:
-            await self._subscriptions.aclose()
+        for transport in (self._subscriptions, self._uploads):
+            if transport is not None:
+                await transport.aclose()
 
 
 class _ClosedBeforeAnswer(ConnectionError):
@@ -209,6 +222,7 @@ class _Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._content_type = ""
+        self._retry_after_s: float | None = None
         self._is_gzip = False
         self._is_delimited = False
         self._has_headers = False
@@ -285,6 +299,8 @@ class _Connection(asyncio.Protocol):
                 raise OverflowError
         elif name == b"transfer-encoding":
             self._is_delimited = True
+        elif name == b"retry-after":
+            self._retry_after_s = read_retry_after(value.decode("latin-1"))
         elif name == b"content-encoding":
             self._is_gzip = value.strip().lower() in {b"gzip", b"x-gzip"}
 
@@ -318,7 +334,8 @@ class _Connection(asyncio.Protocol):
         except (OverflowError, zlib.error) as error:
             self.fail(error)
             return
-        waiter.set_result(SubgraphResponse(self._parser.get_status_code(), self._content_type, body))
+        status = self._parser.get_status_code()
+        waiter.set_result(SubgraphResponse(status, self._content_type, body, self._retry_after_s))
 
     def _unpack(self, body: bytes) -> bytes:
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.errors import ErrorCode, SubgraphError
+from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphResponse
 from gateway.transport.limits import TransportLimits
 from gateway.transport.ws_messages import StreamFault, WsConversation
@@ -59,13 +59,15 @@ class InProcessTransport:
         timeout = self._limits.timeout_s
         if request.timeout_s is not None:
             timeout = min(timeout, request.timeout_s)
-        exchange = _Exchange(request.body, self._limits.max_body_bytes)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"accept", b"application/json"),
-            (b"content-length", str(len(request.body)).encode()),
-            *_encode(request),
-        ]
+        upload = request.upload
+        if upload is None:
+            exchange = _Exchange(request.body, self._limits.max_body_bytes)
+            content = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(request.body))]
+        else:
+            pieces = upload.take(self._subgraph, request.body)
+            exchange = _Exchange(b"", self._limits.max_body_bytes, pieces)
+            content = [(b"content-type", upload.content_type.encode("latin-1"))]
+        headers = [*content, (b"accept", b"application/json"), *_encode(request)]
         scope = {**self._scope("http", "http", headers), "method": "POST"}
         try:
             async with asyncio.timeout(timeout), self._slots:
@@ -74,6 +76,9 @@ class InProcessTransport:
             message = f"subgraph {self._subgraph} did not answer in time"
             raise SubgraphError(ErrorCode.SUBGRAPH_TIMEOUT, message, subgraph=self._subgraph) from error
         except Exception as error:  # the application is the far side: whatever it raises is its failure
+            fault = None if upload is None else upload.fault(self._subgraph)
+            if fault is not None:
+                raise fault from error
             if not exchange.is_complete and not exchange.is_too_large:
                 raise self._failed("its application raised an error") from error
         if exchange.is_too_large:
@@ -92,16 +97,18 @@ class InProcessTransport:
         }
         task = asyncio.get_running_loop().create_task(self._serve(scope, socket))
         conversation = WsConversation(socket.send_text, request)
+        has_begun = False
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
                 await socket.accepted()
                 await conversation.start(socket.receive_text)
+            has_begun = True
             async for event in conversation.events(socket.receive_text):
                 yield event
         except TimeoutError as error:
             raise self._failed("it did not start the subscription in time") from error
         except StreamFault as fault:
-            raise self._failed(str(fault)) from fault
+            raise self._failed(str(fault), has_begun=has_begun) from fault
         finally:
             socket.disconnect()
             task.cancel()
@@ -113,9 +120,10 @@ class InProcessTransport:
         finally:
             socket.end()
 
-    def _failed(self, what: str) -> SubgraphError:
+    def _failed(self, what: str, *, has_begun: bool = False) -> SubgraphError:
         message = f"subgraph {self._subgraph} failed: {what}"
-        return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self._subgraph)
+        kind = StreamBroken if has_begun else SubgraphError
+        return kind(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self._subgraph)
 
     async def aclose(self) -> None:
         """Nothing is held between requests."""
@@ -132,8 +140,9 @@ class _TooLarge(Exception):
 class _Exchange:
     """Both ends of one HTTP request."""
 
-    def __init__(self, body: bytes, max_bytes: int) -> None:
+    def __init__(self, body: bytes, max_bytes: int, pieces: AsyncGenerator[bytes, None] | None = None) -> None:
         self._body: bytes | None = body
+        self._pieces = pieces
         self._left = max_bytes
         self._gone = asyncio.Event()
         self.status: int | None = None
@@ -143,6 +152,11 @@ class _Exchange:
         self.is_too_large = False
 
     async def receive(self) -> Message:
+        if self._pieces is not None:
+            piece = await anext(self._pieces, None)
+            if piece is not None:
+                return {"type": "http.request", "body": piece, "more_body": True}
+            self._pieces = None
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from gateway.transport.base import SubgraphTransport
 
@@ -24,14 +24,16 @@ class TransportRegistry(Mapping[str, SubgraphTransport]):
     def __len__(self) -> int:
         return len(self._transports)
 
-    async def aclose(self) -> None:
-        """Close every transport; one that fails to close does not keep the others open.
+    async def aclose(self, keep: Collection[str] = ()) -> None:
+        """Close every transport but those of ``keep``; one that fails to close does not keep the others open.
 
         Raises:
             ExceptionGroup: what failed while closing.
         """
         faults: list[Exception] = []
-        for transport in self._transports.values():
+        for name, transport in self._transports.items():
+            if name in keep:
+                continue
             try:
                 await transport.aclose()
             except Exception as error:  # noqa: BLE001 - collected and raised together below

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from datetime import timedelta
+from collections.abc import Iterator
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.response import ResponseBodyReader
-
-from gateway.errors import ErrorCode, SubgraphError
-from gateway.transport.base import SubgraphRequest, SubgraphResponse
+from gateway.transport.http_stream import HttpStreamTransport, StreamFormat
 from gateway.transport.limits import TransportLimits
 
 __all__ = ["EventParser", "SseTransport"]
@@ -57,80 +51,24 @@ class EventParser:
             self._data.append(value)
 
 
-class SseTransport:
-    """Opens one streamed POST per subscription."""
+class _Results:
+    """The results among the events."""
+
+    def __init__(self, content_type: str, max_bytes: int) -> None:
+        del content_type
+        self._events = EventParser(max_bytes)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | None]:
+        """See :class:`gateway.transport.http_stream.ResultParser`."""
+        for name, data in self._events.feed(chunk):
+            if name == "complete":
+                yield None
+            elif name in {"", "next"} and data:
+                yield data.encode()
+
+
+class SseTransport(HttpStreamTransport):
+    """Asks for ``text/event-stream``."""
 
     def __init__(self, subgraph: str, url: str, limits: TransportLimits) -> None:
-        self._subgraph = subgraph
-        self._url = url
-        self._limits = limits
-        self._client: Client | None = None
-
-    def _open(self) -> Client:
-        if self._client is None:
-            self._client = (
-                ClientBuilder()
-                .default_headers({"content-type": "application/json", "accept": "text/event-stream"})
-                .follow_redirects(False)
-                .no_proxy()
-                .connect_timeout(timedelta(seconds=self._limits.connect_timeout_s))
-                .build()
-            )
-        return self._client
-
-    async def send(self, request: SubgraphRequest) -> SubgraphResponse:
-        """Answer with the first event of the stream; this transport is meant for subscriptions."""
-        stream = self.subscribe(request)
-        try:
-            async for body in stream:
-                return SubgraphResponse(200, "application/json", body)
-        finally:
-            await stream.aclose()
-        raise self._broken("the stream ended without an answer")
-
-    async def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes, None]:
-        """See :class:`gateway.transport.base.SubgraphTransport`."""
-        builder = self._open().post(self._url).body_bytes(request.body).headers(request.headers)
-        builder = builder.streamed_read_buffer_limit(0)  # events must come one by one, not when a buffer is full
-        parser = EventParser(self._limits.max_body_bytes)
-        try:
-            async with builder.build_streamed() as response:
-                content_type = response.get_header("content-type") or ""
-                if response.status != 200 or not content_type.startswith("text/event-stream"):
-                    raise self._refused(response.status)
-                async for name, data in self._events(response.body_reader, parser):
-                    if name == "complete":
-                        return
-                    if name in {"", "next"} and data:
-                        yield data.encode()
-        except PyreqwestError as error:
-            raise self._broken("the connection broke") from error
-        except OverflowError as error:
-            message = f"subgraph {self._subgraph} sent an event larger than {self._limits.max_body_bytes} bytes"
-            raise SubgraphError(
-                ErrorCode.SUBGRAPH_TOO_LARGE, message, subgraph=self._subgraph, retryable=False
-            ) from error
-        raise self._broken("the stream ended without being completed")
-
-    async def _events(self, reader: ResponseBodyReader, parser: EventParser) -> AsyncIterator[tuple[str, str]]:
-        while (chunk := await reader.read_chunk()) is not None:
-            for event in parser.feed(bytes(chunk)):
-                yield event
-
-    def _refused(self, status: int) -> SubgraphError:
-        return SubgraphError(
-            ErrorCode.SUBGRAPH_BAD_STATUS,
-            f"subgraph {self._subgraph} did not start an event stream (HTTP status {status})",
-            subgraph=self._subgraph,
-            http_status_seen=status,
-        )
-
-    def _broken(self, what: str) -> SubgraphError:
-        message = f"the subscription at subgraph {self._subgraph} failed: {what}"
-        return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self._subgraph)
-
-    async def aclose(self) -> None:
-        """Close the client and with it every stream."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        super().__init__(subgraph, url, limits, StreamFormat("text/event-stream", "text/event-stream", _Results))

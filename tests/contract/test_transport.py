@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from gateway.errors import ErrorCode, SubgraphError
+from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphTransport
 from gateway.transport.dedupe import DedupeTransport
 from gateway.transport.graphql_ws import GraphqlWsTransport, websocket_url
@@ -17,6 +17,7 @@ from gateway.transport.http import HttpTransport
 from gateway.transport.http1 import Http1Transport
 from gateway.transport.inprocess import InProcessTransport
 from gateway.transport.limits import TransportLimits
+from gateway.transport.multipart import MultipartTransport, PartParser
 from gateway.transport.registry import TransportRegistry
 from gateway.transport.sse import EventParser, SseTransport
 from tests.support.fake_transport import FakeTransport
@@ -41,6 +42,8 @@ async def connected(kind: str) -> AsyncIterator[tuple[SubgraphTransport, Scripte
         transport: SubgraphTransport
         if kind == "server-sent events":
             transport = SseTransport("s", url, LIMITS)
+        elif kind == "parts of events":
+            transport = MultipartTransport("s", url, LIMITS)
         elif kind == "WebSocket":
             transport = GraphqlWsTransport("s", url, LIMITS)
         elif kind == "own HTTP with WebSocket":
@@ -57,7 +60,7 @@ async def connected(kind: str) -> AsyncIterator[tuple[SubgraphTransport, Scripte
 
 
 SENDING = ["in process", "own HTTP with WebSocket", "HTTP with WebSocket", "shared HTTP with server-sent events"]
-STREAMING = [*SENDING, "WebSocket", "server-sent events"]
+STREAMING = [*SENDING, "WebSocket", "server-sent events", "parts of events"]
 
 
 @pytest.mark.parametrize("kind", SENDING)
@@ -130,7 +133,7 @@ async def test_a_stream_that_breaks_off_is_an_error_after_its_events(kind):
         stream = transport.subscribe(asking("break"))
         for number in range(3):
             assert orjson.loads(await anext(stream)) == {"data": {"n": number}}
-        with pytest.raises(SubgraphError) as caught:
+        with pytest.raises(StreamBroken) as caught:
             await anext(stream)
     assert caught.value.code is ErrorCode.SUBGRAPH_UNAVAILABLE
 
@@ -148,21 +151,21 @@ async def test_a_refused_subscription_says_so(kind):
         await stream.aclose()
 
 
-@pytest.mark.parametrize("kind", ["HTTP with WebSocket", "WebSocket", "in process"])
+@pytest.mark.parametrize("kind", ["HTTP with WebSocket", "WebSocket", "in process", "parts of events"])
 async def test_a_message_that_is_no_json_ends_the_stream(kind):
     async with connected(kind) as (transport, _):
         with pytest.raises(SubgraphError, match="not JSON"):
             _ = [event async for event in transport.subscribe(asking("nonsense"))]
 
 
-@pytest.mark.parametrize("kind", ["WebSocket", "server-sent events"])
+@pytest.mark.parametrize("kind", ["WebSocket", "server-sent events", "parts of events"])
 async def test_an_event_over_the_limit_ends_the_stream(kind):
     async with connected(kind) as (transport, _):
         with pytest.raises(SubgraphError):
             _ = [event async for event in transport.subscribe(asking("large"))]
 
 
-@pytest.mark.parametrize("kind", ["WebSocket", "server-sent events"])
+@pytest.mark.parametrize("kind", ["WebSocket", "server-sent events", "parts of events"])
 async def test_a_streaming_transport_answers_a_query_with_the_first_result(kind):
     async with connected(kind) as (transport, _):
         assert orjson.loads((await transport.send(asking("three"))).body) == {"data": {"n": 0}}
@@ -191,13 +194,14 @@ async def test_an_application_that_crashes_is_unavailable():
         await anext(InProcessTransport("s", Crashing()).subscribe(asking("x")))
 
 
-@pytest.mark.parametrize("make", [HttpTransport, Http1Transport, GraphqlWsTransport, SseTransport])
+@pytest.mark.parametrize("make", [HttpTransport, Http1Transport, GraphqlWsTransport, SseTransport, MultipartTransport])
 async def test_a_subgraph_that_is_not_there_is_unavailable(make):
     transport = make("s", "http://127.0.0.1:9/graphql", LIMITS)
     with pytest.raises(SubgraphError) as caught:
         await transport.send(asking("x"))
     assert caught.value.code is ErrorCode.SUBGRAPH_UNAVAILABLE
     assert caught.value.retryable
+    assert not isinstance(caught.value, StreamBroken)
     await transport.aclose()
 
 
@@ -411,6 +415,46 @@ def test_events_are_cut_at_blank_lines_however_they_arrive():
     parser = EventParser(100)
     found = [event for at in range(len(text)) for event in parser.feed(text[at : at + 1])]
     assert found == [("next", "a\nb"), ("complete", "")]
+
+
+async def test_what_ended_a_stream_of_parts_is_its_last_event():
+    async with connected("parts of events") as (transport, _):
+        events = [orjson.loads(event) async for event in transport.subscribe(asking("fault"))]
+    assert events[3] == {"data": None, "errors": [{"message": "the router is lost"}]}
+
+
+PART = b"\r\ncontent-type: application/json\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            b"\r\n--g" + PART + b'{"payload":{"a":1}}\r\n--g' + PART + b"{}\r\n--g" + PART + b'{"data":2}\r\n--g--\r\n',
+            id="the delimiter after each part",
+        ),
+        pytest.param(
+            b"--g" + PART + b'{"payload":{"a":1}}\r\n\r\n--g' + PART + b'{"data":2}\r\n\r\n--g--',
+            id="no line break before the first delimiter",
+        ),
+        pytest.param(
+            b"--g" + PART + b'{"payload":\r\n{"a":1}\r\n}\r\n--g' + PART + b'{"data":2}\r\n--g--', id="several lines"
+        ),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_parts_are_cut_however_they_are_written_and_arrive(text, size):
+    parser = PartParser("multipart/mixed; boundary=g; subscriptionSpec=1.0", 1000)
+    found = [event for at in range(0, len(text), size) for event in parser.feed(text[at : at + size])]
+    assert [event and orjson.loads(event) for event in found[:3]] == [{"a": 1}, {"data": 2}, None]
+
+
+def test_a_part_does_not_wait_for_the_next_delimiter():
+    parser = PartParser("multipart/mixed", 1000)
+    assert list(parser.feed(b"---" + PART + b'{"payload":{"a":')) == []
+    assert list(parser.feed(b"{}")) == []
+    assert list(parser.feed(b"}}")) == [b'{"a":{}}']
+    assert list(parser.feed(b"\r\n---" + PART + b"{}\r\n-----")) == [None]
 
 
 @pytest.mark.parametrize(

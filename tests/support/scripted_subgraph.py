@@ -37,6 +37,8 @@ class ScriptedSubgraph:
         query = body["query"]
         if "text/event-stream" in request.headers["accept"]:
             return self._events(query)
+        if "multipart/mixed" in request.headers["accept"]:
+            return self._parts(query)
         match query:
             case "gzip":
                 content = gzip.compress(orjson.dumps({"data": {"text": "x" * 2000}}))
@@ -78,6 +80,32 @@ class ScriptedSubgraph:
         if query == "refuse":
             return JSONResponse({"errors": [{"message": "no"}]}, 400)
         return StreamingResponse(write(), media_type="text/event-stream")
+
+    def _parts(self, query: str) -> Response:
+        async def write():
+            try:
+                yield b"\r\n--x y\r\nContent-Type: application/json\r\n\r\n{}\r\n"
+                for number in range(3):
+                    yield b'--x y\r\nContent-Type: application/json\r\n\r\n{"payload": {"data":{"n":'
+                    yield str(number).encode() + b"}}}\r\n"
+                    self.sent += 1
+                if query == "forever":
+                    await self.release.wait()
+                if query == "break":
+                    return
+                if query == "large":
+                    yield b'--x y\r\n\r\n{"payload": "' + b"x" * 200_000
+                if query == "nonsense":
+                    yield b"--x y\r\n\r\n<html>\r\n"
+                if query == "fault":
+                    yield b'--x y\r\n\r\n{"payload": null, "errors": [{"message": "the router is lost"}]}\r\n'
+                yield b"--x y--\r\n"
+            finally:
+                self.stream_ended.set()
+
+        if query == "refuse":
+            return JSONResponse({"errors": [{"message": "no"}]}, 400)
+        return StreamingResponse(write(), media_type='multipart/mixed;boundary="x y";subscriptionSpec=1.0')
 
     async def _socket(self, socket: WebSocket) -> None:
         self.headers.append(dict(socket.headers))

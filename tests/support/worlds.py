@@ -34,8 +34,12 @@ from graphql import (
 
 from gateway.bootstrap import build_gateway
 from gateway.composition import Composition, SubgraphSource, compose
+from gateway.executor import DeferredResult, ExecutionContext, ExecutionResult, compile_plan, run_deferred
 from gateway.graph import SubgraphIndex
+from gateway.operation import parse_operation
 from gateway.operation.document import SelectedField
+from gateway.plan import check_plan
+from gateway.planner import Planner
 from gateway.supergraph import ContextArgument, JoinField, Supergraph, parse_supergraph
 from gateway.transport.base import SubgraphRequest, SubgraphResponse
 
@@ -382,6 +386,47 @@ def compose_world(subgraphs: Mapping[str, str], imports: Iterable[str] = ()) -> 
     if composition.supergraph is None:
         return composition, None
     return composition, World(parse_supergraph(composition.supergraph))
+
+
+async def ask_in_parts(
+    world: World, subgraphs: Mapping[str, str], operation: str, variables: dict[str, Any] | None = None
+) -> list[ExecutionResult | DeferredResult]:
+    """Return the first answer and the deferred parts of an operation, in the order of their delivery."""
+    supergraph = world.supergraph
+    plan = Planner(supergraph).plan(parse_operation(supergraph, operation, defers=(variables or {}).get))
+    check_plan(plan)
+    servers = {name: SubgraphServer(world, name, sdl) for name, sdl in subgraphs.items()}
+    context = ExecutionContext(servers, variables or {})
+    return [one async for one in run_deferred(compile_plan(plan, supergraph.api_schema), context)]
+
+
+def joined(results: Iterable[ExecutionResult | DeferredResult]) -> Any:
+    """Return the data of a client that adds each part to what it has."""
+    data: Any = None
+    for result in results:
+        if isinstance(result, ExecutionResult):
+            assert not result.errors, result.errors
+            data = result.data
+            continue
+        for patch in result.patches:
+            assert not patch.errors, patch.errors
+            at = data
+            for part in patch.path:
+                at = at[part]
+            _add(at, patch.data)
+    return data
+
+
+def _add(have: Any, more: Any) -> None:
+    if isinstance(have, list):
+        for one, other in zip(have, more, strict=True):
+            _add(one, other)
+    elif isinstance(have, dict):
+        for key, value in more.items():
+            if isinstance(value, dict | list) and have.get(key):
+                _add(have[key], value)
+            else:
+                have[key] = value
 
 
 async def ask(

@@ -242,17 +242,21 @@ def interface_objects_have_keys(subgraph: Subgraph, diagnostics: Diagnostics, _u
 def interface_keys_are_on_implementations(
     subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]
 ) -> None:
-    """Every implementation of an interface with a resolvable key has that key too."""
+    """Every implementation of an interface with a key has that key too, and resolves it when the interface does."""
     for definition in subgraph.definitions.values():
         if definition.kind != "interface" or subgraph.is_fed1:
             continue
         for key in definition.all("key"):
-            if key.arguments.get("resolvable") is False:
-                continue
             wanted = _canonical(key)
+            is_resolvable = key.arguments.get("resolvable") is not False
             for implementation in subgraph.implementations(definition.name):
-                if not any(_canonical(one) == wanted for one in implementation.all("key")):
+                same = [one for one in implementation.all("key") if _canonical(one) == wanted]
+                message = None
+                if not same:
                     message = f"{implementation.name} lacks the key {wanted!r} of its interface"
+                elif is_resolvable and all(one.arguments.get("resolvable") is False for one in same):
+                    message = f"{implementation.name} does not resolve the key {wanted!r}, which its interface resolves"
+                if message is not None:
                     code = "INTERFACE_KEY_NOT_ON_IMPLEMENTATION"
                     _report(diagnostics, subgraph, code, definition.name, message, key.node)
 

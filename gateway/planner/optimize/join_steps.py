@@ -1,9 +1,10 @@
 """Give every step its final stage so that entity steps of one subgraph meet in as few requests as possible.
 
 A step may run in any stage between the one after its last provider and the one before its first reader; the plan never
-gets deeper. Steps of one subgraph whose intervals share a stage become one request. Taking the interval that ends first
-and all that overlap it is the smallest set of meeting points for intervals on a line; dependencies between steps of the
-same subgraph are respected by joining only steps that do not need each other.
+gets deeper, nor does a deferred part of it. Steps of one subgraph and one part whose intervals share a stage become one
+request. Taking the interval that ends first and all that overlap it is the smallest set of meeting points for intervals
+on a line; dependencies between steps of the same subgraph are respected by joining only steps that do not need each
+other.
 
 Cost: O(steps^2) in the worst case, with the few dozen steps that real plans have.
 """
@@ -21,10 +22,11 @@ def join_steps(steps: Sequence[Step]) -> dict[Step, int]:
     """Return the stage of every step, providers always in earlier stages than their readers."""
     order = sorted(steps, key=lambda step: (step.stage, step.number))
     lines = _Intervals(order)
-    by_subgraph: dict[str, list[int]] = {}
+    by_subgraph: dict[tuple[int, str], list[int]] = {}
     for place, step in enumerate(order):
         if not step.is_alone:
-            by_subgraph.setdefault(step.subgraph, []).append(place)
+            part = -1 if step.part is None else step.part
+            by_subgraph.setdefault((part, step.subgraph), []).append(place)
     for name in sorted(by_subgraph):
         waiting = by_subgraph[name]
         while waiting:
@@ -50,8 +52,11 @@ class _Intervals:
         self._fixed = [0] * len(order)
         self.earliest = [0] * len(order)
         self._find_earliest()
-        self._depth = max(self.earliest, default=0)
-        self.latest = [self._depth] * len(order)
+        depths: dict[int | None, int] = {}
+        for step, stage in zip(order, self.earliest, strict=True):
+            depths[step.part] = max(depths.get(step.part, 0), stage)
+        self._most = [depths[step.part] for step in order]
+        self.latest = list(self._most)
         self._find_latest()
 
     def meet(self, waiting: Sequence[int]) -> set[int]:
@@ -93,7 +98,7 @@ class _Intervals:
     def _find_latest(self) -> None:
         latest, fixed = self.latest, self._fixed
         for number in range(len(self._readers) - 1, -1, -1):
-            most = self._depth
+            most = self._most[number]
             for reader in self._readers[number]:
                 if latest[reader] <= most:
                     most = latest[reader] - 1

@@ -74,13 +74,29 @@ def test_compose_ends_with_exit_code_2_when_the_list_cannot_be_used(tmp_path, co
     assert str(tmp_path) in found.stderr
 
 
-@pytest.mark.parametrize("stage", ["normalize", "graph", "paths", "fetch-graph", "plan"])
+@pytest.mark.parametrize("stage", ["normalize", "graph", "paths", "fetch-graph", "plan", "projection"])
 def test_plan_prints_every_stage(graph, stage):
     found = call(
         "plan", "--supergraph", graph / "supergraph.graphql", "--operation", graph / "query.graphql", "--stage", stage
     )
     assert found.returncode == 0, found.stderr
     assert "reviews" in found.stdout
+
+
+@pytest.mark.parametrize(("stage", "line"), [("graph", "[label="), ("fetch-graph", "0 -> 1;")])
+def test_plan_draws_graphs(graph, stage, line):
+    options = ["--supergraph", graph / "supergraph.graphql", "--operation", graph / "query.graphql"]
+    found = call("plan", *options, "--stage", stage, "--format", "dot")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("digraph")
+    assert line in found.stdout
+
+
+def test_plan_shows_what_is_deferred(graph):
+    (graph / "query.graphql").write_text("query($l: Boolean!) { me { name ... @defer(if: $l) { reviews { body } } } }")
+    found = call("plan", "--supergraph", graph / "supergraph.graphql", "--operation", graph / "query.graphql")
+    assert found.returncode == 0, found.stderr
+    assert "Defer {" in found.stdout
 
 
 def test_plan_prints_json(graph):
@@ -90,7 +106,9 @@ def test_plan_prints_json(graph):
 
 
 @pytest.mark.parametrize(
-    "more", [["--stage", "x"], ["--format", "x"], ["--operation-name", "Nobody"]], ids=["stage", "format", "name"]
+    "more",
+    [["--stage", "x"], ["--format", "x"], ["--stage", "paths", "--format", "dot"], ["--operation-name", "Nobody"]],
+    ids=["stage", "format", "format of the stage", "name"],
 )
 def test_plan_ends_with_exit_code_2_for_what_it_does_not_know(graph, more):
     options = ["--supergraph", graph / "supergraph.graphql", "--operation", graph / "query.graphql"]

@@ -185,3 +185,36 @@ async def test_a_faulty_operation_as_event_stream_is_one_event_with_the_errors()
     first = response.text.split("\n\n")[0]
     assert first.startswith("event: next\ndata: ")
     assert "GRAPHQL_VALIDATION_FAILED" in first
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "encoding"),
+    [("gzip", "gzip"), ("br, gzip;q=0.5", "gzip"), ("*", "gzip"), ("gzip;q=0, *", None), ("identity", None)],
+)
+async def test_a_large_answer_is_compressed_for_a_client_that_takes_it(accept_encoding, encoding):
+    async with http(IN_PROCESS.with_settings(server={"compress_from_bytes": 30})) as client:
+        response = await client.post("/graphql", json=GOOD, headers={"accept-encoding": accept_encoding})
+        assert response.headers.get("content-encoding") == encoding
+        assert response.headers["vary"] == "Accept, Accept-Encoding"
+        assert response.json() == ANSWER
+
+
+@pytest.mark.parametrize("least", [4096, None])
+async def test_an_answer_stays_as_it_is_when_it_is_small_or_compression_is_off(least):
+    async with http(IN_PROCESS.with_settings(server={"compress_from_bytes": least})) as client:
+        response = await client.post("/graphql", json=GOOD, headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in response.headers
+
+
+async def test_a_connection_is_kept_for_the_next_request():
+    async with IN_PROCESS.serve() as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        body = json.dumps(GOOD).encode()
+        head = f"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: {JSON}\r\ncontent-length: {len(body)}\r\n\r\n"
+        for _ in range(3):
+            writer.write(head.encode() + body)
+            async with asyncio.timeout(5):
+                answer = await reader.readuntil(b'{"name":"Ada"}}}')
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"connection: close" not in answer
+        writer.close()

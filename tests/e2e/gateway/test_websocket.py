@@ -1,4 +1,4 @@
-"""graphql-transport-ws as the protocol says, message by message."""
+"""graphql-transport-ws, and the older graphql-ws, as the protocols say, message by message."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from gateway.errors import ErrorCode, RequestError
 from tests.e2e.gateway.test_gateway import IN_PROCESS, PRICES
 from tests.support.testkit import TestGateway
 
@@ -138,11 +139,93 @@ async def test_an_operation_that_ends_at_once_frees_its_place():
         await becomes_free(opened)
 
 
+@asynccontextmanager
+async def old_socket(kit: TestGateway = IN_PROCESS, *, init: bool = True) -> AsyncIterator[ClientConnection]:
+    async with kit.serve() as address:
+        url = address.replace("http", "ws") + "/graphql"
+        async with asyncio.timeout(10), connect(url, subprotocols=["graphql-ws"], proxy=None) as opened:
+            if init:
+                assert await ask(opened, INIT) == {"type": "connection_ack"}
+                assert await receive(opened) == {"type": "ka"}
+            yield opened
+
+
+def start(identifier: str, query: str, **variables: Any) -> dict[str, Any]:
+    return {**subscribe(identifier, query, **variables), "type": "start"}
+
+
+async def test_the_older_protocol_gives_data_and_complete():
+    async with old_socket() as opened:
+        answer = await ask(opened, start("1", PRICES, upcs=["table"]))
+        assert (answer["id"], answer["type"]) == ("1", "data")
+        assert answer["payload"]["data"]["priceChanged"]["price"] == 899
+        assert await receive(opened) == {"id": "1", "type": "complete"}
+
+
+async def test_the_older_protocol_gives_the_errors_of_a_faulty_operation_as_data():
+    async with old_socket() as opened:
+        answer = await ask(opened, start("1", "{ no }"))
+        assert answer["type"] == "data"
+        assert answer["payload"]["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+        assert await receive(opened) == {"id": "1", "type": "complete"}
+
+
+async def test_the_older_protocol_stops_an_operation_and_one_whose_id_is_used_again():
+    async with old_socket(IN_PROCESS.with_settings(subscriptions={"max_total": 1, "heartbeat": "10s"})) as opened:
+        await opened.send(json.dumps(start("1", PRICES, upcs=["wait"])))
+        await opened.send(json.dumps({"id": "1", "type": "stop"}))
+        for _ in range(500):
+            answer = await ask(opened, start("1", "{ me { name } }"))
+            assert (await receive(opened))["type"] == "complete"
+            if "data" in answer["payload"]:
+                break
+        else:
+            pytest.fail("the place stays taken")
+
+
+async def test_idle_sockets_of_the_older_protocol_are_kept_alive():
+    async with old_socket(IN_PROCESS.with_settings(subscriptions={"heartbeat": "50ms"})) as opened:
+        assert await receive(opened) == {"type": "ka"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        pytest.param([start("1", "{ me { name } }")], 4401, id="start before the handshake"),
+        pytest.param([INIT, {"type": "ping"}], 4400, id="a word of the other protocol"),
+        pytest.param([INIT, {"type": "connection_terminate"}], 1000, id="good-bye"),
+    ],
+)
+async def test_the_older_protocol_closes_with_its_code(messages, code):
+    async with old_socket(init=False) as opened:
+        for message in messages:
+            await opened.send(json.dumps(message))
+        assert await closing_code(opened) == code
+
+
+async def test_a_stranger_is_told_why_it_is_refused_by_the_older_protocol():
+    def nobody(_: Any) -> Any:
+        raise RequestError(ErrorCode.UNAUTHENTICATED, "the token is not valid", http_status=401)
+
+    async with old_socket(IN_PROCESS.with_identity(nobody), init=False) as opened:
+        refused = await ask(opened, INIT)
+        assert refused == {"type": "connection_error", "payload": {"message": "the token is not valid"}}
+        assert await closing_code(opened) == 4403
+
+
+async def test_the_newer_protocol_is_taken_when_a_client_offers_both():
+    async with IN_PROCESS.serve() as address:
+        url = address.replace("http", "ws") + "/graphql"
+        offered = ["graphql-ws", "graphql-transport-ws"]
+        async with connect(url, subprotocols=offered, proxy=None) as opened:
+            assert opened.subprotocol == "graphql-transport-ws"
+
+
 async def test_another_protocol_is_refused():
     async with IN_PROCESS.serve() as address:
         url = address.replace("http", "ws") + "/graphql"
         with pytest.raises(Exception, match=r"403|subprotocol"):
-            async with connect(url, subprotocols=["graphql-ws"], proxy=None):
+            async with connect(url, subprotocols=["graphql-over-pigeons"], proxy=None):
                 pass
 
 

@@ -117,32 +117,6 @@ def test_a_custom_directive_reaches_the_supergraph_when_asked() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("hint", "first", "second"),
-    [
-        ("INCONSISTENT_DESCRIPTION", '"one" type T { x: Int @shareable }', '"two" type T { x: Int @shareable }'),
-        ("INCONSISTENT_OBJECT_VALUE_TYPE_FIELD", "type T { x: Int @shareable y: Int }", "type T { x: Int @shareable }"),
-        ("INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE", "type T { x: Int! @shareable }", "type T { x: Int @shareable }"),
-        (
-            "INCONSISTENT_ARGUMENT_PRESENCE",
-            "type T { x(n: Int): Int @shareable }",
-            "type T { x: Int @shareable }",
-        ),
-        ("INCONSISTENT_UNION_MEMBER", "union U = T type T { x: Int @shareable }", "type O { x: Int } union U = O"),
-    ],
-)
-def test_harmless_differences_are_hints(hint: str, first: str, second: str) -> None:
-    composition = compose(
-        [
-            SubgraphSource("a", "", LINK + "type Query { a: Int }" + first),
-            SubgraphSource("b", "", LINK + "type Query { b: Int }" + second),
-        ]
-    )
-
-    assert composition.ok
-    assert hint in {item.code for item in composition.hints}
-
-
 def test_raising_carries_every_problem() -> None:
     with pytest.raises(CompositionError) as caught:
         compose_or_raise([SubgraphSource("a", "", "type A { b: Missing c: Gone }")])

@@ -137,6 +137,16 @@ CASES: dict[str, list[str]] = {
         + 'type Query { a: T } type T @key(fields: "id") { id: ID! x: Int @external y: Int @requires(fields: "x") }',
         LINK + 'type T @key(fields: "id") { id: ID! x(n: Int): Int }',
     ],
+    "EXTERNAL_ARGUMENT_TYPE_MISMATCH": [
+        LINK + 'type Query { a: T } type T @key(fields: "id") { id: ID! x(n: String): Int @external '
+        'y: Int @requires(fields: "x(n: 1)") }',
+        LINK + 'type T @key(fields: "id") { id: ID! x(n: Int): Int }',
+    ],
+    "EXTERNAL_ARGUMENT_DEFAULT_MISMATCH": [
+        LINK + 'type Query { a: T } type T @key(fields: "id") { id: ID! x(n: Int = 1): Int @external '
+        'y: Int @requires(fields: "x") }',
+        LINK + 'type T @key(fields: "id") { id: ID! x(n: Int = 2): Int }',
+    ],
     "EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE": [
         LINK + 'type Query { a: T @external @provides(fields: "x") } type T { x: Int @external }',
         LINK + "type Query { a: T } type T { x: Int }",
@@ -212,6 +222,12 @@ CASES: dict[str, list[str]] = {
         LINK + "type Query { u: U @shareable } union U = B type B { x: Int }",
     ],
     "ROOT_QUERY_USED": [LINK + "schema { query: Root } type Root { a: Int } type Query { b: Int }"],
+    "ROOT_MUTATION_USED": [
+        LINK + QUERY + "schema { query: Query mutation: M } type M { b: Int } type Mutation { c: Int }"
+    ],
+    "ROOT_SUBSCRIPTION_USED": [
+        LINK + QUERY + "schema { query: Query subscription: S } type S { b: Int } type Subscription { c: Int }"
+    ],
     "SATISFIABILITY_ERROR": [
         LINK + 'type Query { a: T } type T @key(fields: "id") { id: ID! }',
         LINK + 'type T @key(fields: "other") { other: ID! x: Int }',
@@ -248,6 +264,15 @@ def test_two_subgraphs_of_one_name_are_refused() -> None:
 
 def test_no_subgraphs_are_refused() -> None:
     assert not compose([]).ok
+
+
+def test_an_interface_that_resolves_a_key_has_implementations_that_do() -> None:
+    sdl = LINK + (
+        'type Query { a: I } interface I @key(fields: "id") { id: ID! } '
+        'type T implements I @key(fields: "id", resolvable: false) { id: ID! }'
+    )
+
+    assert {error.code for error in compose(sources([sdl])).errors} == {"INTERFACE_KEY_NOT_ON_IMPLEMENTATION"}
 
 
 def test_a_syntax_error_names_line_and_column() -> None:

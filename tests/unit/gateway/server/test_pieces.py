@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import gzip
 import logging
 
 import pytest
 
 from gateway.errors import ErrorCode, InternalError, PlanningError, RequestError
 from gateway.server.authorization import closed_coordinates
-from gateway.server.negotiate import ResponseKind, choose
+from gateway.server.negotiate import Accepted, ResponseKind, choose
 from gateway.server.pipeline import error_result
 from gateway.server.principal import ANONYMOUS, Principal
 from gateway.server.request import read_query_string
+from gateway.server.respond import respond
 from gateway.server.streams import SubscriptionCounter
 from gateway.supergraph import AuthorizationRule
 
@@ -17,16 +19,32 @@ from gateway.supergraph import AuthorizationRule
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [
-        ("", ResponseKind.JSON),
-        ("text/html,application/xhtml+xml,*/*;q=0.8", ResponseKind.PAGE),
-        ("text/event-stream", ResponseKind.EVENTS),
+        ("", Accepted(ResponseKind.JSON)),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", Accepted(ResponseKind.JSON)),
+        ("text/event-stream", Accepted(ResponseKind.EVENTS, ResponseKind.EVENTS)),
+        ("application/json, text/event-stream", Accepted(ResponseKind.JSON, ResponseKind.EVENTS)),
+        (
+            'multipart/mixed;boundary="graphql";subscriptionSpec=1.0, application/json;q=0.9',
+            Accepted(ResponseKind.JSON, ResponseKind.PARTS),
+        ),
+        ("multipart/mixed;subscriptionSpec=1.0", Accepted(ResponseKind.JSON, ResponseKind.PARTS)),
+        ("multipart/mixed;subscriptionSpec=2.0", None),
+        ("multipart/mixed", Accepted(ResponseKind.JSON, None, ResponseKind.DEFERRED)),
+        (
+            "multipart/mixed;deferSpec=20220824, application/json",
+            Accepted(ResponseKind.JSON, None, ResponseKind.DEFERRED_2022),
+        ),
+        (
+            "application/graphql-response+json, text/event-stream, multipart/mixed;incrementalSpec=v0.2",
+            Accepted(ResponseKind.GRAPHQL, ResponseKind.EVENTS, ResponseKind.DEFERRED),
+        ),
         ("application/json;q=0", None),
         ("application/json;q=high", None),
         ("image/png", None),
     ],
 )
 def test_the_kind_of_answer_follows_accept(accept, kind):
-    assert choose(accept) is kind
+    assert choose(accept) == kind
 
 
 RULES = {
@@ -77,7 +95,33 @@ def test_a_query_string_has_json_inside():
 
 def test_a_counter_is_full_at_its_limit_and_free_again():
     counter = SubscriptionCounter(1)
-    assert counter.take()
-    assert not counter.take()
-    counter.give_back()
-    assert counter.take()
+    give_back = counter.take()
+    assert give_back is not None
+    assert counter.take() is None
+    give_back()
+    assert counter.take() is not None
+
+
+def test_a_client_that_holds_many_streams_leaves_room_for_others():
+    counter = SubscriptionCounter(3, 2)
+    held = [counter.take("a"), counter.take("a")]
+    assert counter.take("a") is None
+    assert counter.take("b") is not None
+    assert counter.take("c") is None
+    held[0]()
+    assert counter.running == 2
+    assert counter.take("a") is not None
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000], ids=["small", "so large that a thread does it"])
+async def test_a_compressed_answer_is_whole(size):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await respond(send, 200, b"application/json", b"x" * size, is_gzip=True)
+    headers = dict(sent[0]["headers"])
+    assert headers[b"content-encoding"] == b"gzip"
+    assert int(headers[b"content-length"]) == len(sent[1]["body"])
+    assert gzip.decompress(sent[1]["body"]) == b"x" * size

@@ -111,7 +111,7 @@ async def test_with_the_rights_everything_is_open():
 
 async def test_a_bug_in_planning_becomes_a_masked_answer(monkeypatch, caplog):
     pipe, _ = pipeline()
-    monkeypatch.setattr(Planner, "plan", lambda *_: 1 / 0)
+    monkeypatch.setattr(Planner, "plan", lambda *_, **__: 1 / 0)
     answer = await run(pipe, "{ open }")
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL_ERROR"
     assert "ZeroDivisionError" in caplog.text

@@ -1,4 +1,4 @@
-"""Logs of the programs: one JSON object a line, without secrets because nobody gives them any."""
+"""Logs of programs: one JSON object a line, without secrets because nobody gives them any."""
 
 from __future__ import annotations
 
@@ -37,3 +37,4 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+    logging.getLogger("gateway").setLevel(level)

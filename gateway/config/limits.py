@@ -1,0 +1,40 @@
+"""What one client request may cost."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from gateway.config.section import Section
+
+__all__ = ["LimitSettings"]
+
+
+class LimitSettings(Section):
+    """What one client request may cost."""
+
+    max_request_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """Largest request body."""
+    max_upload_bytes: int = Field(default=0, ge=0)
+    """Largest body with files (multipart requests), which are passed on to one subgraph as they come; 0 for none."""
+    max_batch: int = Field(default=0, ge=0, le=1000)
+    """Requests that one JSON array may hold; 0 accepts no arrays."""
+    max_tokens: int = Field(default=15_000, ge=1)
+    """Most tokens of a document; lexing stops there."""
+    max_depth: int = Field(default=50, ge=1, le=50)
+    """Deepest nesting of fields, with fragments unfolded."""
+    max_height: int = Field(default=20_000, ge=1, le=20_000)
+    """Most fields that an operation may select, with fragments unfolded."""
+    max_aliases: int = Field(default=300, ge=0)
+    """Most aliases, with fragments unfolded."""
+    max_root_fields: int = Field(default=100, ge=1)
+    """Most fields of the root type, with fragments unfolded."""
+    max_directives: int = Field(default=500, ge=0)
+    """Most directives, with fragments unfolded."""
+    max_introspection_depth: int = Field(default=2, ge=1)
+    """Deepest nesting of the lists of introspection: fields, interfaces, possible types, input fields."""
+    max_variables_bytes: int = Field(default=512 * 1024, ge=2)
+    """Largest variables of one request, as JSON without white space."""
+    max_cached_plans: int = Field(default=1000, ge=1)
+    """Compiled plans kept, the least recently used go first."""
+    max_cached_text_bytes: int = Field(default=64 * 1024, ge=0)
+    """Operations with a longer text are planned for each request, so that the cache has a bounded size."""

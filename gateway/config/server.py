@@ -1,0 +1,58 @@
+"""Where and what the gateway serves."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+from pydantic import Field, IPvAnyNetwork
+
+from gateway.config.headers import HeaderName, HeaderValue
+from gateway.config.section import Section
+
+__all__ = ["ExampleTab", "ServerSettings", "is_loopback"]
+
+
+class ExampleTab(Section):
+    """An operation that GraphiQL offers in a tab."""
+
+    title: str
+    """Name of the tab."""
+    query: str
+    """Operation text."""
+    variables: dict[str, Any] = Field(default_factory=dict)
+    """Variables as JSON."""
+
+
+class ServerSettings(Section):
+    """Where and what the server serves."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=4000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    path: str = Field(default="/graphql", pattern=r"^/[^?#]+$")
+    """Path of the GraphQL endpoint, for HTTP, SSE and WebSocket alike."""
+    graphiql: bool = True
+    """Serve GraphiQL to browsers at ``/``."""
+    examples: tuple[ExampleTab, ...] = ()
+    """Operations that GraphiQL opens with."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of proxies before the gateway, whose ``x-forwarded-for`` is believed. Without any the client is whoever
+    the connection comes from."""
+    client_name_headers: tuple[str, ...] = ("apollographql-client-name", "graphql-client-name")
+    """Headers in which clients say what they are called."""
+    response_headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    """Headers of every answer, such as ``strict-transport-security``."""
+    compress_from_bytes: int | None = Field(default=4096, ge=1)
+    """Size from which an answer is sent with gzip to clients that accept it; null for never."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address only reaches this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

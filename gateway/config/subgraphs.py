@@ -1,0 +1,22 @@
+"""How single subgraphs are reached."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gateway.config.section import Duration, Section
+
+__all__ = ["SubgraphSettings"]
+
+
+class SubgraphSettings(Section):
+    """How one subgraph is reached."""
+
+    url: str | None = None
+    """Address; overrides the one in the supergraph."""
+    subscriptions: Literal["graphql-transport-ws", "sse", "multipart", "none"] = "graphql-transport-ws"
+    """Protocol of subscriptions."""
+    subscriptions_url: str | None = None
+    """Address of subscriptions when it is another one."""
+    timeout: Duration | None = None
+    """Time for one answer; overrides ``traffic.timeout``."""

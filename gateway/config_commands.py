@@ -1,0 +1,45 @@
+"""``config validate``, ``config schema`` and ``config reference``: the settings on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["config"]
+
+config = typer.Typer(no_args_is_help=True, help="Check and describe the settings of the gateway.")
+
+_BAD_INPUT = 2
+
+
+@config.command()
+def validate(file: Annotated[Path, typer.Argument(help="Settings as YAML or JSON.")]) -> None:
+    """Check a file of settings: 0 when it is accepted, 2 with every fault named when it is not."""
+    from gateway.config import load_settings  # noqa: PLC0415
+    from gateway.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        load_settings(file)
+    except ConfigError as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(_BAD_INPUT) from error
+    typer.echo(f"{file}: the settings are accepted")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON schema of a file of settings."""
+    from gateway.config import settings_schema  # noqa: PLC0415
+
+    typer.echo(json.dumps(settings_schema(), indent=2))
+
+
+@config.command()
+def reference() -> None:
+    """Print the reference of all settings in Markdown."""
+    from gateway.config.reference import reference as page  # noqa: PLC0415
+
+    typer.echo(page(), nl=False)

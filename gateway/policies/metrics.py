@@ -1,0 +1,84 @@
+"""Metrics for Prometheus: rate, errors and duration of operations and of requests to subgraphs, and what is in memory.
+
+Each gateway has a registry of its own, so several in one process do not mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+__all__ = ["MAX_OPERATIONS", "Metrics"]
+
+MAX_OPERATIONS = 500
+"""Names of operations that get a series of their own; clients choose names, and each series costs memory for good."""
+
+OTHER = "other"
+"""Label of all further operations."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The metrics of one gateway."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._names: set[str] = set()
+        self._operations = Counter(
+            "gateway_operations", "Operations that ran.", ("operation", "kind", "outcome"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "gateway_operation_seconds", "Time of operations.", ("kind",), buckets=_SECONDS, registry=self._registry
+        )
+        self._refused = Counter(
+            "gateway_refused", "Requests that were refused before they ran.", ("code",), registry=self._registry
+        )
+        self._subgraph_seconds = Histogram(
+            "gateway_subgraph_seconds",
+            "Time of requests to subgraphs, retries included.",
+            ("subgraph", "outcome"),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+
+    def answered(self, kind: str, name: str | None, seconds: float, *, has_errors: bool) -> None:
+        """Count an operation that ran."""
+        label = self._label(name)
+        self._operations.labels(label, kind, "errors" if has_errors else "ok").inc()
+        self._seconds.labels(kind).observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """Count a request that did not run."""
+        self._refused.labels(code).inc()
+
+    def fetched(self, subgraph: str, seconds: float, outcome: str) -> None:
+        """Count a request to a subgraph; ``outcome`` is ``ok`` or a code."""
+        self._subgraph_seconds.labels(subgraph, outcome).observe(seconds)
+
+    def watch(self, name: str, what: str, read: Callable[[], float]) -> None:
+        """Add a figure that is read whenever metrics are asked for."""
+        Gauge(name, what, registry=self._registry).set_function(read)
+
+    def route(self, path: str) -> Route:
+        """Return the page of the metrics."""
+
+        async def page(_: Request) -> Response:
+            return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+        return Route(path, page)
+
+    def _label(self, name: str | None) -> str:
+        if name is None:
+            return ""
+        if name in self._names:
+            return name
+        if len(self._names) >= MAX_OPERATIONS:
+            return OTHER
+        self._names.add(name)
+        return name

@@ -1,0 +1,89 @@
+"""A supergraph with what is made from it, and an operation that is ready to run on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.executor import ExecutablePlan
+from gateway.executor.resumption import ResumableField, ResumableStream
+from gateway.executor.shape import SchemaTypes
+from gateway.operation import Operation
+from gateway.operation.variables import VariableChecker
+from gateway.plan.nodes import QueryPlan
+from gateway.policies.admission import Terms
+from gateway.policies.cost_weights import CostWeights
+from gateway.server.authorization import Closed
+from gateway.server.overrides import OverrideLabels
+from gateway.server.principal import Principal
+from gateway.supergraph import Supergraph
+from gateway.transport.base import SubgraphTransport
+
+__all__ = ["Graph", "MakesPlans", "PlanKey", "Prepared", "Switches"]
+
+
+class MakesPlans(Protocol):
+    """What the pipeline wants of a planner."""
+
+    def plan(self, operation: Operation, *, override_labels: frozenset[str] = frozenset()) -> QueryPlan:
+        """Return the plan of an operation under the progressive overrides that are on."""
+        ...
+
+
+Switches = tuple[tuple[str, bool], ...]
+"""Boolean variables with their values; fragments may be deferred by them."""
+
+PlanKey = tuple[str, str | None, Closed, frozenset[str], Switches | None]
+"""Text, operation name, closed coordinates, override labels; for an answer in parts the switches, else None."""
+
+
+@dataclass(slots=True, eq=False)
+class Graph:
+    """A supergraph with all that is made from it; requests hold on to the one that they began with.
+
+    Attributes:
+        cache: prepared operations, the least recently used first.
+        closed: coordinates that principals may not see.
+        running: requests under way.
+        idle: set when nothing is under way any more, once the graph is no longer served.
+    """
+
+    supergraph: Supergraph
+    planner: MakesPlans
+    transports: Mapping[str, SubgraphTransport]
+    types: SchemaTypes
+    resumable: Mapping[str, ResumableField]
+    overrides: OverrideLabels
+    weights: CostWeights | None
+    cache: OrderedDict[PlanKey, Prepared] = field(default_factory=OrderedDict)
+    closed: dict[Principal, Closed] = field(default_factory=dict)
+    running: int = 0
+    idle: asyncio.Event | None = None
+
+    def leave(self) -> None:
+        """Count a request that ended."""
+        self.running -= 1
+        if self.running == 0 and self.idle is not None:
+            self.idle.set()
+
+    async def drain(self) -> None:
+        """Wait until nothing is under way."""
+        self.idle = asyncio.Event()
+        if self.running:
+            await self.idle.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that is ready to run for every principal with the same closed coordinates."""
+
+    operation: Operation
+    plan: ExecutablePlan
+    variables: VariableChecker
+    resumable: ResumableStream | None
+    terms: Terms | None
+    digest: str
+    graph: Graph

@@ -1,0 +1,132 @@
+"""A supergraph is replaced while requests are under way, and while a client asks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import httpx
+import pytest
+
+from gateway.bootstrap import build_gateway
+from gateway.composition import SubgraphSource, compose_or_raise
+from gateway.config import settings_from
+from gateway.errors import ConfigError, SupergraphError
+from gateway.server.reload import FileSource
+from tests.support.fake_transport import FakeTransport
+from tests.support.serving import serve_asgi
+
+OLD = "type Query { a: Int b: Int }"
+NEW = "type Query { a: Int c: Int }"
+
+
+def compose(sdl: str, name: str = "s") -> str:
+    return str(compose_or_raise([SubgraphSource(name=name, url="http://127.0.0.1:1/", sdl=sdl)]).supergraph)
+
+
+def answers() -> FakeTransport:
+    return FakeTransport(lambda _: {"data": {"a": 1, "b": 2, "c": 3}})
+
+
+async def test_requests_after_a_reload_see_the_new_graph_and_those_under_way_end_with_the_old_one():
+    transport = answers()
+    transport.gate = asyncio.Event()
+    async with build_gateway(compose(OLD), {"s": transport}) as gateway:
+        under_way = asyncio.get_running_loop().create_task(gateway.execute("{ b }"))
+        await transport.started.wait()
+        await gateway.reload(compose(NEW))
+        transport.gate.set()
+        assert (await under_way).to_dict() == {"data": {"b": 2}}
+        assert (await gateway.execute("{ c }")).to_dict() == {"data": {"c": 3}}
+        gone = (await gateway.execute("{ b }")).to_dict()
+        assert gone["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+        assert not transport.is_closed, "a transport from outside outlives each graph"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        pytest.param("type Query {", SupergraphError, id="a text that does not parse"),
+        pytest.param("type Query { a: Int }", SupergraphError, id="a schema that is no supergraph"),
+        pytest.param(compose(NEW, "other"), ConfigError, id="a graph that the settings do not fit"),
+    ],
+)
+async def test_what_cannot_be_served_changes_nothing(text, error):
+    async with build_gateway(compose(OLD), {"s": answers()}) as gateway:
+        with pytest.raises(error):
+            await gateway.reload(text)
+        assert (await gateway.execute("{ b }")).to_dict() == {"data": {"b": 2}}
+
+
+async def test_operations_that_were_used_are_prepared_before_the_new_graph_is_served():
+    async with build_gateway(compose(OLD), {"s": answers()}) as gateway:
+        for query in ("{ a }", "{ b }", "{ x: a }"):
+            await gateway.execute(query)
+        await gateway.reload(compose(NEW))
+        assert gateway._pipeline.cached_plans == 2, "the one with b does not fit any more"
+
+
+async def test_connections_of_the_old_graph_are_closed_once_nothing_uses_them(monkeypatch):
+    closed: list[str] = []
+    made = iter(("old", "new"))
+
+    def build(*_):
+        transport, name = answers(), next(made)
+
+        async def aclose() -> None:
+            closed.append(name)
+
+        transport.aclose = aclose
+        return transport
+
+    monkeypatch.setattr("gateway.bootstrap._build_http", build)
+    async with build_gateway(compose(OLD)) as gateway:
+        assert (await gateway.execute("{ a }")).to_dict() == {"data": {"a": 1}}
+        await gateway.reload(compose(NEW))
+        await asyncio.gather(*gateway._tasks)
+        assert closed == ["old"]
+        assert (await gateway.execute("{ c }")).to_dict() == {"data": {"c": 3}}
+    assert closed == ["old", "new"]
+
+
+async def test_what_does_not_end_in_time_is_ended():
+    transport = answers()
+    transport.gate = asyncio.Event()
+    settings = settings_from({"supergraph": {"drain": "10ms"}})
+    async with build_gateway(compose(OLD), {"s": transport}, settings) as gateway:
+        under_way = asyncio.get_running_loop().create_task(gateway.execute("{ b }"))
+        await transport.started.wait()
+        await gateway.reload(compose(NEW))
+        async with asyncio.timeout(5):
+            await asyncio.gather(*gateway._tasks)
+        transport.gate.set()
+        await under_way
+
+
+async def test_a_served_gateway_follows_a_file(tmp_path):
+    path = tmp_path / "supergraph.graphql"
+    path.write_text(compose(OLD))
+    source = FileSource(path)
+    gateway = build_gateway(await source.changed() or "", {"s": answers()})
+    gateway.follow(source, 0.01)
+    async with serve_asgi(gateway.asgi) as address, httpx.AsyncClient(base_url=address) as client:
+        assert (await client.post("/graphql", json={"query": "{ b }"})).json() == {"data": {"b": 2}}
+        path.write_text(compose(NEW))
+        async with asyncio.timeout(10):
+            while "data" not in (answer := (await client.post("/graphql", json={"query": "{ c }"})).json()):
+                pass
+    assert answer == {"data": {"c": 3}}
+
+
+async def test_old_graphs_are_forgotten():
+    async with build_gateway(compose(OLD), {"s": answers()}) as gateway:
+        graphs = []
+        for number in range(10):
+            await gateway.execute("{ a }")
+            graphs.append(weakref.ref(gateway.supergraph))
+            await gateway.reload(compose(NEW if number % 2 else OLD))
+            await asyncio.gather(*gateway._tasks)
+        gc.collect()
+        assert [graph() for graph in graphs] == [None] * 10
+        assert gateway._tasks == set()

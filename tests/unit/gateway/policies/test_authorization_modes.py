@@ -1,0 +1,42 @@
+"""What happens to closed fields: answered as null, refused, or only logged."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.composition import SubgraphSource, compose_or_raise
+from gateway.config import settings_from
+from gateway.planner import Planner
+from gateway.policies.policy_set import compile_policies
+from gateway.server.pipeline import Pipeline
+from gateway.server.principal import Principal
+from gateway.supergraph import parse_supergraph
+from tests.support.fake_transport import FakeTransport
+from tests.unit.gateway.server.test_pipeline import SDL, run
+
+ITEMS = "{ items { id price } }"
+
+
+def pipeline(**authorization) -> Pipeline:
+    composed = compose_or_raise([SubgraphSource(name="s", url="http://s", sdl=SDL)])
+    supergraph = parse_supergraph(str(composed.supergraph))
+    transport = FakeTransport(lambda _: {"data": {"items": [{"id": "1", "price": 2}], "open": 1}})
+    policies = compile_policies(settings_from({"authorization": authorization}))
+    return Pipeline(supergraph, Planner(supergraph), {"s": transport}, policies=policies)
+
+
+async def test_rejecting_refuses_the_whole_operation_and_names_the_fields():
+    pipe = pipeline(mode="reject")
+    refused = await run(pipe, ITEMS)
+    assert refused.get("data") is None
+    assert refused["errors"][0]["extensions"]["code"] == "UNAUTHORIZED_FIELD_OR_TYPE"
+    assert "Item.price" in refused["errors"][0]["message"]
+    assert (await run(pipe, "{ items { id } }"))["data"] == {"items": [{"id": "1"}]}
+    assert (await run(pipe, ITEMS, Principal("ann")))["data"] == {"items": [{"id": "1", "price": 2}]}
+
+
+@pytest.mark.parametrize("mode", ["filter", "reject"])
+async def test_a_dry_run_answers_everything_and_logs_what_would_be_closed(mode, caplog):
+    pipe = pipeline(mode=mode, dry_run=True)
+    assert await run(pipe, f"query Items {ITEMS}") == {"data": {"items": [{"id": "1", "price": 2}]}}
+    assert "operation Items would be denied Item.price" in caplog.text
