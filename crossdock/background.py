@@ -7,20 +7,25 @@ and what is handled twice changes nothing.
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
 
+from crossdock.circuits import CircuitWatch
 from crossdock.wiring.parts import Parts
 from events.inbox import InboxMessage, UnknownMessage
 from processes.fulfilment import Fulfilment
+from processes.inventory_sync import InventorySync
+from processes.invoicing import Invoicing
+from processes.return_news import Returns
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
 from systems import tms, wms
 from systems.errors import ConnectorError
-from systems.news import ShipmentNews, StockNews, UnreadableNews
+from systems.news import ReturnNews, ShipmentNews, StockNews, UnreadableNews
 from systems.webhooks import Webhook
 
 __all__ = ["Background", "running_background"]
@@ -37,6 +42,21 @@ EXPIRE_S = 30.0
 EXPIRE_LIMIT = 500
 """Reservations that are ended at once."""
 
+TELL_STOCK_S = 1.0
+"""How often changes of stock are told; what changes more often is told with its latest figures."""
+
+RECONCILE_S = 3_600.0
+"""How often the copy of stock is compared with the warehouse system, which also fills it at the start."""
+
+PROJECT_S = 1.0
+"""How often figures take in what has come into the event log."""
+
+CIRCUITS_S = 1.0
+"""How often it is looked whether a system is left alone; it is so for half a minute at least."""
+
+INVOICES_S = 5.0
+"""How often the ERP is asked what it has posted."""
+
 KEPT = timedelta(days=7)
 """How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
 because its event stands in the log."""
@@ -44,7 +64,7 @@ because its event stands in the log."""
 FORGET_LIMIT = 1_000
 """Handled messages that are forgotten at once."""
 
-_READERS: Mapping[SourceSystem, Callable[[Webhook], ShipmentNews | StockNews]] = {
+_READERS: Mapping[SourceSystem, Callable[[Webhook], ShipmentNews | StockNews | ReturnNews]] = {
     SourceSystem.WMS: wms.read_news,
     SourceSystem.TMS: tms.read_news,
 }
@@ -58,6 +78,9 @@ class Background:
     def __init__(self, parts: Parts, engine: ProcessEngine) -> None:
         self._parts = parts
         self._fulfilment = Fulfilment(engine)
+        self._returns = Returns(engine)
+        self._invoicing = Invoicing(engine)
+        self._stock = InventorySync(engine.dependencies)
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -69,6 +92,11 @@ class Background:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._insisting("inbox", self._handle_messages))
             tasks.create_task(self._insisting("reservations", self._end_what_is_over))
+            tasks.create_task(self._insisting("invoices", self._read_invoices))
+            tasks.create_task(self._insisting("figures", self._project))
+            tasks.create_task(self._insisting("stock news", self._tell_stock))
+            tasks.create_task(self._insisting("stock", self._reconcile_stock))
+            tasks.create_task(self._insisting("circuits", self._tell_of_circuits))
 
     async def _handle_messages(self) -> None:
         while True:
@@ -90,7 +118,16 @@ class Background:
             news = reader(webhook)
         except UnreadableNews as error:
             raise UnknownMessage(str(error)) from error
-        await self._fulfilment.handle(news)
+        if isinstance(news, ReturnNews):
+            await self._returns.handle(news)
+            return
+        await self._fulfilment.handle(news, message.received_at, replayed=message.replayed)
+
+    async def _read_invoices(self) -> None:
+        while True:
+            while await self._invoicing.read() > 0:
+                pass
+            await asyncio.sleep(INVOICES_S)
 
     async def _end_what_is_over(self) -> None:
         platform, clock = self._parts.platform, self._parts.clock
@@ -99,6 +136,30 @@ class Background:
                 pass
             await platform.inbox.forget(clock.now() - KEPT, FORGET_LIMIT)
             await asyncio.sleep(EXPIRE_S)
+
+    async def _tell_stock(self) -> None:
+        while True:
+            await self._stock.tell()
+            await asyncio.sleep(TELL_STOCK_S)
+
+    async def _reconcile_stock(self) -> None:
+        while True:
+            differing = await self._stock.reconcile()
+            if differing:
+                _log.warning("stock differed from the warehouse system", positions=differing)
+            await asyncio.sleep(RECONCILE_S)
+
+    async def _project(self) -> None:
+        while True:
+            await self._parts.platform.facts.catch_up()
+            await asyncio.sleep(PROJECT_S)
+
+    async def _tell_of_circuits(self) -> None:
+        watch = CircuitWatch(uuid.uuid4().hex)
+        while True:
+            told = watch.look(self._parts.systems.health.health(), self._parts.clock.now())
+            await self._parts.platform.events.append(told)
+            await asyncio.sleep(CIRCUITS_S)
 
     async def _insisting(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -34,6 +34,9 @@ _Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
+    audit = typer.Typer(help="The audit log: who did what.", no_args_is_help=True)
+    audit.command("verify")(audit_verify)
+    app.add_typer(audit, name="audit")
     for command in (demo, serve, subgraph, worker, migrate, schema, sandbox, token, health):
         app.command()(command)
 
@@ -148,6 +151,28 @@ def migrate(
         _fail("give either --config or --database")
     _run(upgrade(database or _settings(config or Path()).database))
     typer.echo("the database is up to date")
+
+
+def audit_verify(
+    config: Annotated[Path | None, typer.Option(help="Settings as YAML.")] = None,
+    database: Annotated[str | None, typer.Option(help="Database URL, instead of the one in the settings.")] = None,
+    expect: Annotated[str | None, typer.Option(help="Head that an earlier run printed, as <number>:<hash>.")] = None,
+) -> None:
+    """Check the chain of the audit log and name the first broken entry; the exit code is 0 or 1."""
+    from crossdock.audit import head_of, verify_audit  # noqa: PLC0415
+
+    if (config is None) == (database is None):
+        _fail("give either --config or --database")
+    head = None
+    if expect is not None:
+        head = head_of(expect)
+        if head is None:
+            _fail(f"--expect is {expect!r}: give a number, a colon and a hash of 64 digits, as an earlier run printed")
+    verdict = _run(verify_audit(database or _settings(config or Path()).database, head))
+    if verdict.broken is not None:
+        typer.echo(f"entry {verdict.broken} is broken: {verdict.reason}", err=True)
+        raise typer.Exit(_UNHEALTHY)
+    typer.echo(f"{verdict.head.number} entries are sound; the head is {verdict.head.number}:{verdict.head.hash}")
 
 
 def token(

@@ -17,7 +17,7 @@ from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
 from gateway.bootstrap import build_gateway
 from gateway.config import GatewaySettings, SubgraphClaims
 from gateway.transport.inprocess import InProcessTransport
-from processes.starter import EngineStarter
+from processes.decider import EngineDecider
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
 
@@ -34,7 +34,7 @@ async def open_embedded(settings: CrossdockSettings) -> AsyncIterator[ASGIApp]:
     """
     await upgrade(settings.database)
     async with open_parts(settings) as parts, ProcessEngine(parts.engine_settings(), parts.dependencies()) as engine:
-        starter = EngineStarter(engine)
+        starter = EngineDecider(engine, parts.platform.inbox)
         transports = {name: InProcessTransport(name, build_subgraph(name, parts, starter)) for name in SUBGRAPHS}
         async with running_background(parts, engine) as background:
             gateway = build_gateway(published_supergraph(), transports, _with_claims(settings))

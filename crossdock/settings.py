@@ -18,7 +18,6 @@ from gateway.config.section import Duration
 __all__ = [
     "BusinessCentralAccess",
     "CrossdockSettings",
-    "ProcessSettings",
     "SalesforceAccess",
     "SystemSettings",
     "TransportAccess",
@@ -92,13 +91,6 @@ class SystemSettings(_Section):
     """Carriers, tracking and milestones."""
 
 
-class ProcessSettings(_Section):
-    """How durable processes run."""
-
-    slot: int = Field(default=0, ge=0, le=999)
-    """Number of this worker among those of one database; a restarted worker resumes what its slot left."""
-
-
 class CrossdockSettings(_Section):
     """All settings."""
 
@@ -112,8 +104,6 @@ class CrossdockSettings(_Section):
     """Secret that signs price tokens, at least 32 characters; from the environment."""
     systems: SystemSettings
     """Where the systems are and how to sign in."""
-    processes: ProcessSettings = ProcessSettings()
-    """Durable processes."""
     gateway: GatewaySettings = GatewaySettings()
     """The gateway; see its own documentation."""
 

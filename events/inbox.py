@@ -30,24 +30,35 @@ class UnknownMessage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """A message as it came in; ``message_id`` is the sender's."""
+    """A message as it came in; ``message_id`` is the sender's, ``received_at`` None until it is in the inbox."""
 
     source: SourceSystem
     message_id: str
     type: str
     payload: Any
+    received_at: datetime | None = None
+    replayed: bool = False
+    """Whether an operator has it handled again after it could not be."""
 
 
 Handler = Callable[[InboxMessage], Awaitable[None]]
 Bury = Callable[[DeadLetter], Awaitable[None]]
+Unbury = Callable[[str], Awaitable[None]]
 
 
 class Inbox:
-    """Messages of all sources. One worker handles them at a time."""
+    """Messages of all sources. One worker handles them at a time.
 
-    def __init__(self, database: Transactions, bury: Bury) -> None:
+    Args:
+        database: where messages are stored.
+        bury: keeps what could not be handled as a dead letter.
+        unbury: forgets the dead letter of a message that was handled after all.
+    """
+
+    def __init__(self, database: Transactions, bury: Bury, unbury: Unbury) -> None:
         self._database = database
         self._bury = bury
+        self._unbury = unbury
 
     async def accept(self, message: InboxMessage) -> bool:
         """Store a message; return False when it was stored before.
@@ -75,6 +86,32 @@ class Inbox:
             )
             return True
 
+    async def reopen(self, letter: DeadLetter) -> None:
+        """Have the message of a dead letter handled again, under its id and as of when it came.
+
+        Cancel/retry: safe to repeat; one that waits to be handled already goes on waiting.
+        """
+        message_id = letter.id.removeprefix(_letter_id(letter.source, ""))
+        mine = (inbox.c.source == letter.source.value, inbox.c.message_id == message_id)
+        async with self._database.transaction("reopen message") as connection:
+            known = (await connection.execute(select(inbox.c.state).where(*mine))).first()
+            if known is None:
+                await connection.execute(
+                    insert(inbox).values(
+                        source=letter.source.value,
+                        message_id=message_id,
+                        type=letter.type,
+                        payload=letter.payload,
+                        state="NEW",
+                        attempts=0,
+                        received_at=letter.first_seen,
+                        replayed=True,
+                    )
+                )
+            elif known.state != "NEW":
+                again = update(inbox).where(*mine).values(state="NEW", attempts=0, replayed=True)
+                await connection.execute(again)
+
     async def handle_next(self, handler: Handler) -> bool:
         """Give the oldest open message to the handler; return False when there is none.
 
@@ -87,7 +124,10 @@ class Inbox:
             row = found.mappings().first()
         if row is None:
             return False
-        message = InboxMessage(SourceSystem(row["source"]), row["message_id"], row["type"], row["payload"])
+        source, received_at = SourceSystem(row["source"]), row["received_at"]
+        message = InboxMessage(
+            source, row["message_id"], row["type"], row["payload"], received_at, replayed=row["replayed"]
+        )
         attempts = row["attempts"] + 1
         try:
             await handler(message)
@@ -101,6 +141,8 @@ class Inbox:
             else:
                 await self._note(row["number"], "NEW", attempts, f"{type(error).__name__}: {error}")
         else:
+            if message.replayed:
+                await self._unbury(_letter_id(message.source, message.message_id))
             await self._note(row["number"], "DONE", attempts, None)
         return True
 
@@ -124,7 +166,7 @@ class Inbox:
     async def _end(self, number: int, message: InboxMessage, attempts: int, received_at: datetime, reason: str) -> None:
         await self._bury(
             DeadLetter(
-                id=f"dl_{message.source.value}_{message.message_id}",
+                id=_letter_id(message.source, message.message_id),
                 source=message.source,
                 type=message.type,
                 reason=reason,
@@ -140,3 +182,7 @@ class Inbox:
             await connection.execute(
                 update(inbox).where(inbox.c.number == number).values(state=state, attempts=attempts, last_error=error)
             )
+
+
+def _letter_id(source: SourceSystem, message_id: str) -> str:
+    return f"dl_{source.value}_{message_id}"

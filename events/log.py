@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -23,8 +23,9 @@ from events.ports import CursorUnknown, HistoryOwner
 from events.tables import event_log
 from schema.enums import SourceSystem
 from schema.events.envelope import Event, EventFilter, EventPlace, StoredEvent
+from schema.records.audit import Change
 
-__all__ = ["SqlEventLog", "Transactions"]
+__all__ = ["SqlEventLog", "Transactions", "events_after", "last_position"]
 
 PAGE = 200
 """Events that a follower reads at once."""
@@ -57,12 +58,17 @@ class Transactions(Protocol):
         ...
 
 
-class SqlEventLog:
-    """The event log over a database and a bus."""
+Audit = Callable[[AsyncConnection, Sequence[Event], Change | None], Awaitable[None]]
+"""Notes within a transaction who caused events, and what record they changed."""
 
-    def __init__(self, database: Transactions, bus: Bus) -> None:
+
+class SqlEventLog:
+    """The event log over a database and a bus; ``audit`` None notes nothing."""
+
+    def __init__(self, database: Transactions, bus: Bus, audit: Audit | None = None) -> None:
         self._database = database
         self._bus = bus
+        self._audit = audit
         self._telling: set[asyncio.Task[None]] = set()
 
     async def append(self, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
@@ -71,19 +77,30 @@ class SqlEventLog:
             return ()
         async with self._database.transaction("append events") as connection:
             stored = await self._insert(connection, events)
+            await self._note(connection, stored, None)
         if stored:
             await self._bus.tell(stored[-1].position)
         return stored
 
-    async def append_in(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
-        """Append events within a transaction of the caller; followers see them when it has committed."""
+    async def append_in(
+        self, connection: AsyncConnection, events: Sequence[Event], change: Change | None = None
+    ) -> None:
+        """Append events within a transaction of the caller, as the last thing in it; followers see them afterwards.
+
+        What somebody other than the platform caused is noted in the audit, with ``change`` where a record changed.
+        """
         if not events:
             return
         stored = await self._insert(connection, events)
+        await self._note(connection, stored, change)
         if stored:
             task = asyncio.create_task(self._bus.tell(stored[-1].position))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
+
+    async def _note(self, connection: AsyncConnection, stored: Sequence[StoredEvent], change: Change | None) -> None:
+        if self._audit is not None:
+            await self._audit(connection, [entry.event for entry in stored], change)
 
     async def _insert(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
         if connection.dialect.name == "postgresql":
@@ -111,7 +128,7 @@ class SqlEventLog:
         """
         async with self._database.reading("read events") as connection:
             position = 0 if after is None else await _position_of(connection, after)
-            return await _page(connection, where, position, min(limit, MAX_READ))
+            return await events_after(connection, where, position, min(limit, MAX_READ))
 
     async def histories(
         self, owner: HistoryOwner, keys: Sequence[str], where: EventFilter, after: EventPlace | None, limit: int
@@ -145,7 +162,7 @@ class SqlEventLog:
         """
         async with self._bus.listen() as listener:
             async with self._database.reading("find cursor") as connection:
-                position = await _last_position(connection) if after is None else await _position_of(connection, after)
+                position = await last_position(connection) if after is None else await _position_of(connection, after)
             announced = 0
             while True:
                 page, seen = await self._next(where, position, announced)
@@ -160,8 +177,8 @@ class SqlEventLog:
         """Return the next page and the last position of the log, waiting a moment for one that was announced."""
         for pause in (*COMMIT_WAITS_S, None):
             async with self._database.reading("follow events") as connection:
-                last = await _last_position(connection)
-                page = await _page(connection, where, position, PAGE)
+                last = await last_position(connection)
+                page = await events_after(connection, where, position, PAGE)
             if last >= announced or pause is None:
                 # Both reads may see different moments on PostgreSQL: trust the earlier one, it only costs a re-read.
                 return page, min(last, page[-1].position if len(page) == PAGE else last)
@@ -225,11 +242,15 @@ async def _position_of(connection: AsyncConnection, cursor: str) -> int:
     return int(position)
 
 
-async def _last_position(connection: AsyncConnection) -> int:
+async def last_position(connection: AsyncConnection) -> int:
+    """Return the position of the latest event, 0 when there is none."""
     return int((await connection.execute(select(func.max(event_log.c.position)))).scalar_one() or 0)
 
 
-async def _page(connection: AsyncConnection, where: EventFilter, position: int, limit: int) -> tuple[StoredEvent, ...]:
+async def events_after(
+    connection: AsyncConnection, where: EventFilter, position: int, limit: int
+) -> tuple[StoredEvent, ...]:
+    """Return at most ``limit`` matching events behind a position, in log order."""
     statement = _filtered(select(event_log).where(event_log.c.position > position), where)
     found = await connection.execute(statement.order_by(event_log.c.position).limit(limit))
     return tuple(_stored(row) for row in found.mappings())

@@ -1,4 +1,4 @@
-"""Tables of the event log and the inbox, the same on SQLite and PostgreSQL."""
+"""Tables of the event log, what is projected from it, the audit and the inbox, the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Index,
@@ -18,11 +19,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["event_log", "inbox", "metadata"]
+__all__ = ["audit_log", "event_log", "inbox", "metadata", "projected_facts", "projection_cursors"]
 
 metadata = MetaData()
 _COUNTER = BigInteger().with_variant(Integer(), "sqlite")
@@ -94,6 +96,44 @@ inbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("last_error", Text),
     Column("received_at", UtcTime, nullable=False),
+    Column("replayed", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("source", "message_id", name="uq_inbox_source_message_id"),
     Index("ix_inbox_state_number", "state", "number"),
+)
+
+projected_facts = Table(
+    "projected_facts",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("id", String(260), primary_key=True),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("record", _DOCUMENT, nullable=False),
+    Index("ix_projected_facts_kind_last_day", "kind", "last_day"),
+)
+
+projection_cursors = Table(
+    "projection_cursors",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("operation", String(120), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("subject", String(200)),
+    Column("account_id", String(80)),
+    Column("correlation_id", String(200)),
+    Column("before", Text),
+    Column("after", Text),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("ix_audit_log_subject_number", "subject", "number"),
+    Index("ix_audit_log_actor_number", "actor", "number"),
 )

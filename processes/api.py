@@ -10,16 +10,27 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from schema.enums import OrderChannel, ProcessState
+from processes.rules.onboarding_decision import Verdict
+from schema.enums import CheckKind, OrderChannel, ProcessState
+from schema.records.accounts import AccountValues
 from schema.records.identity import Principal
+from schema.records.onboarding import Applicant
 from schema.records.problems import Problem
 from schema.records.values import Money, Quantity
 
 __all__ = [
+    "AccountChange",
+    "AccountStarter",
+    "LineChange",
+    "OrderCancellation",
+    "OrderChange",
     "OrderSubmission",
     "ProcessStarter",
     "QuotePreparation",
     "QuoteRequestLine",
+    "ReturnAsked",
+    "ReturnLineAsked",
+    "ReturnVerdict",
     "Started",
     "SubmissionLine",
 ]
@@ -82,6 +93,63 @@ class QuotePreparation:
 
 
 @dataclass(frozen=True, slots=True)
+class LineChange:
+    """What becomes of a line: another quantity or date, or nothing of it any more; None leaves as it is."""
+
+    line_no: int
+    quantity: Quantity | None = None
+    cancel: bool = False
+    requested_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """Lines of an order to change; ``version`` is that of the order which the caller has seen."""
+
+    order_id: str
+    version: int
+    lines: tuple[LineChange, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCancellation:
+    """An order to cancel; ``version`` is that of the order which the caller has seen."""
+
+    order_id: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLineAsked:
+    """A line of which goods are to come back."""
+
+    line_no: int
+    quantity: Quantity
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnAsked:
+    """Goods of an order that a customer wants to send back, for a CREDIT or to REPLACE them."""
+
+    order_id: str
+    account_id: str
+    lines: tuple[ReturnLineAsked, ...]
+    resolution: str = "CREDIT"
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnVerdict:
+    """What a person says to a return that waits for it."""
+
+    return_id: str
+    approve: bool
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """Where a process stood when its caller stopped waiting.
 
@@ -113,4 +181,50 @@ class ProcessStarter(Protocol):
         self, preparation: QuotePreparation, *, key: str, principal: Principal, wait_ms: int
     ) -> Started:
         """Start quote to order (P2) and go as far as pricing and approval."""
+        ...
+
+    async def change_order(self, change: OrderChange, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start a change of an order (P7)."""
+        ...
+
+    async def cancel_order(
+        self, cancellation: OrderCancellation, *, key: str, principal: Principal, wait_ms: int
+    ) -> Started:
+        """Start the cancellation of an order (P7)."""
+        ...
+
+    async def request_return(self, asked: ReturnAsked, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start a return (P6)."""
+        ...
+
+    async def decide_return(self, verdict: ReturnVerdict, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Write a decision about a return down, and let it go on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """Values of an account to change; ``version`` is that of the account which the caller has seen."""
+
+    account_id: str
+    version: int
+    values: AccountValues
+    comment: str | None = None
+
+
+class AccountStarter(Protocol):
+    """Starts customer onboarding (P1) and changes of accounts (P9), and takes what persons decide."""
+
+    async def submit_onboarding(self, applicant: Applicant, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start an onboarding."""
+        ...
+
+    async def decide_onboarding(
+        self, verdict: Verdict, *, key: str, principal: Principal, theirs: frozenset[CheckKind], wait_ms: int
+    ) -> Started:
+        """Write a decision down and let the onboarding go on; ``theirs`` are the checks that the principal decides."""
+        ...
+
+    async def change_account(self, change: AccountChange, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start a change of an account."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from uuid import uuid4
 
 from events.ports import EventLog
 from processes.steps import Step, StepTimeout, Verdict
@@ -16,13 +17,38 @@ from schema.records.problems import Problem
 from systems.errors import AuthFailed, Conflict, RateLimited, Unavailable, Unexpected
 from systems.ports import Clock, DeadLetterStore, ProcessLog, TaskQueue
 
-__all__ = ["UNDO", "Case", "Chronicle", "Desk", "Failure"]
+__all__ = [
+    "ASK_AGAIN",
+    "BY_HAND",
+    "CANCEL",
+    "STEP_FAILED",
+    "UNDO",
+    "Case",
+    "Chronicle",
+    "Desk",
+    "Failure",
+    "step_task_ids",
+]
 
 INTEGRATION_QUEUE = "INTEGRATION"
 """Queue of tasks about systems and not about business."""
 
 TASK_LIFETIME = timedelta(hours=8)
 """Due time of a task about a step that does not get on."""
+
+STEP_FAILED = "ProcessStepFailed"
+"""Kind of a task about a step that does not get on."""
+
+ASK_AGAIN = "RETRY"
+CANCEL = "CANCEL"
+BY_HAND = "DONE_BY_HAND"
+"""How such a task is resolved: the step is tried again, the process is taken back, or a person has taken it back."""
+
+MAX_ASKS = 20
+"""Tasks about one step of one process, each opened when the one before was resolved and the step failed again."""
+
+PROCESSES = "/dist/processes"
+"""Source of events about processes themselves."""
 
 UNDO = "undo:"
 """What the name of a step that takes another one back begins with."""
@@ -109,13 +135,15 @@ class Chronicle:
     async def begin(self) -> None:
         """Record the process when this run has not done so yet."""
         if self._state is None:
-            await self._desk.process_log.start(self._case.record)
+            record = self._case.record
+            await self._desk.process_log.start(record, [self._state_news(record.state)])
             self._state = None if self._case.resumed else ProcessState.RUNNING
 
     async def show(self, state: ProcessState, *events: Event) -> None:
         """Show the process in a state."""
         if self._state is not state:
-            await self._desk.process_log.set_state(self._case.record.id, state, self.now(), events)
+            told = [self._state_news(state), *events]
+            await self._desk.process_log.set_state(self._case.record.id, state, self.now(), told)
             self._state = state
 
     async def show_waiting(self, step: Step[Any], attempt: int, failure: Failure) -> None:
@@ -158,13 +186,28 @@ class Chronicle:
         facts = {"processId": self._case.record.id, "step": step.name, "system": step.system.value}
         await self._desk.events.append([self._case.news("process.step.compensated", f"{step.name}:undone", facts)])
 
-    async def ask(self, step: Step[Any], failure: Failure) -> None:
-        """Open the task of a step that does not get on; the second call finds it open."""
+    async def ask(self, step: Step[Any], failure: Failure) -> str | None:
+        """Open the task of a step that does not get on; the second call finds it open.
+
+        Returns:
+            CANCEL or BY_HAND when a person has resolved the task so, None while it is open.
+        """
+        for turn in range(MAX_ASKS):
+            task = self._step_task(step, failure, turn)
+            facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
+            stored = await self._desk.tasks.open_task(task, [self._case.news("task.opened", task.id, facts)])
+            if stored.state != "RESOLVED":
+                return None
+            if stored.resolution in (CANCEL, BY_HAND):
+                return stored.resolution
+        return None
+
+    def _step_task(self, step: Step[Any], failure: Failure, turn: int) -> ExceptionTask:
         record, now = self._case.record, self.now()
-        task = ExceptionTask(
-            id=f"tsk_{record.id}_{step.name}",
+        return ExceptionTask(
+            id=_step_task_id(record.id, step.name, turn),
             queue=INTEGRATION_QUEUE,
-            kind="ProcessStepFailed",
+            kind=STEP_FAILED,
             state="OPEN",
             order_id=self._case.order_id,
             account_id=self._case.account_id,
@@ -173,10 +216,8 @@ class Chronicle:
             opened_at=now,
             due_at=now + TASK_LIFETIME,
             assignee=None,
-            resolutions=("RETRY", "CANCEL"),
+            resolutions=(ASK_AGAIN, BY_HAND if step.name.startswith(UNDO) else CANCEL),
         )
-        facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
-        await self._desk.tasks.open_task(task, [self._case.news("task.opened", task.id, facts)])
 
     async def keep_letter(self, step: Step[Any], failure: Failure, attempt: int) -> None:
         """Keep what a system did not take as a dead letter."""
@@ -192,5 +233,44 @@ class Chronicle:
         )
         await self._desk.dead_letters.put(letter)
 
+    async def drop_letter(self, step: Step[Any]) -> None:
+        """Forget the dead letter of a step that was done after all."""
+        await self._desk.dead_letters.remove(f"dl_{self._key(step)}")
+
+    def _state_news(self, state: ProcessState) -> Event:
+        """Return the event that the process is in a state now; it is written with the state or not at all.
+
+        It belongs to the process and not to the story of its order: that is told by what was done.
+        """
+        record = self._case.record
+        return Event(
+            id=f"{record.id}:{uuid4().hex}",
+            source=PROCESSES,
+            type="process.state.changed",
+            subject=record.id,
+            partition_key=record.id,
+            correlation_id=record.id,
+            system=SourceSystem.PLATFORM,
+            occurred_at=self.now(),
+            data={
+                "processId": record.id,
+                "kind": record.kind,
+                "businessKey": record.business_key,
+                "correlationId": record.correlation_id,
+                "state": state.value,
+            },
+        )
+
     def _key(self, step: Step[Any]) -> str:
-        return step.key.format(id=self._case.record.business_key, process=self._case.record.id)
+        record, case = self._case.record, self._case
+        return step.key.format(id=record.business_key, process=record.id, **getattr(case, "key_parts", {}))
+
+
+def step_task_ids(record: ProcessRecord) -> list[str]:
+    """Return the ids of all tasks that may have been opened about steps of a process."""
+    names = [name for step in record.steps for name in (step.name, f"{UNDO}{step.name}")]
+    return [_step_task_id(record.id, name, turn) for name in names for turn in range(MAX_ASKS)]
+
+
+def _step_task_id(process_id: str, step: str, turn: int) -> str:
+    return f"tsk_{process_id}_{step}" + (f"_{turn + 1}" if turn else "")

@@ -9,19 +9,29 @@ from events.ports import EventLog
 from processes.rules.tokens import TokenSigner
 from systems.ports import (
     AccountDirectory,
+    AccountRegistry,
     CaseDesk,
     Clock,
     CustomerMaster,
+    CustomerRegistry,
     DeadLetterStore,
+    FeedCursors,
+    InvoiceBook,
+    InvoicePostings,
     ItemMaster,
     KeyRegistry,
+    OnboardingStore,
     OrderBook,
     OrderLedger,
     PriceBook,
     ProcessLog,
     QuoteStore,
     ReservationLedger,
+    ReturnBook,
+    ReturnDesk,
+    ReturnLedger,
     SalesContext,
+    StockBook,
     TaskQueue,
     TransportDesk,
     WarehouseFloor,
@@ -30,11 +40,22 @@ from systems.ports import (
 __all__ = ["Crm", "Dependencies", "Erp"]
 
 
-class Crm(AccountDirectory, SalesContext, CaseDesk, Protocol):
+class Crm(AccountDirectory, AccountRegistry, SalesContext, CaseDesk, Protocol):
     """The CRM with all its capabilities."""
 
 
-class Erp(CustomerMaster, ItemMaster, PriceBook, OrderBook, Protocol):
+class Erp(
+    CustomerMaster,
+    CustomerRegistry,
+    ItemMaster,
+    PriceBook,
+    OrderBook,
+    InvoiceBook,
+    InvoicePostings,
+    ReturnBook,
+    ReturnDesk,
+    Protocol,
+):
     """The home ERP with the capabilities that processes use."""
 
 
@@ -48,8 +69,12 @@ class Dependencies:
         wms: stock and shipments.
         tms: loads and milestones.
         orders: ledger of submissions.
+        returns: ledger of returns.
+        cursors: how far feeds of other systems are read.
         quotes: quotes.
+        onboardings: requests to become a customer.
         reservations: soft reservations.
+        stock: stock as the warehouse system last told it.
         tasks: what persons must decide.
         keys: client idempotency keys.
         process_log: how each process went.
@@ -64,8 +89,12 @@ class Dependencies:
     wms: WarehouseFloor
     tms: TransportDesk
     orders: OrderLedger
+    returns: ReturnLedger
+    cursors: FeedCursors
     quotes: QuoteStore
+    onboardings: OnboardingStore
     reservations: ReservationLedger
+    stock: StockBook
     tasks: TaskQueue
     keys: KeyRegistry
     process_log: ProcessLog

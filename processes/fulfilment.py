@@ -13,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, Protocol
 
 from processes.dependencies import Dependencies
+from processes.inventory_sync import InventorySync
+from processes.order_completion import complete_order
 from processes.shipment_case import ShipmentCase, ShipmentRequest, shipment_event
 from processes.steps import DONE, Outcome, Step, Verdict
-from schema.enums import OrderStatus, ShipmentStatus, SourceSystem
+from processes.task_news import resolve_tasks
+from schema.enums import ShipmentStatus, SourceSystem
 from schema.events.envelope import Event, EventFilter
 from schema.records.operations import ExceptionTask
-from schema.records.orders import ErpLine, LedgerOrder
+from schema.records.orders import LedgerOrder
 from schema.records.problems import FulfillmentDelay, Problem
 from systems.news import ShipmentNews, StockNews
 from systems.ports import TenderRequest
@@ -76,9 +78,14 @@ class Fulfilment:
     def __init__(self, engine: StartsShipmentProcess) -> None:
         self._engine = engine
         self._use = engine.dependencies
+        self._stock = InventorySync(engine.dependencies)
 
-    async def handle(self, news: ShipmentNews | StockNews) -> None:
-        """Take note of news and start what follows from it.
+    async def handle(
+        self, news: ShipmentNews | StockNews, received_at: datetime | None = None, *, replayed: bool = False
+    ) -> None:
+        """Take note of news and start what follows from it; ``received_at`` is when it came in, as far as known.
+
+        News that is ``replayed`` is told as such, and no customer is told of it.
 
         Cancel/retry: safe to repeat; the same news is told once and starts nothing twice.
 
@@ -86,14 +93,17 @@ class Fulfilment:
             ConnectorError: the platform's own ledgers do not answer; nothing is lost when the news is handed in again.
         """
         if isinstance(news, StockNews):
-            await self._use.events.append([_stock_event(news)])
+            await self._stock.handle(news)
             return
         about = _request(news, "")
-        await self._use.events.append(self._events(news, about))
+        events = self._events(news, about, received_at)
+        if replayed:
+            events = [replace(event, data={**event.data, "replayed": True}) for event in events]
+        await self._use.events.append(events)
         for kind in _what_follows(news):
-            await self._engine.start_shipment(_request(news, kind))
+            await self._engine.start_shipment(replace(_request(news, kind), replayed=replayed))
 
-    def _events(self, news: ShipmentNews, about: ShipmentRequest) -> list[Event]:
+    def _events(self, news: ShipmentNews, about: ShipmentRequest, received_at: datetime | None) -> list[Event]:
         milestone = news.milestone
         facts: dict[str, Any] = {
             "shipmentId": f"sh_{news.shipment_number}",
@@ -109,6 +119,7 @@ class Fulfilment:
             "estimatedDelivery": None if news.estimated_delivery is None else news.estimated_delivery.isoformat(),
             "sscc": list(news.sscc),
             "lines": [{"lineNo": number, "quantity": quantity} for number, quantity in news.lines],
+            "receivedAt": None if received_at is None else received_at.isoformat(),
         }
         type_ = _TYPES.get(milestone.code, "shipment.milestone")
         told = shipment_event(about, type_, _milestone_key(news), facts, self._use)
@@ -212,35 +223,19 @@ async def open_case(case: ShipmentCase) -> Outcome:
 
 
 async def tell_delivered(case: ShipmentCase) -> Outcome:
-    """Record that the customer is told, and take back the delay that is over."""
-    order = await case.order()
-    channel = None if order is None else order.channel.value
-    facts = {"channel": channel, "template": "delivered"}
-    await case.use.events.append([case.news("customer.notified", "notified:delivered", facts)])
+    """Record that the customer is told, unless it is past, and take back the delay that is over."""
+    if not case.request.replayed:
+        order = await case.order()
+        channel = None if order is None else order.channel.value
+        facts = {"channel": channel, "template": "delivered"}
+        await case.use.events.append([case.news("customer.notified", "notified:delivered", facts)])
     await _lift(case)
     return DONE
 
 
 async def complete(case: ShipmentCase) -> Outcome:
     """Complete the order when everything is delivered and invoiced."""
-    order = await case.order()
-    if order is None or order.status is not OrderStatus.ACCEPTED:
-        return Outcome(Verdict.SKIPPED, note="the order is not open here")
-    shipments = (await case.use.wms.shipments_of([case.order_id])).get(case.order_id, ())
-    going = [entry for entry in shipments if entry.status is not ShipmentStatus.CANCELLED]
-    loads = await case.use.tms.tracking([entry.number for entry in going])
-    arrived = [entry.number in loads and loads[entry.number].status is ShipmentStatus.DELIVERED for entry in going]
-    document = (await case.use.erp.orders([case.order_id])).get(case.order_id)
-    if not going or not all(arrived) or document is None or not all(_is_settled(line) for line in document.lines):
-        return Outcome(Verdict.SKIPPED, note="not everything is delivered and invoiced yet")
-    now = case.use.clock.now()
-
-    def tell(order: LedgerOrder) -> Sequence[Event]:
-        facts = {"number": order.number, "status": order.status.value}
-        return [case.news("order.completed", "order-completed", facts)]
-
-    await case.change(lambda order: replace(order, status=OrderStatus.COMPLETED, completed_at=now), tell)
-    return DONE
+    return await complete_order(case)
 
 
 # fmt: off
@@ -289,32 +284,6 @@ def _milestone_key(news: ShipmentNews) -> str:
     return f"{news.source.value.lower()}:{news.event_id}"
 
 
-def _stock_event(news: StockNews) -> Event:
-    position = news.position
-    place = f"{position.sku}:{position.warehouse_code}"
-    free = position.on_hand - position.blocked - position.allocated - position.safety_stock
-    return Event(
-        id=f"wms:{place}:{position.sequence}",
-        source="/dist/inventory",
-        type="inventory.position.changed",
-        subject=place,
-        partition_key=place,
-        correlation_id=place,
-        system=news.source,
-        occurred_at=position.as_of,
-        data={
-            "sku": position.sku,
-            "warehouseCode": position.warehouse_code,
-            "onHand": str(position.on_hand),
-            "allocated": str(position.allocated),
-            "available": str(max(free, Decimal(0))),
-            "uom": position.uom,
-            "sequence": position.sequence,
-        },
-        causation_id=news.event_id,
-    )
-
-
 async def _promised(case: ShipmentCase) -> datetime:
     """Return by when the shipment was promised: the warehouse's plan, else the order's, else when it was reported."""
     shipment, order = await case.shipment(), await case.order()
@@ -326,7 +295,9 @@ async def _promised(case: ShipmentCase) -> datetime:
 async def _lift(case: ShipmentCase) -> None:
     """Take the delay off the order, and close what was asked about it."""
     await case.change(lambda order: replace(order, exceptions=tuple(_without_delay(case, order))), lambda _: ())
-    await case.use.tasks.close_tasks(case.order_id, "FulfillmentDelay", case.use.clock.now())
+    tasks = (await case.use.tasks.tasks_of([case.order_id]))[case.order_id]
+    over = [task for task in tasks if task.kind == "FulfillmentDelay"]
+    await resolve_tasks(case.use, over, "ARRIVED", "system:crossdock", "the shipment has arrived")
 
 
 def _without_delay(case: ShipmentCase, order: LedgerOrder) -> list[Problem]:
@@ -340,10 +311,6 @@ def _without_delay(case: ShipmentCase, order: LedgerOrder) -> list[Problem]:
 async def _has_arrived(case: ShipmentCase) -> bool:
     told = EventFilter(types=("shipment.delivered",), subject=case.shipment_id)
     return bool(await case.use.events.read(told, None, 1))
-
-
-def _is_settled(line: ErpLine) -> bool:
-    return line.invoiced >= line.ordered - line.cancelled
 
 
 def _end_of(day: date) -> datetime:

@@ -17,10 +17,23 @@ from pydantic import TypeAdapter
 from schema.records import problems as problem_records
 from schema.records.problems import Problem
 
-__all__ = ["JournalSerializer", "ProcessBroken", "problems_from_json", "problems_to_json", "read", "write"]
+__all__ = [
+    "PARK",
+    "JournalSerializer",
+    "ProcessBroken",
+    "place_of_step",
+    "problems_from_json",
+    "problems_to_json",
+    "read",
+    "write",
+]
 
 R = TypeVar("R")
 
+PARK = "park:"
+"""What the entry of a step begins with that the run is parked at."""
+
+_SLEEP = "DBOS.sleep"
 _TAG = "type"
 _ERROR = "__error__"
 _PROBLEMS: Mapping[str, type[Problem]] = {
@@ -82,6 +95,29 @@ def problems_from_json(documents: Sequence[Mapping[str, Any]]) -> tuple[Problem,
         known = record.__dataclass_fields__
         found.append(read(record, {name: value for name, value in fields.items() if name in known}))
     return tuple(found)
+
+
+def place_of_step(entries: Sequence[tuple[int, str]], step: str | None) -> int | None:
+    """Return where in the journal of a run a step was begun last, None when it was not.
+
+    Args:
+        entries: (place, name) of everything that the run did, in order.
+        step: name of the step; None means the one that the run is parked at.
+    """
+    names = [name for _, name in entries]
+    if step is None:
+        parked = [name.removeprefix(PARK) for name in names[-1:] if name.startswith(PARK)]
+        if not parked:
+            return None
+        step = parked[0]
+    if step not in names:
+        return None
+    at = len(names) - 1 - names[::-1].index(step)
+    while at > 0 and names[at - 1] in (step, _SLEEP):
+        at -= 1
+    while names[at] == _SLEEP:
+        at += 1
+    return entries[at][0]
 
 
 @cache

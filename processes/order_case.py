@@ -13,7 +13,7 @@ from typing import Any
 
 from processes.api import OrderSubmission
 from processes.dependencies import Dependencies
-from schema.enums import HoldKind, OrderStatus, ProcessState, SourceSystem
+from schema.enums import OrderStatus, ProcessState, SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import Account, CustomerTerms, ShipTo
 from schema.records.catalog import Item
@@ -23,7 +23,10 @@ from schema.records.orders import LedgerOrder, OrderHold, Quote
 from schema.records.problems import Problem
 from systems.errors import Conflict, NotFound
 
-__all__ = ["ORDERS", "OrderCase", "OrderRequest"]
+__all__ = ["AMENDING", "ORDERS", "OrderCase", "OrderRequest"]
+
+AMENDING = (OrderStatus.CHANGE_PENDING, OrderStatus.CANCEL_PENDING)
+"""Statuses that stay until the change or cancellation that set them has ended."""
 
 ORDERS = "/dist/orders"
 """Source of events about orders."""
@@ -44,10 +47,8 @@ class OrderRequest:
     submission: OrderSubmission
     submitted_by: str
     submitted_at: datetime
-    release: int = 0
-    """How often the order was released from holds before this run, which has an id of its own then."""
-    released: tuple[HoldKind, ...] = ()
-    """Holds that a person has released; they are not set again."""
+    begins_at: str | None = None
+    """Step that the run begins with, for an order whose earlier steps stand in the ledger already; None begins anew."""
 
 
 class OrderCase:
@@ -129,6 +130,10 @@ class OrderCase:
             account_id=self.account_id,
         )
 
+    def forget(self) -> None:
+        """Forget what was read of other systems: days may have passed while persons decided."""
+        self._account = self._ship_to = self._terms = self._items = self._quote = self._warehouses = None
+
     async def order(self) -> LedgerOrder:
         """Return the order as the ledger has it.
 
@@ -169,7 +174,8 @@ class OrderCase:
         def changed(order: LedgerOrder) -> LedgerOrder:
             holds = (*(entry for entry in order.holds if entry.kind is not hold.kind), _kept(order, hold))
             others = tuple(entry for entry in order.exceptions if type(entry) is not type(problems[0]))
-            return replace(order, status=OrderStatus.ON_HOLD, holds=holds, exceptions=(*others, *problems))
+            status = order.status if order.status in AMENDING else OrderStatus.ON_HOLD
+            return replace(order, status=status, holds=holds, exceptions=(*others, *problems))
 
         def tell(order: LedgerOrder) -> Sequence[Event]:
             first = problems[0]
@@ -180,7 +186,8 @@ class OrderCase:
                 "queue": hold.owner_queue,
                 "problem": {"type": type(first).__name__, "code": first.code, "message": first.message},
             }
-            return [self.news("order.held", f"held:{hold.kind.value}:{self.request.release}", facts)]
+            turn = sum(entry.kind is hold.kind for entry in order.decisions)
+            return [self.news("order.held", f"held:{hold.kind.value}:{turn}", facts)]
 
         await self.change(changed, tell)
 

@@ -87,7 +87,7 @@ def check_dates(submission: OrderSubmission, now: datetime) -> Iterable[Problem]
     ]
     earliest, latest = (now - WEST_OF_ALL).date(), (now + MAX_AHEAD).date()
     for day, path in asked:
-        yield from _check_date(day, earliest, latest, path)
+        yield from check_date(day, earliest, latest, path)
 
 
 def check_lines(submission: OrderSubmission, items: Mapping[str, Item], ship_to: ShipTo | None) -> Iterable[Problem]:
@@ -161,7 +161,8 @@ def check_reservations(
             yield failed("RESERVATION_NOT_HELD", said, "reservationIds", str(index))
 
 
-def _check_date(day: date | None, earliest: date, latest: date, path: tuple[str, ...]) -> Iterable[Problem]:
+def check_date(day: date | None, earliest: date, latest: date, path: tuple[str, ...]) -> Iterable[Problem]:
+    """Check that a requested day is within what anybody plans."""
     if day is not None and day < earliest:
         yield failed("DATE_IN_PAST", f"{day} has passed", *path)
     elif day is not None and day > latest:

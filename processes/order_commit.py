@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from processes.order_case import OrderCase
+from processes.order_case import AMENDING, OrderCase
 from processes.order_checks import failed
-from processes.order_pricing import HOLD_DUE, PRICING_QUEUE
+from processes.order_hold import HOLD_DUE, is_price_released, task_suffix
+from processes.order_pricing import PRICING_QUEUE
 from processes.order_sourcing import promised_on
 from processes.rules.price import check_erp_price
 from processes.steps import DONE, Outcome, Verdict
@@ -33,17 +34,32 @@ from schema.records.values import Quantity
 from systems.errors import ConnectorError, Rejected, Unavailable
 from systems.ports import AllocationResult
 
-__all__ = ["allocate", "cancel_in_erp", "create_in_erp", "deallocate"]
+__all__ = [
+    "ERP_KEY",
+    "allocate",
+    "allocated_line",
+    "cancel_in_erp",
+    "create_in_erp",
+    "deallocate",
+    "places_of",
+    "shortages",
+]
 
 ERP_KEY = "erp"
 ALLOCATE_KEY = "alloc:1"
 ORDER_DESK = "ORDER_DESK"
+_STAYS = (OrderStatus.COMPLETED, *AMENDING)
+"""Statuses that an answer of the ERP that comes late does not change."""
+
 _NONE = Decimal(0)
 
 
 async def create_in_erp(case: OrderCase) -> Outcome:
     """Create the ERP document, once per key; the order is accepted when the ERP has accepted it at our prices."""
     order = await case.order()
+    if order.status in (OrderStatus.CANCEL_PENDING, OrderStatus.CANCELLED):
+        said = f"order {order.number} was cancelled before the ERP had taken it"
+        return Outcome(Verdict.REFUSED, (failed("CANCELLED", said),))
     document = await case.use.erp.find_order(case.key(ERP_KEY)) if case.may_have_sent else None
     if document is None:
         try:
@@ -54,7 +70,7 @@ async def create_in_erp(case: OrderCase) -> Outcome:
         said = f"the ERP has cancelled document {document.number}"
         return Outcome(Verdict.REFUSED, (failed("ERP_CANCELLED", said),))
     conflicts = _price_conflicts(order, document)
-    if conflicts and HoldKind.PRICE not in case.request.released:
+    if conflicts and not is_price_released(order, _reason(conflicts)):
         return await _hold(case, order, document, conflicts)
     if document.status is OrderStatus.VALIDATING:
         said = f"document {document.number} is created and not accepted yet"
@@ -80,14 +96,16 @@ async def allocate(case: OrderCase) -> Outcome:
     by_line: dict[int, list[AllocationResult]] = defaultdict(list)
     for entry in results:
         by_line[entry.line_no].append(entry)
-    places, ship_to, today = await _places(case), await case.ship_to(), case.use.clock.now().date()
+    places, ship_to, today = await places_of(case), await case.ship_to(), case.use.clock.now().date()
 
     def changed(order: LedgerOrder) -> LedgerOrder:
-        lines = tuple(_allocated(line, by_line.get(line.line_no, ()), places, ship_to, today) for line in order.lines)
+        lines = tuple(
+            allocated_line(line, by_line.get(line.line_no, ()), places, ship_to, today) for line in order.lines
+        )
         dates = [line.promised_date for line in lines]
         promised = max((day for day in dates if day is not None), default=None) if all(dates) else None
         others = tuple(entry for entry in order.exceptions if not isinstance(entry, Stockout))
-        return replace(order, lines=lines, promised_date=promised, exceptions=(*others, *_shortages(case, lines)))
+        return replace(order, lines=lines, promised_date=promised, exceptions=(*others, *shortages(case, lines)))
 
     await _ask_about_shortage(case, changed(await case.order()))
     await case.change(changed, lambda order: _allocation_news(case, order))
@@ -147,9 +165,9 @@ async def _hold(
 ) -> Outcome:
     """Hold an order whose prices the ERP disagrees with; its document stays, not allocated and not accepted by us."""
     now = case.use.clock.now()
-    reason = "; ".join(entry.message for entry in conflicts)
+    reason = _reason(conflicts)
     task = ExceptionTask(
-        id=f"tsk_{case.order_id}_ERP_PRICE",
+        id=f"tsk_{case.order_id}_ERP_PRICE{task_suffix(order, HoldKind.PRICE)}",
         queue=PRICING_QUEUE,
         kind="PricingConflict",
         state="OPEN",
@@ -166,6 +184,10 @@ async def _hold(
     return Outcome(Verdict.HELD, tuple(conflicts))
 
 
+def _reason(conflicts: Sequence[PricingConflict]) -> str:
+    return "; ".join(entry.message for entry in conflicts)
+
+
 async def _accept(case: OrderCase, document: ErpOrder) -> None:
     now = case.use.clock.now()
 
@@ -173,7 +195,7 @@ async def _accept(case: OrderCase, document: ErpOrder) -> None:
         accepted = order.accepted_at or document.accepted_at or now
         return replace(
             order,
-            status=OrderStatus.ACCEPTED if order.status is not OrderStatus.COMPLETED else order.status,
+            status=OrderStatus.ACCEPTED if order.status not in _STAYS else order.status,
             accepted_at=accepted,
             erp_number=document.number,
             holds=(),
@@ -193,7 +215,7 @@ async def _accept(case: OrderCase, document: ErpOrder) -> None:
     await case.change(changed, tell)
 
 
-async def _places(case: OrderCase) -> Mapping[str, Warehouse]:
+async def places_of(case: OrderCase) -> Mapping[str, Warehouse]:
     """Return warehouses by code; allocation goes on without them, only promised days are rougher then."""
     try:
         return {entry.code: entry for entry in await case.warehouses()}
@@ -201,7 +223,7 @@ async def _places(case: OrderCase) -> Mapping[str, Warehouse]:
         return {}
 
 
-def _allocated(
+def allocated_line(
     line: LedgerLine,
     results: Sequence[AllocationResult],
     places: Mapping[str, Warehouse],
@@ -215,7 +237,7 @@ def _allocated(
         for entry in results
         if entry.allocated > 0 and entry.warehouse_code is not None
     )
-    backordered = max(line.quantity.value - sum((entry.quantity.value for entry in firm), _NONE), _NONE)
+    backordered = max(line.wanted - sum((entry.quantity.value for entry in firm), _NONE), _NONE)
     days = [promised_on(entry.ship_date, places.get(entry.warehouse_code), ship_to) for entry in firm]
     if backordered > 0:
         dates = [entry.backorder_date for entry in results if entry.backordered > 0]
@@ -235,7 +257,7 @@ def _ship_date(line: LedgerLine, result: AllocationResult, today: date) -> date:
     return routed[0] if routed else today
 
 
-def _shortages(case: OrderCase, lines: Sequence[LedgerLine]) -> list[Stockout]:
+def shortages(case: OrderCase, lines: Sequence[LedgerLine]) -> list[Stockout]:
     """Return lines that wait for goods that nobody can date, or that the customer does not want to wait for."""
     found = []
     for index, line in enumerate(lines):
@@ -275,7 +297,7 @@ async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
         opened_at=now,
         due_at=now + HOLD_DUE,
         assignee=None,
-        resolutions=("WAIT", "SUBSTITUTE", "CANCEL_LINE"),
+        resolutions=("WAIT", "CANCEL_LINE"),
     )
     facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
     await case.use.tasks.open_task(task, [case.news("task.opened", task.id, facts)])

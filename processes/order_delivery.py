@@ -9,41 +9,73 @@ from decimal import Decimal
 
 from processes.order_case import OrderCase
 from processes.order_checks import failed
-from processes.order_pricing import order_total
+from processes.order_hold import ended_release
+from processes.order_pricing import hold_credit, order_total
 from processes.order_sourcing import RESERVE_KEY, give_back
 from processes.rules.uom import factor
 from processes.steps import DONE, Outcome, Verdict
 from schema.enums import OrderStatus, ReservationStatus, SourceSystem
-from schema.records.orders import LedgerOrder, ReleaseLine
-from schema.records.problems import ValidationFailed
+from schema.records.orders import HoldDecision, LedgerOrder, ReleaseLine
+from schema.records.problems import CreditHold, ValidationFailed
+from schema.records.values import Money
 from systems.errors import NotFound, Rejected
 from systems.ports import OrderMirror, ReleaseRequest
 
-__all__ = ["acknowledge", "cancel_releases", "release", "release_key"]
+__all__ = ["FIRST_ROUND", "acknowledge", "cancel_releases", "mirror_of", "release", "release_key", "release_round"]
+
+FIRST_ROUND = 1
+"""The release that follows from submission; each change of the order releases for a round of its own."""
+
+_RELEASABLE = (OrderStatus.ACCEPTED, OrderStatus.CHANGE_PENDING)
+"""A change waits until the release that came before it is done."""
 
 
-def release_key(case: OrderCase, warehouse_code: str) -> str:
-    """Return the key of an order's first release at a warehouse."""
-    return case.key(f"rel:{warehouse_code}:1")
+def release_key(case: OrderCase, warehouse_code: str, round_: int) -> str:
+    """Return the key of one of an order's releases at a warehouse."""
+    return case.key(f"rel:{warehouse_code}:{round_}")
 
 
 async def release(case: OrderCase) -> Outcome:
     """Release what is allocated, one request per warehouse; an order that ships complete waits for all of it.
 
+    An order whose release from a credit hold has ended, or does not cover it any more, is held again.
+
     From then on the warehouse counts the goods as allocated, and the reservation has done its work.
     """
     order = await case.order()
+    total, now = (await order_total(case, order)).total, case.use.clock.now()
+    ended = ended_release(order, total, now)
+    if ended is not None:
+        return await hold_credit(case, _held_again(order, total, ended))
     if case.submission.ship_complete and any(line.backordered > 0 for line in order.lines):
         return Outcome(Verdict.SKIPPED, note="ships complete: released when the backordered lines are there")
-    requests = await _requests(case, order)
-    if not requests:
+    try:
+        released = await release_round(case, order, FIRST_ROUND)
+    except Rejected as refusal:
+        return Outcome(Verdict.REFUSED, (failed(refusal.reason, f"the warehouse refuses: {refusal.detail}"),))
+    if not released:
         await give_back(case)
         return Outcome(Verdict.SKIPPED, note="nothing is allocated yet")
+    await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
+    return DONE
+
+
+def _held_again(order: LedgerOrder, total: Money, ended: HoldDecision) -> CreditHold:
+    cap = "any amount" if ended.max_amount is None else f"{ended.max_amount.amount} {ended.max_amount.currency}"
+    until = "" if ended.expires_at is None else f" until {ended.expires_at.isoformat()}"
+    said = f"order {order.number} comes to {total.amount} {total.currency}; it was released for {cap}{until}"
+    return CreditHold(code="CREDIT_HOLD", message=f"{said}: a credit controller decides again")
+
+
+async def release_round(case: OrderCase, order: LedgerOrder, round_: int) -> bool:
+    """Release what is allocated for one round, one request per warehouse; False when that is nothing.
+
+    Raises:
+        Rejected: the warehouse refuses.
+    """
+    requests = await _requests(case, order, round_)
     for request in requests:
-        try:
-            result = await case.use.wms.release(request)
-        except Rejected as refusal:
-            return Outcome(Verdict.REFUSED, (failed(refusal.reason, f"the warehouse refuses: {refusal.detail}"),))
+        result = await case.use.wms.release(request)
         facts = {
             "status": order.status.value,
             "warehouse": request.warehouse_code,
@@ -53,10 +85,9 @@ async def release(case: OrderCase) -> Outcome:
                 {"lineNo": line.line_no, "quantity": str(line.quantity), "uom": line.uom} for line in request.lines
             ],
         }
-        told = case.news("order.released", f"released:{request.warehouse_code}:1", facts)
+        told = case.news("order.released", f"released:{request.warehouse_code}:{round_}", facts)
         await case.use.events.append([replace(told, system=SourceSystem.WMS)])
-    await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
-    return DONE
+    return bool(requests)
 
 
 async def cancel_releases(case: OrderCase) -> None:
@@ -68,7 +99,7 @@ async def cancel_releases(case: OrderCase) -> None:
     order = await case.order()
     for code in sorted({entry.warehouse_code for line in order.lines for entry in line.allocations}):
         try:
-            cancelled = await case.use.wms.cancel_release(release_key(case, code))
+            cancelled = await case.use.wms.cancel_release(release_key(case, code, FIRST_ROUND))
         except NotFound:
             cancelled = True
         if not cancelled:
@@ -79,18 +110,7 @@ async def cancel_releases(case: OrderCase) -> None:
 async def acknowledge(case: OrderCase) -> Outcome:
     """Tell the CRM and the customer; the first promise that is told is the one that is measured against."""
     order = await case.order()
-    total = (await order_total(case, order)).total
-    mirror = OrderMirror(
-        order_id=order.id,
-        number=order.number,
-        account_id=order.account_id,
-        opportunity_id=order.opportunity_id,
-        status=order.status,
-        total=total,
-        promised_date=order.promised_date,
-        po_number=order.po_number,
-        ordered_on=order.submitted_at.astimezone(UTC).date(),
-    )
+    mirror = await mirror_of(case, order)
     promised = None if order.promised_date is None else order.promised_date.isoformat()
     facts = {"number": order.number, "status": order.status.value, "promisedDate": promised}
     await case.use.events.append(
@@ -103,9 +123,24 @@ async def acknowledge(case: OrderCase) -> Outcome:
     return DONE
 
 
-async def _requests(case: OrderCase, order: LedgerOrder) -> list[ReleaseRequest]:
-    """Return one request per warehouse with what is allocated there, in base units."""
-    if order.status is not OrderStatus.ACCEPTED:
+async def mirror_of(case: OrderCase, order: LedgerOrder) -> OrderMirror:
+    """Return what the CRM shows of an order."""
+    return OrderMirror(
+        order_id=order.id,
+        number=order.number,
+        account_id=order.account_id,
+        opportunity_id=order.opportunity_id,
+        status=order.status,
+        total=(await order_total(case, order)).total,
+        promised_date=order.promised_date,
+        po_number=order.po_number,
+        ordered_on=order.submitted_at.astimezone(UTC).date(),
+    )
+
+
+async def _requests(case: OrderCase, order: LedgerOrder, round_: int) -> list[ReleaseRequest]:
+    """Return one request per warehouse with what is allocated there for a round, in base units."""
+    if order.status not in _RELEASABLE:
         return []
     items = await case.items()
     lines: dict[str, list[ReleaseLine]] = defaultdict(list)
@@ -115,13 +150,13 @@ async def _requests(case: OrderCase, order: LedgerOrder) -> list[ReleaseRequest]
         found = factor(line.quantity.uom, item)
         per_base = Decimal(1) if isinstance(found, ValidationFailed) else found
         for entry in line.allocations:
-            if entry.firm:
+            if entry.firm and entry.round == round_:
                 quantity = entry.quantity.value * per_base
                 lines[entry.warehouse_code].append(ReleaseLine(line.line_no, line.sku, quantity, item.base_uom))
                 dates[entry.warehouse_code] = max(dates.get(entry.warehouse_code, entry.ship_date), entry.ship_date)
     return [
         ReleaseRequest(
-            key=release_key(case, code),
+            key=release_key(case, code, round_),
             order_id=order.id,
             order_number=order.number,
             account_id=order.account_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from processes.journal import problems_to_json
 from processes.order_case import OrderCase
@@ -19,6 +19,7 @@ from processes.order_checks import (
     check_ship_to,
     failed,
 )
+from processes.order_hold import close_hold_tasks, refused_hold
 from processes.steps import DONE, Outcome, Verdict
 from schema.enums import OrderStatus
 from schema.events.envelope import Event
@@ -34,6 +35,10 @@ PO_WINDOW = timedelta(days=180)
 """A purchase order number may come again after this long."""
 
 
+_CANCELLED = (OrderStatus.CANCEL_PENDING, OrderStatus.CANCELLED)
+"""Statuses of an order that whoever submitted it has taken back."""
+
+
 async def receive(case: OrderCase) -> Outcome:
     """Persist the order under its number; nothing that was accepted for work is lost from here on."""
     stored = (await case.use.orders.orders([case.order_id])).get(case.order_id)
@@ -46,6 +51,17 @@ async def receive(case: OrderCase) -> Outcome:
             "channel": order.channel.value,
             "poNumber": order.po_number,
             "lines": len(order.lines),
+            "requestedDate": _iso(order.requested_date),
+            "items": [
+                {
+                    "lineNo": line.line_no,
+                    "sku": line.sku,
+                    "quantity": str(line.quantity.value),
+                    "uom": line.quantity.uom,
+                    "requestedDate": _iso(line.requested_date),
+                }
+                for line in order.lines
+            ],
         }
         received = case.news("order.received", "received", facts)
         await case.use.orders.create(order, [replace(received, actor=case.request.submitted_by)])
@@ -56,7 +72,7 @@ async def refuse(case: OrderCase) -> None:
     """Take the order back: rejected, or cancelled when the ERP had accepted it; its problems stay readable."""
 
     def changed(order: LedgerOrder) -> LedgerOrder:
-        was_accepted = order.accepted_at is not None
+        was_accepted = order.accepted_at is not None or order.status in _CANCELLED
         status = OrderStatus.CANCELLED if was_accepted else OrderStatus.REJECTED
         return replace(order, status=status, holds=(), exceptions=tuple(case.refusal) or order.exceptions)
 
@@ -67,9 +83,14 @@ async def refuse(case: OrderCase) -> None:
             "status": order.status.value,
             "problems": problems_to_json(order.exceptions),
         }
-        return [case.news(f"order.{name}", name, facts)]
+        told = case.news(f"order.{name}", name, facts)
+        decision = refused_hold(order)
+        if decision is None:
+            return [told]
+        return [replace(told, actor=decision.by, manual=decision.by.startswith("user:"))]
 
     await case.change(changed, tell)
+    await close_hold_tasks(case)
 
 
 async def enrich(case: OrderCase) -> Outcome:
@@ -163,4 +184,10 @@ def _new_order(case: OrderCase, number: str) -> LedgerOrder:
         process_id=request.process_id,
         submitted_by=request.submitted_by,
         erp_number=None,
+        ship_complete=submission.ship_complete,
+        allow_backorder=submission.allow_backorder,
     )
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

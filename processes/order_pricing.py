@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 
 from processes.api import SubmissionLine
 from processes.order_case import OrderCase
 from processes.order_checks import not_sellable
+from processes.order_hold import HOLD_DUE, is_covered, is_price_released, refused_hold, task_suffix, turn_of
 from processes.price_facts import PriceFacts, load_rates, per_base, price_facts
 from processes.rules import credit, floor, tax
 from processes.rules.price import settle
@@ -27,10 +27,16 @@ from schema.records.problems import ApprovalRequired, CreditHold, ItemNotSellabl
 from schema.records.values import Money
 from systems.errors import NotFound
 
-__all__ = ["check_credit", "order_total", "price_order", "queue_of_level"]
-
-HOLD_DUE = timedelta(hours=8)
-"""A hold is decided within this time, then it escalates."""
+__all__ = [
+    "AGREED",
+    "check_credit",
+    "find_credit_hold",
+    "hold_credit",
+    "order_total",
+    "price_order",
+    "pricing_ground",
+    "queue_of_level",
+]
 
 CREDIT_QUEUE = "CREDIT"
 PRICING_QUEUE = "PRICING"
@@ -45,8 +51,13 @@ class _Priced:
 
 
 async def price_order(case: OrderCase) -> Outcome:
-    """Charge every line: quote lock, token, else today's price; hold what is below its floor."""
-    terms, items, facts = await _facts(case)
+    """Charge every line: quote lock, token, else today's price; hold what is below its floor.
+
+    Prices that somebody has let pass stay as they are.
+    """
+    if is_price_released(await case.order()):
+        return DONE
+    terms, items, facts = await pricing_ground(case)
     quote = await case.quote()
     ship_to = await case.ship_to()
     priced: dict[int, _Priced] = {}
@@ -63,23 +74,30 @@ async def price_order(case: OrderCase) -> Outcome:
         return Outcome(Verdict.REFUSED, tuple(problems))
     await _write_prices(case, terms, items, priced)
     low = [entry.below_floor for entry in priced.values() if entry.below_floor is not None]
-    return await _hold_price(case, low) if low and HoldKind.PRICE not in case.request.released else DONE
+    return await _hold_price(case, low) if low else DONE
 
 
 async def check_credit(case: OrderCase) -> Outcome:
     """Hold the order when the customer, or the parent whose limit covers the group, may not owe this much more."""
-    if HoldKind.CREDIT in case.request.released:
-        return DONE
-    terms = await _required_terms(case)
     order = await case.order()
-    total = (await order_total(case, order)).total
+    if refused_hold(order) is not None:
+        return Outcome(Verdict.HELD)  # a person has decided already
+    found = await find_credit_hold(case, (await order_total(case, order)).total)
+    return DONE if found is None else await hold_credit(case, found)
+
+
+async def find_credit_hold(case: OrderCase, total: Money) -> CreditHold | None:
+    """Return why the customer may not owe ``total`` more than now, None when it may or a release covers it."""
+    if is_covered(await case.order(), total, case.use.clock.now()):
+        return None
+    terms = await _required_terms(case)
     pending = [
         amount for amount in await case.use.orders.open_exposure(case.account_id, case.order_id) if amount.amount
     ]
     parent = await _group(case)
     open_orders = (await case.use.erp.open_values([case.account_id])).get(case.account_id)
     none_yet = Money(Decimal(0), terms.credit.open_receivables.currency)
-    found = credit.check(
+    return credit.check(
         terms,
         order_total=total,
         open_orders=open_orders or none_yet,
@@ -88,7 +106,6 @@ async def check_credit(case: OrderCase) -> Outcome:
         fx=await _credit_rates(case, terms, [total, *pending, *(() if parent is None else parent.amounts)]),
         parent=parent,
     )
-    return DONE if found is None else await _hold_credit(case, found)
 
 
 async def order_total(case: OrderCase, order: LedgerOrder) -> tax.OrderTotals:
@@ -98,7 +115,7 @@ async def order_total(case: OrderCase, order: LedgerOrder) -> tax.OrderTotals:
     for line in order.lines:
         if line.unit_price is None or ship_to is None:
             continue
-        extended = round_to_minor(line.unit_price.amount * line.quantity.value, order.currency)
+        extended = round_to_minor(line.unit_price.amount * line.wanted, order.currency)
         rate = tax.determine(ship_to, items[line.sku], terms.tax_registrations, case.use.clock.now().date())
         lines.append(tax.TaxedLine(extended, rate.rate_percent))
     return tax.totals(lines, order.currency)
@@ -109,7 +126,8 @@ def queue_of_level(level: str) -> str:
     return {floor.SALES_MANAGER: "SALES", floor.PRICING_DESK: PRICING_QUEUE}.get(level, "FINANCE")
 
 
-async def _facts(case: OrderCase) -> tuple[CustomerTerms, Mapping[str, Item], PriceFacts]:
+async def pricing_ground(case: OrderCase) -> tuple[CustomerTerms, Mapping[str, Item], PriceFacts]:
+    """Return what prices of an order's items are made of."""
     account, terms, items = await case.account(), await _required_terms(case), await case.items()
     if account is None:
         raise NotFound(SourceSystem.CRM, "price order", f"account {case.account_id} has gone")
@@ -206,7 +224,7 @@ async def _write_prices(
         ]
         subtotal = sum((entry.charge.extended.amount for entry in priced.values()), Decimal(0))
         facts = {"currency": order.currency, "subtotal": str(subtotal), "lines": lines, "status": order.status.value}
-        return [case.news("order.priced", f"priced:{case.request.release + 1}", facts)]
+        return [case.news("order.priced", "priced:1", facts)]
 
     await case.change(changed, tell)
 
@@ -215,7 +233,7 @@ async def _hold_price(case: OrderCase, low: Sequence[ApprovalRequired]) -> Outco
     order, now = await case.order(), case.use.clock.now()
     tasks = [
         ExceptionTask(
-            id=f"tsk_{case.order_id}_PRICE_{place}",
+            id=f"tsk_{case.order_id}_PRICE_{place}{task_suffix(order, HoldKind.PRICE)}",
             queue=queue_of_level(entry.level),
             kind="ApprovalRequired",
             state="OPEN",
@@ -236,10 +254,11 @@ async def _hold_price(case: OrderCase, low: Sequence[ApprovalRequired]) -> Outco
     return Outcome(Verdict.HELD, problems)
 
 
-async def _hold_credit(case: OrderCase, found: CreditHold) -> Outcome:
+async def hold_credit(case: OrderCase, found: CreditHold) -> Outcome:
+    """Hold the order for a credit controller."""
     order, now = await case.order(), case.use.clock.now()
     task = ExceptionTask(
-        id=f"tsk_{case.order_id}_CREDIT_{case.request.release}",
+        id=f"tsk_{case.order_id}_CREDIT_{turn_of(order, HoldKind.CREDIT)}",
         queue=CREDIT_QUEUE,
         kind="CreditHold",
         state="OPEN",

@@ -11,6 +11,7 @@ from decimal import Decimal
 from processes.order_case import OrderCase
 from processes.rules.calendar import delivery_date, first_ship_date
 from processes.rules.sourcing import RoutedLine, RouteLine, Routing, Supply, route
+from processes.rules.staleness import safe
 from processes.rules.transit import transit_days
 from processes.rules.uom import factor, tidy
 from processes.steps import DONE, Outcome, Verdict
@@ -100,7 +101,8 @@ async def _routing(case: OrderCase, order: LedgerOrder, ground: _Ground) -> tupl
     lines = [
         RouteLine(line.line_no, ground.items[line.sku], line.quantity, line.requested_date) for line in order.lines
     ]
-    supply = Supply(positions, others, ground.warehouses, [entry for rows in inbound.values() for entry in rows])
+    coming = [entry for rows in inbound.values() for entry in rows]
+    supply = Supply(safe(positions, now), others, ground.warehouses, coming)
     routing = route(
         lines,
         supply,

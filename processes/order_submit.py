@@ -1,8 +1,8 @@
 """P3, order submission: from a channel's order to goods on their way through the warehouse.
 
 RECEIVED until the ERP has answered, then ACCEPTED; ON_HOLD while a person decides; REJECTED when it cannot become an
-order, CANCELLED when the ERP had accepted it before that came out. Human paths stop at the hold: the order, its task
-and the event say what is asked, and a release goes on from the step after the gate under a run of its own.
+order, CANCELLED when the ERP had accepted it before that came out. At a gate a held order waits until its holds are
+released (``processes/order_hold.py``); the steps that held are done anew then.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from processes.order_case import OrderCase
 from processes.order_commit import allocate, cancel_in_erp, create_in_erp, deallocate
 from processes.order_delivery import acknowledge, cancel_releases, release
+from processes.order_hold import ORDER_HOLD
 from processes.order_intake import enrich, receive, refuse, validate
 from processes.order_pricing import check_credit, price_order
 from processes.order_sourcing import give_back, reserve
@@ -27,16 +28,17 @@ _PLATFORM, _CRM, _ERP, _WMS = (
 
 # fmt: off
 ORDER_SUBMIT: tuple[Step[OrderCase], ...] = (
-    Step("receive",     _PLATFORM, "{process}",           receive,       undo=refuse),
-    Step("enrich",      _CRM,      "or:{id}:ctx",         enrich,        outage=Outage.SKIP),
-    Step("validate",    _PLATFORM, "or:{id}:val",         validate),
-    Step("price",       _ERP,      "or:{id}:price:1",     price_order),
-    Step("credit",      _ERP,      "or:{id}:credit:1",    check_credit,  gate=True),
-    Step("reserve",     _PLATFORM, "or:{id}:resv",        reserve,       undo=give_back, outage=Outage.SKIP),
-    Step("create",      _ERP,      "or:{id}:erp",         create_in_erp, undo=cancel_in_erp, timeout_s=4.0, gate=True),
-    Step("allocate",    _ERP,      "or:{id}:alloc:1",     allocate,      undo=deallocate, decides=True),
-    Step("release",     _WMS,      "or:{id}:rel",         release,       undo=cancel_releases),
-    Step("acknowledge", _CRM,      "or:{id}:ack:CRM:1",   acknowledge,   outage=Outage.DEAD_LETTER),
+    Step("receive",     _PLATFORM, "{process}",         receive,       undo=refuse),
+    Step("enrich",      _CRM,      "or:{id}:ctx",       enrich,        outage=Outage.SKIP),
+    Step("validate",    _PLATFORM, "or:{id}:val",       validate),
+    Step("price",       _ERP,      "or:{id}:price:1",   price_order),
+    Step("credit",      _ERP,      "or:{id}:credit:1",  check_credit,  waits=ORDER_HOLD),
+    Step("reserve",     _PLATFORM, "or:{id}:resv",      reserve,       undo=give_back, outage=Outage.SKIP),
+    Step("create",      _ERP,      "or:{id}:erp",       create_in_erp, undo=cancel_in_erp, timeout_s=4.0,
+         waits=ORDER_HOLD),
+    Step("allocate",    _ERP,      "or:{id}:alloc:1",   allocate,      undo=deallocate, decides=True),
+    Step("release",     _WMS,      "or:{id}:rel",       release,       undo=cancel_releases, waits=ORDER_HOLD),
+    Step("acknowledge", _CRM,      "or:{id}:ack:CRM:1", acknowledge,   outage=Outage.DEAD_LETTER),
 )
 # fmt: on
 """The process: step, system, idempotency key, what it does, and beside it what takes it back."""

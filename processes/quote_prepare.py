@@ -15,8 +15,10 @@ from decimal import Decimal
 
 from processes.api import QuoteRequestLine, SubmissionLine
 from processes.order_checks import MAX_LINES, check_account, check_line, check_opportunity, failed, not_sellable
-from processes.order_pricing import AGREED, HOLD_DUE, queue_of_level
+from processes.order_hold import HOLD_DUE
+from processes.order_pricing import AGREED, queue_of_level
 from processes.price_facts import PriceFacts, per_base, price_facts
+from processes.quote_approval import LEVELS, QUOTE_APPROVAL, approval_problems, approval_task_id, undecided
 from processes.quote_case import QuoteCase
 from processes.rules import atp, floor
 from processes.rules.price import lock_until
@@ -43,9 +45,6 @@ MAX_VALIDITY = timedelta(days=365)
 
 REQUESTED = "REQUESTED"
 """Source of a price that the sales rep asked for."""
-
-_LEVELS = (floor.SALES_MANAGER, floor.PRICING_DESK, floor.FINANCE_DIRECTOR)
-
 
 @dataclass(frozen=True, slots=True)
 class _QuotedLine:
@@ -127,11 +126,9 @@ async def promise(case: QuoteCase) -> Outcome:
 async def ask_approval(case: QuoteCase) -> Outcome:
     """Ask those who may let the price go below its floor; the quote waits for them."""
     quote = await case.stored()
-    waiting = () if quote is None else tuple(entry for entry in quote.approvals if entry.decided_at is None)
-    if quote is None or not waiting:
+    if quote is None or not undecided(quote):
         return DONE
-    problems = []
-    for entry in waiting:
+    for entry in undecided(quote):
         task = _task(case, quote, entry)
         facts = {"number": quote.number, "level": entry.level, "reason": entry.reason, "taskId": task.id}
         opened = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
@@ -142,16 +139,7 @@ async def ask_approval(case: QuoteCase) -> Outcome:
                 case.news("quote.approval.requested", f"approval:1:{entry.level}", facts),
             ],
         )
-        problems.append(
-            ApprovalRequired(
-                code="APPROVAL_REQUIRED",
-                message=f"{entry.reason}: approval of {entry.level} is required",
-                level=entry.level,
-                reason=entry.reason,
-                task_id=task.id,
-            )
-        )
-    return Outcome(Verdict.HELD, tuple(problems))
+    return Outcome(Verdict.HELD, approval_problems(quote))
 
 
 _CRM, _ERP, _WMS, _PLATFORM = SourceSystem.CRM, SourceSystem.CLOUD_ERP, SourceSystem.WMS, SourceSystem.PLATFORM
@@ -161,7 +149,7 @@ QUOTE_PREPARE: tuple[Step[QuoteCase], ...] = (
     Step("context",      _CRM,      "qt:{id}:ctx",     gather_context, timeout_s=3.0, outage=Outage.SKIP),
     Step("price",        _ERP,      "qt:{id}:price:1", price_quote,    timeout_s=2.5, outage=Outage.REFUSE),
     Step("availability", _WMS,      "qt:{id}:atp:1",   promise,        timeout_s=1.5, outage=Outage.SKIP),
-    Step("approve",      _PLATFORM, "qt:{id}:appr:1",  ask_approval,   gate=True, decides=True),
+    Step("approve",      _PLATFORM, "qt:{id}:appr:1",  ask_approval,   waits=QUOTE_APPROVAL, decides=True),
 )
 # fmt: on
 """The process: step, system, idempotency key, what it does. A refused quote is not saved, so nothing is taken back."""
@@ -253,8 +241,17 @@ async def _save(case: QuoteCase, quoted: Sequence[_QuotedLine]) -> None:
     now, asked = case.use.clock.now(), case.preparation
     low = [entry.below_floor for entry in quoted if entry.below_floor is not None]
     approvals = tuple(
-        ApprovalRecord(level, "; ".join(entry.reason for entry in low if entry.level == level), now)
-        for level in _LEVELS
+        ApprovalRecord(
+            level,
+            "; ".join(entry.reason for entry in low if entry.level == level),
+            now,
+            lines=tuple(
+                entry.line.line_no
+                for entry in quoted
+                if entry.below_floor is not None and entry.below_floor.level == level
+            ),
+        )
+        for level in LEVELS
         if any(entry.level == level for entry in low)
     )
     currency = quoted[0].line.unit_price.currency
@@ -292,7 +289,7 @@ def _created(case: QuoteCase, quote: Quote) -> list[Event]:
 def _task(case: QuoteCase, quote: Quote, entry: ApprovalRecord) -> ExceptionTask:
     now = case.use.clock.now()
     return ExceptionTask(
-        id=f"tsk_{quote.id}_{entry.level}",
+        id=approval_task_id(quote.id, entry.level),
         queue=queue_of_level(entry.level),
         kind="ApprovalRequired",
         state="OPEN",

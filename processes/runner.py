@@ -5,6 +5,8 @@
 - A system that does not answer is tried a few times at once, then the process shows itself as waiting and tries on in
   growing pauses, which outlive the program too. Past its time a person is asked.
 - A refusal undoes what was begun in reverse order; undoing waits for systems as doing does.
+- What a person must decide is waited for durably: the run looks into the ledgers when it is woken or an alarm is due,
+  and goes on by doing the steps that held anew.
 - What nobody foresaw parks the process with a task instead of losing it.
 """
 
@@ -19,16 +21,19 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from processes.chronicle import UNDO, Case, Chronicle, Desk, Failure
-from processes.journal import problems_from_json, problems_to_json
-from processes.steps import DONE, Outage, Outcome, RetryPolicy, Step, StepTimeout, Verdict
+from processes.chronicle import BY_HAND, CANCEL, UNDO, Case, Chronicle, Desk, Failure
+from processes.journal import PARK, problems_from_json, problems_to_json
+from processes.steps import DONE, Alarm, Outage, Outcome, RetryPolicy, Step, StepTimeout, Verdict, Waits
 from schema.enums import ProcessState, SourceSystem
-from schema.records.problems import DependencyUnavailable, Problem
+from schema.records.problems import DependencyUnavailable, Problem, ValidationFailed
 from systems.errors import ConnectorError
 
 __all__ = ["Durable", "Ending", "Runner"]
 
 C = TypeVar("C", bound=Case)
+
+LOOK_S = 3_600.0
+"""A waiting process looks this often without being woken, should whoever decided have died before waking it."""
 
 _random = SystemRandom()
 _log = structlog.get_logger("crossdock.processes")
@@ -43,6 +48,10 @@ class Durable(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Sleep until the moment that is kept when the sleep begins first."""
+        ...
+
+    async def woken(self, seconds: float) -> bool:
+        """Wait to be woken, at most ``seconds`` from when this wait begins first; return whether that happened."""
         ...
 
 
@@ -64,6 +73,7 @@ class Runner(Generic[C]):
         desk: where the run is written down.
         policy: retries and waits.
         decided: called when whoever started the process has an answer; may be called more than once.
+        before: steps that an earlier run has done; they are taken back with those of this one.
     """
 
     def __init__(
@@ -74,7 +84,9 @@ class Runner(Generic[C]):
         desk: Desk,
         policy: RetryPolicy,
         decided: Callable[[], None],
+        before: Sequence[Step[C]] = (),
     ) -> None:
+        self._before = before
         self._case = case
         self._steps = steps
         self._durable = durable
@@ -84,9 +96,9 @@ class Runner(Generic[C]):
         self._active = ProcessState.RUNNING
 
     async def run(self) -> Ending:
-        """Carry the process as far as it goes now: done, undone, or parked where a person sees it."""
-        begun: list[Step[C]] = []
-        held: list[Problem] = []
+        """Carry the process to its end: done, undone, or parked where a person sees it."""
+        begun: list[Step[C]] = list(self._before)
+        held: list[Step[C]] = []
         for step in self._steps:
             outcome = await self._finish(step)
             begun.append(step)
@@ -97,12 +109,73 @@ class Runner(Generic[C]):
             if outcome.verdict is Verdict.DONE:
                 self._case.findings += outcome.problems
             if outcome.verdict is Verdict.HELD:
-                held += outcome.problems
-            if held and step.gate:
-                return await self._end(ProcessState.WAITING_HUMAN, tuple(held))
+                held.append(step)
+            if held and step.waits is not None:
+                ending = await self._pass(step, step.waits, begun, held)
+                if ending is not None:
+                    return ending
+                held = []
             if step.decides:
                 self._decided()
         return await self._end(ProcessState.COMPLETED)
+
+    async def _pass(
+        self, gate: Step[C], waits: Waits[C], begun: Sequence[Step[C]], held: Sequence[Step[C]]
+    ) -> Ending | None:
+        """Wait at a gate until nothing is held any more; None when the process goes on behind it."""
+        while held:
+            decision = await self._decision(gate, waits)
+            if decision.verdict is Verdict.REFUSED:
+                return await self._undo(begun, decision)
+            if decision.verdict is Verdict.SKIPPED:
+                return await self._end(ProcessState.CANCELLED, decision.problems)
+            self._case.resumed = True  # a step that held may have sent something
+            again, held = held, []
+            for step in again:
+                outcome = await self._finish(step)
+                if outcome is None:
+                    return await self._end(ProcessState.WAITING_HUMAN)
+                if outcome.verdict is Verdict.REFUSED:
+                    return await self._undo(begun, outcome)
+                if outcome.verdict is Verdict.HELD:
+                    held = [*held, step]
+        return None
+
+    async def _decision(self, gate: Step[C], waits: Waits[C]) -> Outcome:
+        """Return what persons decided, however long that takes."""
+        since = await self._durable.step(f"wait:{gate.name}", self._insisting(self._begin_to_wait))
+        self._decided()
+        alarms = list(waits.alarms)
+        while True:
+            found = await self._durable.step(f"look:{gate.name}", self._insisting(self._looking(waits)))
+            outcome = _outcome_from(found)
+            if outcome.verdict is not Verdict.HELD:
+                return outcome
+            waited = (datetime.fromisoformat(found["at"]) - datetime.fromisoformat(since["at"])).total_seconds()
+            if alarms and waited >= alarms[0].after.total_seconds():
+                alarm = alarms.pop(0)
+                await self._durable.step(f"alarm:{gate.name}:{alarm.name}", self._insisting(self._ringing(alarm)))
+                continue
+            due = alarms[0].after.total_seconds() - waited if alarms else LOOK_S
+            await self._durable.woken(min(due, LOOK_S))
+
+    async def _begin_to_wait(self) -> dict[str, Any]:
+        await self._seen.show(ProcessState.WAITING_HUMAN)
+        return {"at": self._seen.now().isoformat()}
+
+    def _looking(self, waits: Waits[C]) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def work() -> dict[str, Any]:
+            outcome = await waits.look(self._case)
+            return {**_to_json(outcome), "at": self._seen.now().isoformat()}
+
+        return work
+
+    def _ringing(self, alarm: Alarm[C]) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def work() -> dict[str, Any]:
+            await alarm.ring(self._case)
+            return {}
+
+        return work
 
     async def _finish(self, step: Step[C]) -> Outcome | None:
         """Return the step's outcome, however long its system stays away; None when the process must park."""
@@ -118,8 +191,10 @@ class Runner(Generic[C]):
             if attempt >= self._policy.quick and step.outage is not Outage.WAIT:
                 return await self._without(step, failure, attempt)
             await self._durable.sleep(self._pause(attempt, failure))
-        await self._park(step, failure)
-        return None
+        resolution = await self._park(step, failure)
+        if resolution == CANCEL:
+            return Outcome(Verdict.REFUSED, (_cancelled(step),))
+        return DONE if resolution == BY_HAND else None
 
     def _attempt(self, step: Step[C], attempt: int, began: datetime) -> Callable[[], Awaitable[dict[str, Any]]]:
         async def work() -> dict[str, Any]:
@@ -129,6 +204,8 @@ class Runner(Generic[C]):
                 await self._seen.begin()
                 outcome = await self._in_time(step, attempt)
                 await self._seen.note(step, outcome.verdict.value, attempt, started, outcome.note)
+                if step.outage is Outage.DEAD_LETTER and self._case.resumed:
+                    await self._seen.drop_letter(step)
                 await self._seen.show(self._active)
             except Exception as error:  # noqa: BLE001 - whatever a system or a defect raises must not lose the process
                 failure = Failure.of(error)
@@ -199,7 +276,7 @@ class Runner(Generic[C]):
             await self._seen.tell_compensated(step)
             return DONE
 
-        return replace(step, name=f"{UNDO}{step.name}", do=do, undo=None, outage=Outage.WAIT, gate=False)
+        return replace(step, name=f"{UNDO}{step.name}", do=do, undo=None, outage=Outage.WAIT, waits=None)
 
     async def _without(self, step: Step[C], failure: Failure, attempt: int) -> Outcome:
         """Go on without a step whose system stays away, or refuse the process for it."""
@@ -217,14 +294,15 @@ class Runner(Generic[C]):
 
         return _outcome_from(await self._durable.step(f"without:{step.name}", self._insisting(work)))
 
-    async def _park(self, step: Step[C], failure: Failure) -> None:
-        """Ask a person what becomes of a process that cannot go on by itself."""
+    async def _park(self, step: Step[C], failure: Failure) -> str | None:
+        """Ask a person what becomes of a process that cannot go on by itself; return what was answered already."""
 
         async def work() -> dict[str, Any]:
-            await self._seen.ask(step, failure)
-            return {}
+            return {"resolution": await self._seen.ask(step, failure)}
 
-        await self._durable.step(f"park:{step.name}", self._insisting(work))
+        found = await self._durable.step(f"{PARK}{step.name}", self._insisting(work))
+        resolution: str | None = found.get("resolution")
+        return resolution
 
     async def _end(self, state: ProcessState, problems: tuple[Problem, ...] = ()) -> Ending:
         async def work() -> dict[str, Any]:
@@ -258,6 +336,11 @@ class Runner(Generic[C]):
         else:
             pause = min(self._policy.wait_s * 2 ** min(attempt - self._policy.quick, 16), self._policy.wait_max_s)
         return max(pause, min(failure.retry_after_s, self._policy.wait_max_s))
+
+
+def _cancelled(step: Step[Any]) -> ValidationFailed:
+    said = f"step {step.name} did not get on, and a person has cancelled the process"
+    return ValidationFailed(code="VALIDATION_FAILED", message=said, rule="PROCESS_CANCELLED")
 
 
 def _unavailable(step: Step[Any], failure: Failure) -> DependencyUnavailable:

@@ -43,6 +43,8 @@ class ShipmentRequest:
     at: datetime
     reason_code: str | None = None
     estimated_delivery: datetime | None = None
+    replayed: bool = False
+    """Whether this happened a while ago and was handled only now: customers are not told of it any more."""
 
 
 class ShipmentCase:

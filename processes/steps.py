@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from schema.enums import SourceSystem
 from schema.records.problems import Problem
 
-__all__ = ["DONE", "Outage", "Outcome", "RetryPolicy", "Step", "StepTimeout", "Verdict"]
+__all__ = ["DONE", "Alarm", "Outage", "Outcome", "RetryPolicy", "Step", "StepTimeout", "Verdict", "Waits"]
 
 C = TypeVar("C")
 
@@ -65,6 +66,29 @@ class StepTimeout(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm(Generic[C]):
+    """What is done when persons have not decided ``after`` a process began to wait for them; safe to repeat."""
+
+    name: str
+    after: timedelta
+    ring: Callable[[C], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits(Generic[C]):
+    """How a process waits behind a gate for what persons decide. Decisions stand in the ledgers; a message only wakes.
+
+    Attributes:
+        look: what was decided by now. HELD waits on; DONE does the steps that held anew, which then find what they may
+            do; REFUSED takes the process back; SKIPPED ends it, because somebody else has ended what it is about.
+        alarms: what is done meanwhile, the earliest first; the last one must bring ``look`` to an end.
+    """
+
+    look: Callable[[C], Awaitable[Outcome]]
+    alarms: tuple[Alarm[C], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Generic[C]):
     """One step of a process.
 
@@ -76,7 +100,7 @@ class Step(Generic[C]):
         undo: takes it back; None when there is nothing to take back or it cannot be (the table of the process says).
         timeout_s: how long the first attempt may take; later ones may take longer.
         outage: what happens when the system stays away.
-        gate: holds found until here stop the process after this step.
+        waits: makes the step a gate: when it or one before it has held, the process waits so for persons.
         decides: the starter has its answer after this step.
     """
 
@@ -87,8 +111,8 @@ class Step(Generic[C]):
     undo: Callable[[C], Awaitable[None]] | None = None
     timeout_s: float = 5.0
     outage: Outage = Outage.WAIT
-    gate: bool = False
     decides: bool = False
+    waits: Waits[C] | None = None
 
 
 @dataclass(frozen=True, slots=True)

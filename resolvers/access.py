@@ -9,13 +9,33 @@ from __future__ import annotations
 from schema.graphql.errors import Forbidden
 from schema.records.identity import Principal
 
-__all__ = ["can_see", "is_customer", "require_order_rights", "require_quote_rights"]
+__all__ = [
+    "can_see",
+    "is_customer",
+    "require_account_rights",
+    "require_case_rights",
+    "require_onboarding_rights",
+    "require_order_rights",
+    "require_quote_rights",
+]
 
 ORDER_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
 """Roles that submit orders and hold stock; warehouse, pricing and finance decide about orders but place none."""
 
 QUOTE_ROLES = frozenset({"SALES", "SALES_MANAGER", "INTEGRATION"})
 """Roles that prepare quotes."""
+
+CASE_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
+"""Roles that open service cases."""
+
+ONBOARDING_ROLES = frozenset({"SALES", "SALES_MANAGER", "INTEGRATION"})
+"""Roles that bring new customers."""
+
+ACCOUNT_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "FINANCE", "CREDIT_CONTROLLER", "INTEGRATION"})
+"""Roles that change accounts."""
+
+TERMS_ROLES = frozenset({"FINANCE", "CREDIT_CONTROLLER"})
+"""Roles that change on what terms an account pays."""
 
 
 def can_see(principal: Principal, account_id: str) -> bool:
@@ -46,6 +66,37 @@ def require_quote_rights(principal: Principal, operation: str) -> None:
     """
     if not _may(principal, QUOTE_ROLES, bound_may=False):
         raise _forbidden(principal, operation, QUOTE_ROLES)
+
+
+def require_case_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may open service cases; one bound to accounts needs no role for its own.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not _may(principal, CASE_ROLES, bound_may=True):
+        raise _forbidden(principal, operation, CASE_ROLES)
+
+
+def require_onboarding_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may bring new customers.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not _may(principal, ONBOARDING_ROLES, bound_may=False):
+        raise _forbidden(principal, operation, ONBOARDING_ROLES)
+
+
+def require_account_rights(principal: Principal, operation: str, *, is_about_terms: bool) -> None:
+    """Check that the principal may change accounts, and for payment terms that it may change those.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    roles = TERMS_ROLES if is_about_terms else ACCOUNT_ROLES
+    if is_customer(principal) or not _may(principal, roles, bound_may=False):
+        raise _forbidden(principal, operation, roles)
 
 
 def _may(principal: Principal, roles: frozenset[str], *, bound_may: bool) -> bool:

@@ -12,14 +12,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.http import GraphQLHTTPResponse
 from strawberry.schema.config import StrawberryConfig
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
 
 from schema.graphql.scalars import SCALARS
 from schema.records.identity import Principal
 from subgraphs.claims import BadClaims, ClaimsReader
 from subgraphs.context import RequestContext
 from subgraphs.errors import SubgraphSchema
+from subgraphs.refusals import RefusalLog, note_refusals
 
 __all__ = ["FEDERATION_VERSION", "build_schema", "subgraph_app"]
 
@@ -46,9 +49,18 @@ def build_schema(
     )
 
 
-def subgraph_app(schema: SubgraphSchema, make_reader: Callable[[Principal], R], claims: ClaimsReader) -> ASGIApp:
-    """Return the application; every request gets a reader of its own, made for the principal that its claims prove."""
-    graphql = _Graph(schema, make_reader, claims)
+def subgraph_app(
+    schema: SubgraphSchema, make_reader: Callable[[Principal], R], claims: ClaimsReader, audit: RefusalLog | None = None
+) -> ASGIApp:
+    """Return the application; every request gets a reader of its own, made for the principal that its claims prove.
+
+    Args:
+        schema: what is served.
+        make_reader: makes the reader of a request.
+        claims: reads who asks.
+        audit: is told what was refused for want of a right; None tells nobody.
+    """
+    graphql = _Graph(schema, make_reader, claims, audit)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/health":
@@ -72,7 +84,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 class _Graph(GraphQL[RequestContext[Any], None], Generic[R]):
     """Strawberry's view with our context, our JSON, and claims checked before anything else."""
 
-    def __init__(self, schema: SubgraphSchema, make_reader: Callable[[Principal], R], claims: ClaimsReader) -> None:
+    def __init__(
+        self,
+        schema: SubgraphSchema,
+        make_reader: Callable[[Principal], R],
+        claims: ClaimsReader,
+        audit: RefusalLog | None,
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -81,6 +99,7 @@ class _Graph(GraphQL[RequestContext[Any], None], Generic[R]):
         )
         self._make_reader = make_reader
         self._claims = claims
+        self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request whose claims are in order."""
@@ -97,6 +116,12 @@ class _Graph(GraphQL[RequestContext[Any], None], Generic[R]):
         """Return the context of a request."""
         del response
         return RequestContext(request.scope["state"]["principal"], self._make_reader)
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """Return the answer; what was refused for want of a right is noted first."""
+        if self._audit is not None and result.errors:
+            await note_refusals(self._audit, request.scope["state"]["principal"], result.errors)
+        return await super().process_result(request, result)
 
     def encode_json(self, data: object) -> bytes:
         """Return JSON as bytes."""

@@ -24,7 +24,7 @@ from strawberry.types.execution import ExecutionContext
 from schema.graphql.errors import GraphError
 from systems.errors import ConnectorError
 
-__all__ = ["SubgraphSchema"]
+__all__ = ["SubgraphSchema", "cause_of"]
 
 _log = structlog.get_logger("crossdock.subgraph")
 
@@ -40,7 +40,7 @@ class SubgraphSchema(strawberry.federation.Schema):
 
 
 def _rewrite(error: GraphQLError) -> None:
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, ConnectorError):
         error.extensions = {"code": cause.code, "system": cause.system, "retryable": cause.retryable}
         _log.warning("system failed", system=cause.system, operation=cause.operation, error=str(cause))
@@ -52,7 +52,7 @@ def _rewrite(error: GraphQLError) -> None:
         _mask(error, cause)
 
 
-def _cause(error: GraphQLError) -> BaseException | None:
+def cause_of(error: GraphQLError) -> BaseException | None:
     """Return what was raised behind layers of GraphQL errors."""
     cause: Any = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:

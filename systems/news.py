@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schema.enums import ShipmentStatus, SourceSystem
+from schema.enums import ReturnStatus, ShipmentStatus, SourceSystem
 from schema.records.inventory import StockPosition
-from schema.records.orders import Milestone
+from schema.records.orders import Milestone, ReturnLine
 
-__all__ = ["ShipmentNews", "StockNews", "UnreadableNews", "read_time"]
+__all__ = ["ReturnNews", "ShipmentNews", "StockNews", "UnreadableNews", "read_time"]
 
 
 class UnreadableNews(Exception):
@@ -53,6 +53,19 @@ class StockNews:
     source: SourceSystem
     event_id: str
     position: StockPosition
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnNews:
+    """A return has arrived or is inspected; ``lines`` are what came, in base units, and what becomes of it."""
+
+    source: SourceSystem
+    event_id: str
+    return_id: str
+    status: ReturnStatus
+    at: datetime
+    warehouse_code: str
+    lines: tuple[ReturnLine, ...]
 
 
 def read_time(payload: Mapping[str, Any], name: str) -> datetime:

@@ -14,17 +14,27 @@ Rules for every port:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
-from schema.enums import OrderStatus, ProcessState, QuoteStatus, ReservationStatus, SourceSystem
+from schema.enums import (
+    AccountStatus,
+    OnboardingStatus,
+    OrderStatus,
+    ProcessState,
+    QuoteStatus,
+    ReservationStatus,
+    SourceSystem,
+)
 from schema.events.envelope import Event
 from schema.records.accounts import (
     Account,
     AccountFilter,
+    AccountValues,
     Contact,
     CustomerTerms,
     Opportunity,
@@ -33,11 +43,23 @@ from schema.records.accounts import (
     Territory,
     User,
 )
+from schema.records.audit import AuditEntry
 from schema.records.catalog import Category, Item, ItemFilter, PriceRule
+from schema.records.invoices import PostedInvoice
 from schema.records.inventory import InboundSupply, Reservation, ReserveLine, StockPosition, Warehouse
+from schema.records.onboarding import (
+    BillingTerms,
+    CustomerTrace,
+    Lookalike,
+    LookalikeQuery,
+    NewAccount,
+    NewCustomer,
+    Onboarding,
+)
 from schema.records.operations import DeadLetter, ExceptionTask, ProcessRecord, ProcessStepRecord
 from schema.records.orders import (
     ErpOrder,
+    ErpOrderChange,
     Invoice,
     LedgerOrder,
     NewErpOrder,
@@ -45,24 +67,32 @@ from schema.records.orders import (
     Quote,
     ReleaseLine,
     Return,
+    ReturnLine,
     Shipment,
     Tracking,
 )
+from schema.records.returns import ExpectedReturn, LedgerReturn, NewReturn
 from schema.records.values import Money, Page, PageRequest
 
 __all__ = [
     "BAD_CURSOR",
     "AccountDirectory",
+    "AccountRegistry",
     "AllocationResult",
     "CallObserver",
     "CaseDesk",
     "Clock",
     "CustomerMaster",
+    "CustomerRegistry",
     "DeadLetterStore",
+    "HoldOutcome",
+    "FeedCursors",
     "InvoiceBook",
+    "InvoicePostings",
     "ItemMaster",
     "KeyRegistry",
     "KeyUse",
+    "OnboardingStore",
     "OrderBook",
     "OrderLedger",
     "OrderMirror",
@@ -73,7 +103,10 @@ __all__ = [
     "ReleaseResult",
     "ReservationLedger",
     "ReturnBook",
+    "ReturnDesk",
+    "ReturnLedger",
     "SalesContext",
+    "StockBook",
     "SystemCall",
     "SystemHealth",
     "SystemHealthBoard",
@@ -167,6 +200,36 @@ class AccountDirectory(Protocol):
         ...
 
 
+class AccountRegistry(Protocol):
+    """Accounts that come to be in the CRM. The account's platform id is the key: writing again changes nothing."""
+
+    async def lookalikes(self, who: LookalikeQuery) -> tuple[Lookalike, ...]:
+        """Return accounts that share the start of a name, the postal code or the e-mail domain; at most 200."""
+        ...
+
+    async def upsert_account(self, account: NewAccount) -> Account:
+        """Create the account or change it into this one, active, with its contact; return it.
+
+        Raises:
+            Rejected: the CRM refuses; ``fields`` say what.
+            Unavailable: with ``outcome_unknown`` when it may have been written; repeating is safe.
+        """
+        ...
+
+    async def set_account_status(self, account_id: str, status: AccountStatus) -> None:
+        """Give an account another status; nothing happens when there is none."""
+        ...
+
+    async def change_account(self, account_id: str, values: AccountValues, version: int) -> None:
+        """Set owner and billing address where they are given, and the version of the account.
+
+        Raises:
+            NotFound: the CRM has no such account.
+            Rejected: the CRM refuses; ``fields`` say what.
+        """
+        ...
+
+
 class SalesContext(Protocol):
     """Opportunities, and what the CRM is told about orders. System of record: CRM."""
 
@@ -236,6 +299,55 @@ class CustomerMaster(Protocol):
 
     async def ship_tos_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[ShipTo, ...]]:
         """Return ship-tos per account by code."""
+        ...
+
+
+class CustomerRegistry(Protocol):
+    """Customers that come to be in ERP and finance. The account's id is the key: writing again changes nothing.
+
+    The ERP of this deployment is its finance system too: billing of a customer is opened and closed on its card.
+    """
+
+    async def traces(self, tax_numbers: Sequence[str], glns: Sequence[str]) -> tuple[CustomerTrace, ...]:
+        """Return customers that have one of these tax numbers or GLNs; numbers are in capitals without marks."""
+        ...
+
+    async def group_has_prices(self, price_group: str, currency: str) -> bool | None:
+        """Return whether the group has prices in the currency, None when there is no such group."""
+        ...
+
+    async def create_customer(self, customer: NewCustomer) -> CustomerTerms:
+        """Create a customer that is blocked for invoices, with its places, or return the one created before.
+
+        Raises:
+            Rejected: the ERP refuses; ``reason`` and ``fields`` say why.
+            Unavailable: with ``outcome_unknown`` when it may exist; repeating is safe.
+        """
+        ...
+
+    async def open_billing(self, account_id: str, billing: BillingTerms) -> None:
+        """Set terms and limit of a customer and lift its block.
+
+        Raises:
+            NotFound: the ERP has no such customer.
+        """
+        ...
+
+    async def block_customer(self, account_id: str, blocked: str) -> None:
+        """Block a customer for ``Ship``, ``Invoice`` or ``All``; nothing happens when there is none."""
+        ...
+
+    async def customer_values(self, account_ids: Sequence[str]) -> Mapping[str, AccountValues]:
+        """Return terms and billing address by account id."""
+        ...
+
+    async def change_customer(self, account_id: str, values: AccountValues) -> None:
+        """Set payment terms and billing address where they are given.
+
+        Raises:
+            NotFound: the ERP has no such customer.
+            Rejected: the ERP refuses; ``reason`` and ``fields`` say why.
+        """
         ...
 
 
@@ -338,6 +450,18 @@ class OrderBook(Protocol):
         """Cancel the order that ``key`` created; nothing happens when there is none."""
         ...
 
+    async def change_order(self, change: ErpOrderChange) -> ErpOrder:
+        """Change lines of an order once per key, and return the order as it is then.
+
+        What was set aside for a changed line is given back: ``allocate`` sets it aside anew.
+
+        Raises:
+            NotFound: there is no such order.
+            Conflict: somebody else changed it at the same moment; nothing was done.
+            Rejected: the ERP refuses; ``reason`` and ``fields`` say why.
+        """
+        ...
+
     async def allocate(self, key: str, order_id: str) -> tuple[AllocationResult, ...]:
         """Set stock aside for every line, once per ``key``, and return what each line got."""
         ...
@@ -363,6 +487,14 @@ class InvoiceBook(Protocol):
         ...
 
 
+class InvoicePostings(Protocol):
+    """Invoices in the order of their posting. System of record: ERP and finance."""
+
+    async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
+        """Return at most ``limit`` invoices that were posted after this entry, the earliest first."""
+        ...
+
+
 class ReturnBook(Protocol):
     """Returns. System of record: home ERP."""
 
@@ -376,6 +508,38 @@ class ReturnBook(Protocol):
 
     async def returns_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
         """Return RMAs per account, newest first."""
+        ...
+
+
+class ReturnDesk(Protocol):
+    """Writes of returns; each is done once per key. System of record: home ERP."""
+
+    async def create_return(self, new: NewReturn) -> Return:
+        """Create a released return, or return the one that its key created before.
+
+        Raises:
+            Rejected: the ERP refuses; ``reason`` and ``fields`` say why.
+        """
+        ...
+
+    async def cancel_return(self, number: str) -> None:
+        """Cancel a return of which nothing has come back; nothing happens when there is none.
+
+        Raises:
+            Rejected: goods have come back already.
+        """
+        ...
+
+    async def receive_return(self, key: str, number: str, lines: tuple[ReturnLine, ...]) -> None:
+        """Note what came back and where it goes."""
+        ...
+
+    async def credit_return(self, key: str, number: str) -> Money:
+        """Credit what came back, and return how much that is."""
+        ...
+
+    async def replace_return(self, key: str, number: str) -> None:
+        """Close a return without a credit, because an order replaces what came back."""
         ...
 
 
@@ -406,6 +570,19 @@ class ReleaseResult:
     state: str
 
 
+class HoldOutcome(StrEnum):
+    """What became of holding a release."""
+
+    HELD = "HELD"
+    """Nobody picks it until it is resumed."""
+
+    PICKED = "PICKED"
+    """It is being picked already, or further, and goes on."""
+
+    GONE = "GONE"
+    """There is nothing to hold: it was never released, or is cancelled."""
+
+
 class WarehouseFloor(Protocol):
     """Stock and shipments. System of record: WMS."""
 
@@ -425,6 +602,22 @@ class WarehouseFloor(Protocol):
 
     async def cancel_release(self, key: str) -> bool:
         """Cancel a release. Return False when it was picked already and stays."""
+        ...
+
+    async def hold_release(self, key: str) -> HoldOutcome:
+        """Keep a release from being picked until it is resumed or cancelled; safe to repeat."""
+        ...
+
+    async def resume_release(self, key: str) -> None:
+        """Let a held release be picked; one that is not held, or unknown, stays as it is."""
+        ...
+
+    async def expect_return(self, expected: ExpectedReturn) -> None:
+        """Have a warehouse expect a return, once per key."""
+        ...
+
+    async def cancel_return(self, key: str) -> bool:
+        """Have a return expected no more. Return False when it has arrived already."""
         ...
 
     async def shipments(self, ids: Sequence[str]) -> Mapping[str, Shipment]:
@@ -515,6 +708,54 @@ class OrderLedger(Protocol):
         ...
 
 
+class FeedCursors(Protocol):
+    """How far feeds of other systems are read. System of record: platform."""
+
+    async def place(self, feed: str) -> int:
+        """Return the last entry that was read of a feed, 0 before the first."""
+        ...
+
+    async def move(self, feed: str, entry: int) -> None:
+        """Note that a feed is read up to an entry; it never goes back."""
+        ...
+
+
+class ReturnLedger(Protocol):
+    """Returns that were requested here. System of record: platform until the ERP has them, and of what was decided."""
+
+    async def next_number(self) -> str:
+        """Return a new return number (``RMA-`` and six digits), never given twice."""
+        ...
+
+    async def create(self, entry: LedgerReturn, events: Sequence[Event] = ()) -> LedgerReturn:
+        """Record a return, or return the one with the same process recorded before."""
+        ...
+
+    async def update(self, entry: LedgerReturn, events: Sequence[Event] = ()) -> LedgerReturn:
+        """Write the return when the stored version is ``entry.version``; return it with the next version.
+
+        Raises:
+            Conflict: the stored version differs.
+        """
+        ...
+
+    async def returns(self, ids: Sequence[str]) -> Mapping[str, LedgerReturn]:
+        """Return returns by platform id."""
+        ...
+
+    async def returns_of_processes(self, process_ids: Sequence[str]) -> Mapping[str, LedgerReturn]:
+        """Return returns by the process that carries them."""
+        ...
+
+    async def returns_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[LedgerReturn, ...]]:
+        """Return returns per order, oldest first."""
+        ...
+
+    async def returns_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[LedgerReturn, ...]]:
+        """Return returns per account, newest first."""
+        ...
+
+
 class QuoteStore(Protocol):
     """Quotes. System of record: platform."""
 
@@ -546,6 +787,44 @@ class QuoteStore(Protocol):
 
     async def quotes_of_opportunities(self, opportunity_ids: Sequence[str]) -> Mapping[str, tuple[Quote, ...]]:
         """Return quotes per opportunity, newest first."""
+        ...
+
+
+class OnboardingStore(Protocol):
+    """Requests to become a customer. System of record: platform."""
+
+    async def create(self, onboarding: Onboarding, events: Sequence[Event] = ()) -> Onboarding:
+        """Record a request, or return the one with the same id recorded before."""
+        ...
+
+    async def update(self, onboarding: Onboarding, events: Sequence[Event] = ()) -> Onboarding:
+        """Write the request when the stored version is ``onboarding.version``; return it with the next version.
+
+        One that has ended gives up the marks that it claimed.
+
+        Raises:
+            Conflict: the stored version differs.
+        """
+        ...
+
+    async def claim(self, onboarding_id: str, marks: Sequence[str]) -> str | None:
+        """Claim what the applicant is known by, all or nothing, until the onboarding ends.
+
+        Returns:
+            None when all marks are its own now, else the id of the onboarding that has one of them.
+        """
+        ...
+
+    async def onboardings(self, ids: Sequence[str]) -> Mapping[str, Onboarding]:
+        """Return requests by id."""
+        ...
+
+    async def search_onboardings(self, status: OnboardingStatus | None, page: PageRequest) -> Page[Onboarding]:
+        """Return requests, earliest first.
+
+        Raises:
+            Rejected: with reason ``BAD_CURSOR`` when ``page.after`` is none of this list.
+        """
         ...
 
 
@@ -581,12 +860,30 @@ class ReservationLedger(Protocol):
         """Turn what ``key`` holds into CONSUMED or RELEASED; what is settled already stays."""
         ...
 
-    async def release(self, ids: Sequence[str]) -> tuple[Reservation, ...]:
-        """Turn held reservations into RELEASED."""
+    async def release(
+        self, ids: Sequence[str], tell: Callable[[Reservation], Event] | None = None
+    ) -> tuple[Reservation, ...]:
+        """Turn held reservations into RELEASED and tell of each that was held until now."""
         ...
 
     async def expire(self, now: datetime, limit: int) -> tuple[Reservation, ...]:
         """Turn at most ``limit`` overdue held reservations into EXPIRED."""
+        ...
+
+
+class StockBook(Protocol):
+    """Stock as the WMS last told it: a copy for when it gives no answer. System of record: WMS."""
+
+    async def positions(self, skus: Sequence[str]) -> Mapping[str, tuple[StockPosition, ...]]:
+        """Return the known positions per sku by warehouse, with the time at which they were read."""
+        ...
+
+    async def record(self, positions: Sequence[StockPosition], read_at: datetime) -> None:
+        """Take note of positions as they were at a time; older ones change nothing, known ones are confirmed."""
+        ...
+
+    async def tell(self, made: Callable[[StockPosition], Event], limit: int) -> int:
+        """Tell of at most ``limit`` positions that have changed since they were last told of; return how many."""
         ...
 
 
@@ -611,15 +908,29 @@ class TaskQueue(Protocol):
         """Close the open tasks of an order and kind as resolved."""
         ...
 
+    async def tasks_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[ExceptionTask, ...]]:
+        """Return the tasks of each order, by id; an order without tasks maps to ()."""
+        ...
+
+    async def change_task(
+        self, before: ExceptionTask, after: ExceptionTask, at: datetime, events: Sequence[Event] = ()
+    ) -> bool:
+        """Write a task and its events when it still is as it was read; False when somebody has changed it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """A client idempotency key as it was used. ``scope`` is tenant, principal and operation."""
+    """A client idempotency key as it was used. ``scope`` is tenant, principal and operation.
+
+    ``request`` is what the audit keeps of the request, in the commit that records the use.
+    """
 
     scope: str
     key: str
     payload_hash: str
     process_id: str
+    request: AuditEntry | None = None
 
 
 class KeyRegistry(Protocol):
@@ -641,8 +952,8 @@ class Waiting:
 class ProcessLog(Protocol):
     """How each process went, written by the processes and read by the operations graph. System of record: platform."""
 
-    async def start(self, process: ProcessRecord) -> None:
-        """Record a started process once."""
+    async def start(self, process: ProcessRecord, events: Sequence[Event] = ()) -> None:
+        """Record a started process and its events once."""
         ...
 
     async def set_state(self, process_id: str, state: ProcessState, at: datetime, events: Sequence[Event] = ()) -> None:
@@ -679,6 +990,10 @@ class DeadLetterStore(Protocol):
 
     async def letters(self, ids: Sequence[str]) -> Mapping[str, DeadLetter]:
         """Return dead letters by id."""
+        ...
+
+    async def remove(self, letter_id: str) -> None:
+        """Forget a message that was handled after all; one that is not there stays so."""
         ...
 
 

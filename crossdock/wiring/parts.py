@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from crossdock.settings import CrossdockSettings
 from crossdock.wiring.clock import SystemClock
 from crossdock.wiring.platform import Platform, open_platform
 from crossdock.wiring.systems import Systems, open_systems
 from processes.dependencies import Dependencies
+from processes.fallbacks import FALLBACKS, Operation
 from processes.rules.tokens import TokenSigner
 from processes.worker import EngineSettings
+from schema.enums import SourceSystem
 from subgraphs.claims import ClaimsReader
+from systems.memory import Memory
 from systems.ports import Clock
+from systems.stock_fallback import RememberingFloor
 
 __all__ = ["Parts", "open_parts"]
+
+MEMORY_WITHIN = FALLBACKS[SourceSystem.CLOUD_ERP, Operation.PRICE].within or timedelta()
+"""How long what the ERP said answers for it while it is out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,8 @@ class Parts:
     settings: CrossdockSettings
     platform: Platform
     systems: Systems
+    floor: RememberingFloor
+    memory: Memory
     clock: Clock
     price_signer: TokenSigner
     claims: ClaimsReader
@@ -36,11 +46,15 @@ class Parts:
         return Dependencies(
             crm=systems.crm,
             erp=systems.erp,
-            wms=systems.wms,
+            wms=self.floor,
             tms=systems.tms,
             orders=platform.orders,
+            returns=platform.returns,
+            cursors=platform.cursors,
             quotes=platform.quotes,
+            onboardings=platform.onboardings,
             reservations=platform.reservations,
+            stock=platform.stock,
             tasks=platform.tasks,
             keys=platform.keys,
             process_log=platform.process_log,
@@ -51,8 +65,8 @@ class Parts:
         )
 
     def engine_settings(self) -> EngineSettings:
-        """Return where and as whom this program carries processes."""
-        return EngineSettings(self.settings.database, executor_id=f"slot-{self.settings.processes.slot}")
+        """Return where this program carries processes."""
+        return EngineSettings(self.settings.database)
 
 
 @asynccontextmanager
@@ -64,11 +78,14 @@ async def open_parts(settings: CrossdockSettings) -> AsyncIterator[Parts]:
         Unavailable: the database does not answer.
     """
     async with open_platform(settings.database, settings.redis) as platform, open_systems(settings.systems) as systems:
+        clock = SystemClock()
         yield Parts(
             settings=settings,
             platform=platform,
             systems=systems,
-            clock=SystemClock(),
+            floor=RememberingFloor(systems.wms, platform.stock, clock),
+            memory=Memory(MEMORY_WITHIN),
+            clock=clock,
             price_signer=TokenSigner(settings.price_token_key.encode()),
             claims=ClaimsReader(settings.claims_key),
         )

@@ -8,17 +8,23 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from events.audit import SqlAuditLog
 from events.bus import Bus, MemoryBus, RedisBus
 from events.inbox import Inbox
 from events.log import SqlEventLog
+from events.projections.projector import FactProjection
 from systems.platform import (
     Database,
     PlatformDeadLetterStore,
+    PlatformFeedCursors,
     PlatformKeyRegistry,
+    PlatformOnboardingStore,
     PlatformOrderLedger,
     PlatformProcessLog,
     PlatformQuoteStore,
     PlatformReservationLedger,
+    PlatformReturnLedger,
+    PlatformStockBook,
     PlatformTaskQueue,
 )
 
@@ -33,12 +39,18 @@ class Platform:
     events: SqlEventLog
     inbox: Inbox
     orders: PlatformOrderLedger
+    returns: PlatformReturnLedger
+    cursors: PlatformFeedCursors
     quotes: PlatformQuoteStore
+    onboardings: PlatformOnboardingStore
     reservations: PlatformReservationLedger
+    stock: PlatformStockBook
     tasks: PlatformTaskQueue
     keys: PlatformKeyRegistry
     process_log: PlatformProcessLog
     dead_letters: PlatformDeadLetterStore
+    facts: FactProjection
+    audit: SqlAuditLog
 
 
 @asynccontextmanager
@@ -50,19 +62,26 @@ async def open_platform(database_url: str, redis_url: str | None) -> AsyncIterat
         Unavailable: the database does not answer.
     """
     async with Database(database_url) as database, _bus(redis_url) as bus:
-        events = SqlEventLog(database, bus)
-        dead_letters = PlatformDeadLetterStore(database)
+        audit = SqlAuditLog(database)
+        events = SqlEventLog(database, bus, audit.note)
+        dead_letters = PlatformDeadLetterStore(database, events.append_in)
         yield Platform(
             database=database,
             events=events,
-            inbox=Inbox(database, dead_letters.put),
+            inbox=Inbox(database, dead_letters.put, dead_letters.remove),
             orders=PlatformOrderLedger(database, events.append_in),
+            returns=PlatformReturnLedger(database, events.append_in),
+            cursors=PlatformFeedCursors(database),
             quotes=PlatformQuoteStore(database, events.append_in),
+            onboardings=PlatformOnboardingStore(database, events.append_in),
             reservations=PlatformReservationLedger(database, events.append_in),
+            stock=PlatformStockBook(database, events.append_in),
             tasks=PlatformTaskQueue(database, events.append_in),
-            keys=PlatformKeyRegistry(database),
+            keys=PlatformKeyRegistry(database, audit.append_in),
             process_log=PlatformProcessLog(database, events.append_in),
             dead_letters=dead_letters,
+            facts=FactProjection(database),
+            audit=audit,
         )
 
 

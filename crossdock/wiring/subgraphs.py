@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from starlette.types import ASGIApp
 
 from crossdock.wiring.parts import Parts
-from processes.api import ProcessStarter
+from processes.decision_api import ProcessDesk
 from resolvers.accounts.ports import AccountPorts
 from resolvers.catalog.ports import CatalogPorts
 from resolvers.inventory.ports import InventoryPorts
 from resolvers.operations.ports import OperationsPorts
 from resolvers.orders.ports import OrderPorts
+from resolvers.orders.returns import MergedReturns
 from subgraphs.accounts.app import build_accounts
 from subgraphs.catalog.app import build_catalog
 from subgraphs.inventory.app import build_inventory
@@ -21,11 +22,11 @@ from subgraphs.orders.app import build_orders
 
 __all__ = ["NEEDS_ENGINE", "SUBGRAPHS", "build_subgraph"]
 
-NEEDS_ENGINE = "orders"
-"""The subgraph whose mutations start processes."""
+NEEDS_ENGINE = frozenset({"accounts", "operations", "orders"})
+"""The subgraphs whose mutations start processes, or decide about them."""
 
 
-def build_subgraph(name: str, parts: Parts, starter: ProcessStarter | None = None) -> ASGIApp:
+def build_subgraph(name: str, parts: Parts, starter: ProcessDesk | None = None) -> ASGIApp:
     """Return a subgraph as an application.
 
     Args:
@@ -33,19 +34,30 @@ def build_subgraph(name: str, parts: Parts, starter: ProcessStarter | None = Non
         parts: what it is made over.
         starter: starts processes; only ``NEEDS_ENGINE`` wants one.
     """
-    if name == NEEDS_ENGINE:
+    if name in NEEDS_ENGINE:
         if starter is None:
             raise ValueError(f"the subgraph {name} starts processes and needs a starter")
-        return _orders(parts, starter)
+        return _STARTING[name](parts, starter)
     return _BUILDERS[name](parts)
 
 
-def _accounts(parts: Parts) -> ASGIApp:
-    systems = parts.systems
+def _accounts(parts: Parts, starter: ProcessDesk) -> ASGIApp:
+    platform, systems = parts.platform, parts.systems
     ports = AccountPorts(
-        directory=systems.crm, sales=systems.crm, cases=systems.crm, customers=systems.erp, clock=parts.clock
+        directory=systems.crm,
+        sales=systems.crm,
+        cases=systems.crm,
+        customers=systems.erp,
+        clock=parts.clock,
+        ledger=platform.orders,
+        erp_orders=systems.erp,
+        keys=platform.keys,
+        events=platform.events,
+        onboardings=platform.onboardings,
+        processes=platform.process_log,
+        starter=starter,
     )
-    return build_accounts(ports, parts.claims)
+    return build_accounts(ports, parts.claims, parts.platform.audit)
 
 
 def _catalog(parts: Parts) -> ASGIApp:
@@ -57,44 +69,48 @@ def _catalog(parts: Parts) -> ASGIApp:
         directory=parts.systems.crm,
         signer=parts.price_signer,
         clock=parts.clock,
+        memory=parts.memory,
     )
-    return build_catalog(ports, parts.claims)
+    return build_catalog(ports, parts.claims, parts.platform.audit)
 
 
 def _inventory(parts: Parts) -> ASGIApp:
     platform, systems = parts.platform, parts.systems
     ports = InventoryPorts(
-        warehouse=systems.wms,
+        warehouse=parts.floor,
+        stock=platform.stock,
         items=systems.erp,
         customers=systems.erp,
         reservations=platform.reservations,
         keys=platform.keys,
         events=platform.events,
         clock=parts.clock,
+        memory=parts.memory,
     )
-    return build_inventory(ports, parts.claims)
+    return build_inventory(ports, parts.claims, parts.platform.audit)
 
 
-def _orders(parts: Parts, starter: ProcessStarter) -> ASGIApp:
+def _orders(parts: Parts, starter: ProcessDesk) -> ASGIApp:
     platform, systems = parts.platform, parts.systems
     ports = OrderPorts(
         ledger=platform.orders,
         erp=systems.erp,
         items=systems.erp,
         invoices=systems.erp,
-        returns=systems.erp,
+        returns=MergedReturns(platform.returns, systems.erp),
         warehouse=systems.wms,
         transport=systems.tms,
         quotes=platform.quotes,
         processes=platform.process_log,
         events=platform.events,
         starter=starter,
+        desk=starter,
         clock=parts.clock,
     )
-    return build_orders(ports, parts.claims)
+    return build_orders(ports, parts.claims, parts.platform.audit)
 
 
-def _operations(parts: Parts) -> ASGIApp:
+def _operations(parts: Parts, starter: ProcessDesk) -> ASGIApp:
     platform = parts.platform
     ports = OperationsPorts(
         processes=platform.process_log,
@@ -104,17 +120,23 @@ def _operations(parts: Parts) -> ASGIApp:
         quotes=platform.quotes,
         events=platform.events,
         health=parts.systems.health,
+        facts=platform.facts,
         clock=parts.clock,
+        desk=starter,
     )
-    return build_operations(ports, parts.claims)
+    return build_operations(ports, parts.claims, parts.platform.audit)
 
 
 _BUILDERS: Mapping[str, Callable[[Parts], ASGIApp]] = {
-    "accounts": _accounts,
     "catalog": _catalog,
     "inventory": _inventory,
-    "operations": _operations,
 }
 
-SUBGRAPHS = tuple(sorted((*_BUILDERS, NEEDS_ENGINE)))
+_STARTING: Mapping[str, Callable[[Parts, ProcessDesk], ASGIApp]] = {
+    "accounts": _accounts,
+    "operations": _operations,
+    "orders": _orders,
+}
+
+SUBGRAPHS = tuple(sorted((*_BUILDERS, *_STARTING)))
 """Names of the subgraphs."""

@@ -17,7 +17,16 @@ from schema.records.currencies import round_to_minor
 from schema.records.problems import CreditHold
 from schema.records.values import Money
 
-__all__ = ["CreditPolicy", "CreditRelease", "GroupExposure", "check", "exposure", "is_stale", "release_covers"]
+__all__ = [
+    "RELEASE_LIFETIME",
+    "CreditPolicy",
+    "CreditRelease",
+    "GroupExposure",
+    "check",
+    "exposure",
+    "is_stale",
+    "release_covers",
+]
 
 ExchangeRate = Callable[[str, str], Decimal | None]
 
@@ -62,11 +71,15 @@ class GroupExposure:
 
 @dataclass(frozen=True, slots=True)
 class CreditRelease:
-    """A credit controller's release: up to ``max_amount``, given at ``released_at`` for an order of ``order_total``."""
+    """A credit controller's release: up to ``max_amount``, given at ``released_at`` for an order of ``order_total``.
+
+    It ends at ``expires_at``; None means after ``RELEASE_LIFETIME``.
+    """
 
     max_amount: Money
     order_total: Money
     released_at: datetime
+    expires_at: datetime | None = None
 
 
 def check(
@@ -121,7 +134,7 @@ def release_covers(release: CreditRelease, order_total: Money, now: datetime) ->
     """Return whether a release still holds: not expired, within its cap, the order grown by no more than 10 %."""
     if {order_total.currency, release.order_total.currency} != {release.max_amount.currency}:
         return False
-    current = now < release.released_at + RELEASE_LIFETIME
+    current = now < (release.expires_at or release.released_at + RELEASE_LIFETIME)
     grown = order_total.amount > release.order_total.amount * GROWTH_TOLERANCE
     return current and not grown and order_total.amount <= release.max_amount.amount
 

@@ -19,12 +19,22 @@ from schema.records.catalog import Item
 from schema.records.currencies import round_to_minor
 from schema.records.values import Money
 
-__all__ = ["DEFAULT_RATES", "OrderTotals", "TaxDecision", "TaxRates", "TaxReason", "TaxedLine", "determine", "totals"]
+__all__ = [
+    "DEFAULT_RATES",
+    "UNION",
+    "OrderTotals",
+    "TaxDecision",
+    "TaxRates",
+    "TaxReason",
+    "TaxedLine",
+    "determine",
+    "totals",
+]
 
 CERTIFICATE_WARNING = timedelta(days=30)
 """An exemption that ends sooner is worth a word to the customer."""
 
-_UNION = frozenset(
+UNION = frozenset(
     [
         "AT",
         "BE",
@@ -55,6 +65,7 @@ _UNION = frozenset(
         "SK",
     ]
 )
+"""Countries of the European Union."""
 _NO_TAX = Decimal(0)
 _HUNDRED = Decimal(100)
 
@@ -197,7 +208,7 @@ def _exemption(registrations: Sequence[TaxRegistration], jurisdiction: str, on: 
 
 
 def _is_reverse_charge(registrations: Sequence[TaxRegistration], country: str, seller_country: str) -> bool:
-    cross_border = country != seller_country and {country, seller_country} <= _UNION
+    cross_border = country != seller_country and {country, seller_country} <= UNION
     return cross_border and any(
         entry.verified_at is not None and not entry.exempt and entry.jurisdiction.split("-")[0] == country
         for entry in registrations

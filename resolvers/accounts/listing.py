@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from schema.accounts.queries import Place, page_of
+from schema.enums import OnboardingStatus
 from schema.graphql.errors import BadUserInput
 from schema.records.accounts import Account, AccountFilter
+from schema.records.onboarding import Onboarding
 from schema.records.values import Page, PageRequest
 from systems.errors import Rejected
-from systems.ports import BAD_CURSOR, AccountDirectory
+from systems.ports import BAD_CURSOR, AccountDirectory, OnboardingStore
 
-__all__ = ["own_accounts", "search"]
+__all__ = ["own_accounts", "search", "search_onboardings"]
 
 
 async def search(directory: AccountDirectory, where: AccountFilter, page: PageRequest) -> Page[Account]:
@@ -24,10 +26,22 @@ async def search(directory: AccountDirectory, where: AccountFilter, page: PageRe
     try:
         return await directory.search_accounts(where, page)
     except Rejected as refusal:
-        if refusal.reason != BAD_CURSOR:
-            raise
-        message = f"after: cursor {page.after!r} is not one of this list: use endCursor of a page that it gave"
-        raise BadUserInput(message) from refusal
+        raise _said(refusal, page) from refusal
+
+
+async def search_onboardings(
+    store: OnboardingStore, status: OnboardingStatus | None, page: PageRequest
+) -> Page[Onboarding]:
+    """Return a page of all requests to become a customer, earliest first.
+
+    Raises:
+        BadUserInput: the cursor is none of this list.
+        ConnectorError: the platform's own ledger does not answer.
+    """
+    try:
+        return await store.search_onboardings(status, page)
+    except Rejected as refusal:
+        raise _said(refusal, page) from refusal
 
 
 def own_accounts(accounts: Iterable[Account], where: AccountFilter, page: PageRequest) -> Page[Account]:
@@ -50,3 +64,10 @@ def _matches(account: Account, where: AccountFilter) -> bool:
         and where.erp_home in (None, account.erp_home)
         and where.owner_id in (None, account.owner_id)
     )
+
+
+def _said(refusal: Rejected, page: PageRequest) -> Exception:
+    """Return a refused cursor as the caller's mistake, any other refusal as it is."""
+    if refusal.reason != BAD_CURSOR:
+        return refusal
+    return BadUserInput(f"after: cursor {page.after!r} is not one of this list: use endCursor of a page that it gave")

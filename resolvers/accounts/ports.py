@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from systems.ports import AccountDirectory, CaseDesk, Clock, CustomerMaster, SalesContext
+from events.ports import EventLog
+from processes.api import AccountStarter
+from systems.ports import (
+    AccountDirectory,
+    CaseDesk,
+    Clock,
+    CustomerMaster,
+    KeyRegistry,
+    OnboardingStore,
+    OrderBook,
+    OrderLedger,
+    ProcessLog,
+    SalesContext,
+)
 
 __all__ = ["AccountPorts"]
 
@@ -19,6 +32,13 @@ class AccountPorts:
         cases: service cases.
         customers: terms, credit and delivery places, as the home ERP has them.
         clock: where time comes from.
+        ledger: orders that were submitted here, which a case may be about.
+        erp_orders: orders as the ERP has them, which know also those of elsewhere.
+        keys: client idempotency keys.
+        events: the event log.
+        onboardings: requests to become a customer.
+        processes: how processes went.
+        starter: starts onboarding and changes of accounts, takes decisions.
     """
 
     directory: AccountDirectory
@@ -26,3 +46,10 @@ class AccountPorts:
     cases: CaseDesk
     customers: CustomerMaster
     clock: Clock
+    ledger: OrderLedger
+    erp_orders: OrderBook
+    keys: KeyRegistry
+    events: EventLog
+    onboardings: OnboardingStore
+    processes: ProcessLog
+    starter: AccountStarter

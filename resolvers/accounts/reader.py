@@ -18,10 +18,10 @@ import structlog
 
 from resolvers.access import can_see
 from resolvers.accounts.credit import available_credit, may_see_available, may_see_profile, shown_profile, told_when
-from resolvers.accounts.listing import own_accounts, search
+from resolvers.accounts.listing import own_accounts, search, search_onboardings
 from resolvers.accounts.ports import AccountPorts
 from resolvers.loaders import bulk_loader
-from schema.enums import SourceSystem
+from schema.enums import OnboardingStatus, SourceSystem
 from schema.graphql.errors import Forbidden
 from schema.records.accounts import (
     Account,
@@ -36,6 +36,8 @@ from schema.records.accounts import (
     User,
 )
 from schema.records.identity import ANONYMOUS, Principal
+from schema.records.onboarding import Onboarding
+from schema.records.operations import ProcessRecord
 from schema.records.values import ExternalRef, Freshness, Money, Page, PageRequest
 from systems.errors import ConnectorError
 
@@ -73,6 +75,8 @@ class AccountReader:
         self._terms = bulk_loader(ports.customers.terms)
         self._ship_tos = bulk_loader(ports.customers.ship_tos)
         self._ship_tos_of = bulk_loader(ports.customers.ship_tos_of)
+        self._onboardings = bulk_loader(ports.onboardings.onboardings)
+        self._processes = bulk_loader(ports.processes.processes)
 
     # --- accounts
 
@@ -191,6 +195,27 @@ class AccountReader:
     async def case(self, case_id: str) -> ServiceCase | None:
         """Return a service case, None when there is none that the principal may see."""
         return self._visible(await self._cases.load(case_id))
+
+    # --- who wants to become a customer
+
+    async def onboarding(self, onboarding_id: str) -> Onboarding | None:
+        """Return a request to become a customer, None when there is none that the principal may see."""
+        found = await self._onboardings.load(onboarding_id)
+        return found if found is not None and self._sees(found.account_id) else None
+
+    async def onboardings(self, status: OnboardingStatus | None, page: PageRequest) -> Page[Onboarding]:
+        """Return a page of the requests to become a customer, earliest first; they are for the distributor's people.
+
+        Raises:
+            BadUserInput: the cursor is none of this list.
+        """
+        if self.principal.accounts is not None:
+            return Page((), (), has_next=False, total=0)
+        return await search_onboardings(self.ports.onboardings, status, page)
+
+    async def process(self, process_id: str) -> ProcessRecord | None:
+        """Return the process of something that the principal may see."""
+        return await self._processes.load(process_id)
 
     # --- the distributor
 

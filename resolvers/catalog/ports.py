@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
+from processes.fallbacks import FALLBACKS, Operation
 from processes.rules.tokens import TokenSigner
+from schema.enums import SourceSystem
+from systems.memory import Memory
 from systems.ports import AccountDirectory, Clock, CustomerMaster, ItemMaster, PriceBook
 
 __all__ = ["CatalogPorts"]
+
+PRICES_WITHIN = FALLBACKS[SourceSystem.CLOUD_ERP, Operation.PRICE].within or timedelta()
+"""How old the facts of a price may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,7 @@ class CatalogPorts:
         directory: who is whose parent, for contracts that children inherit.
         signer: signs price tokens; the same keys as where orders are submitted.
         clock: where time comes from.
+        memory: what prices were made of last, for when a system is out.
     """
 
     items: ItemMaster
@@ -29,3 +37,4 @@ class CatalogPorts:
     directory: AccountDirectory
     signer: TokenSigner
     clock: Clock
+    memory: Memory = field(default_factory=lambda: Memory(PRICES_WITHIN))

@@ -24,7 +24,8 @@ from aiodataloader import DataLoader
 from processes.price_facts import MAX_LEVELS
 from processes.rules import price
 from processes.rules.price import Buyer
-from resolvers.catalog.ports import CatalogPorts
+from processes.rules.tokens import TokenSigner
+from resolvers.catalog.facts import PriceSources
 from resolvers.envelopes import broken_rule, unavailable
 from resolvers.loaders import bulk_loader
 from schema.catalog.context import Priced, PriceQuestion
@@ -111,18 +112,22 @@ class PriceDesk:
     """Answers the price questions of one request; who may ask what is decided before.
 
     Args:
-        ports: where data comes from.
+        sources: where data comes from.
+        signer: signs price tokens.
         items: the request's loader of items by sku.
         now: when the request is answered.
     """
 
-    def __init__(self, ports: CatalogPorts, items: DataLoader[str, Item | None], now: datetime) -> None:
-        self._ports = ports
+    def __init__(
+        self, sources: PriceSources, signer: TokenSigner, items: DataLoader[str, Item | None], now: datetime
+    ) -> None:
+        self._sources = sources
+        self._signer = signer
         self._items = items
         self._now = now
-        self._terms = bulk_loader(ports.customers.terms)
-        self._ship_tos = bulk_loader(ports.customers.ship_tos)
-        self._accounts: DataLoader[str, Account | None] = bulk_loader(ports.directory.accounts)
+        self._terms = bulk_loader(sources.terms)
+        self._ship_tos = bulk_loader(sources.ship_tos)
+        self._accounts: DataLoader[str, Account | None] = bulk_loader(sources.accounts)
         self._answers: DataLoader[_Question, Priced | Problem | Money | None] = DataLoader(self._answer)
 
     async def price(self, question: PriceQuestion) -> Priced | Problem:
@@ -172,7 +177,7 @@ class PriceDesk:
         groups = {buyer.price_group for buyer in buyers if buyer.price_group is not None}
         skus = sorted(sku for sku, item in items.items() if item is not None)
         everybody = sorted({*account_ids, *(parent for chain in chains for parent in chain)})
-        rows = await self._ports.prices.rules(everybody, sorted(groups), skus) if skus else ()
+        rows = await self._sources.rules(everybody, sorted(groups), skus) if skus else ()
         return replace(facts, rules=_Rules(rows))
 
     async def _ancestors(self, account_id: str) -> tuple[str, ...]:
@@ -192,7 +197,7 @@ class PriceDesk:
 
     async def _rate(self, pair: _Pair) -> Decimal | ConnectorError | None:
         try:
-            return await self._ports.prices.exchange_rate(*pair)
+            return await self._sources.exchange_rate(*pair)
         except ConnectorError as error:
             _log.warning("no exchange rate", pair=pair[:2], error=str(error))
             return error
@@ -237,11 +242,17 @@ class PriceDesk:
             rules=facts.rules.of(item.sku),
             fx=lambda base, quote: facts.rate(base, quote, day),
             now=self._now,
-            signer=self._ports.signer,
-            freshness=Freshness(SourceSystem.CLOUD_ERP, self._now),
+            signer=self._signer,
+            freshness=self._freshness(),
             ship_to=ship_to,
         )
         return Priced(answer, item.base_uom) if isinstance(answer, Price) else answer
+
+    def _freshness(self) -> Freshness:
+        as_of = self._sources.as_of
+        if as_of is None:
+            return Freshness(SourceSystem.CLOUD_ERP, self._now)
+        return Freshness(SourceSystem.CLOUD_ERP, as_of, stale=True, note="the price is as the ERP last told it")
 
     def _day(self, question: _Question) -> date:
         named = question.on if isinstance(question, PriceQuestion) else None

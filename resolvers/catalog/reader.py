@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from resolvers.access import can_see, is_customer
+from resolvers.catalog.facts import PriceSources
 from resolvers.catalog.ports import CatalogPorts
 from resolvers.catalog.pricing import PriceDesk, unknown_account
 from resolvers.days import has_passed
@@ -40,10 +41,11 @@ class CatalogReader:
         self.ports = ports
         self.principal = principal
         self.now: datetime = ports.clock.now()
-        self._items = bulk_loader(ports.items.items)
+        sources = PriceSources(ports, self.now)
+        self._items = bulk_loader(sources.items)
         self._categories = bulk_loader(ports.items.categories)
         self._agreements = bulk_loader(ports.prices.agreements_of)
-        self._prices = PriceDesk(ports, self._items, self.now)
+        self._prices = PriceDesk(sources, ports.signer, self._items, self.now)
 
     async def item(self, sku: str) -> Item | None:
         """Return an item."""

@@ -1,7 +1,8 @@
 """Everything that one request reads of stock, batched: one call per system, however many items are asked for.
 
-Stock comes from the warehouse system and must answer. Inbound supply comes from the ERP; while that is away only what
-is in stock is promised, and the answer says so.
+Stock comes from the warehouse system; while that is away it is as it was last told, and the answer says so. Inbound
+supply comes from the ERP; while that is away only what is in stock is promised, and the answer says so too. Items and
+delivery places hardly change, so those that were read within a day are good enough while the ERP is away.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import structlog
 from aiodataloader import DataLoader
 
 from processes.rules.atp import evaluate
+from processes.rules.staleness import STALE_AFTER, freshness_of, safe
 from processes.rules.supply import is_open
 from processes.rules.transit import estimate_freight, transit_days
 from processes.rules.uom import Units
@@ -23,7 +25,6 @@ from resolvers.access import can_see, is_customer
 from resolvers.days import has_passed
 from resolvers.envelopes import broken_rule
 from resolvers.inventory.ports import InventoryPorts
-from schema.enums import SourceSystem
 from schema.inventory.context import Promise, Ranked, Supply
 from schema.records.accounts import ShipTo
 from schema.records.catalog import Item
@@ -32,6 +33,7 @@ from schema.records.inventory import Availability, InboundSupply, Reservation, S
 from schema.records.problems import ValidationFailed
 from schema.records.values import Address, Freshness
 from systems.errors import ConnectorError
+from systems.memory import Recollection
 
 __all__ = ["InventoryReader"]
 
@@ -49,6 +51,7 @@ class InventoryReader:
         self.ports = ports
         self.principal = principal
         self.now: datetime = ports.clock.now()
+        self._seen = Recollection(ports.memory, self.now)
         self._warehouses: DataLoader[str, tuple[Warehouse, ...]] = DataLoader(self._load_warehouses)
         self._stock: DataLoader[str, tuple[StockPosition, ...]] = DataLoader(self._load_stock)
         self._soft: DataLoader[str, Mapping[tuple[str, str], Decimal]] = DataLoader(self._load_soft)
@@ -79,6 +82,24 @@ class InventoryReader:
         positions = () if supply is None else supply.positions
         return next((entry for entry in positions if entry.warehouse_code == code), None)
 
+    def freshness(self, position: StockPosition, supply: Supply) -> Freshness:
+        """Return how old a position's figures are."""
+        return freshness_of([position], self.now, is_inbound_known=supply.is_inbound_known, fresh_for=supply.fresh_for)
+
+    async def told_position(self, sku: str, code: str) -> tuple[StockPosition, Supply] | None:
+        """Return a position as news have it, with what is known of the item's supply besides; None to customers.
+
+        Nothing is asked of the warehouse system: there are many events, and each brought its figures along.
+        """
+        if is_customer(self.principal):
+            return None
+        known = (await self.ports.stock.positions([sku])).get(sku, ())
+        position = next((entry for entry in known if entry.warehouse_code == code), None)
+        if position is None:
+            return None
+        soft, inbound = await asyncio.gather(self._soft.load(sku), self._inbound.load(sku))
+        return position, Supply(known, soft, inbound or (), inbound is not None, fresh_for=STALE_AFTER)
+
     async def known_supply(self, sku: str) -> Supply:
         """Return what is known of an item's supply, for rules; figures of it are not for everybody.
 
@@ -103,12 +124,11 @@ class InventoryReader:
         )
         if promise.ship_to_id is not None and ship_to is None:
             return broken_rule("UNKNOWN_SHIP_TO", f"ship-to {promise.ship_to_id} does not exist", "shipToId")
-        note = None if supply.is_inbound_known else "inbound supply is unknown: the ERP did not answer"
         answer = evaluate(
             promise.sku,
             promise.quantity,
             item=Units(promise.base_uom, promise.uoms),
-            positions=supply.positions,
+            positions=safe(supply.positions, self.now),
             soft=supply.soft,
             inbound=supply.inbound,
             demand=(),
@@ -116,7 +136,7 @@ class InventoryReader:
             ship_to=ship_to,
             now=self.now,
             needed_by=promise.needed_by,
-            freshness=Freshness(SourceSystem.WMS, self.now, stale=note is not None, note=note),
+            freshness=freshness_of(supply.positions, self.now, is_inbound_known=supply.is_inbound_known),
         )
         return self._capped(answer)
 
@@ -172,11 +192,11 @@ class InventoryReader:
         return [found.get(sku, ()) for sku in skus]
 
     async def _load_ship_tos(self, ids: list[str]) -> list[ShipTo | None]:
-        found = await self.ports.customers.ship_tos(ids)
+        found = await self._seen.by_key("ship-to", ids, self.ports.customers.ship_tos)
         return [found.get(ship_to_id) for ship_to_id in ids]
 
     async def _load_items(self, skus: list[str]) -> list[Item | None]:
-        found = await self.ports.items.items(skus)
+        found = await self._seen.by_key("item", skus, self.ports.items.items)
         return [found.get(sku) for sku in skus]
 
     async def _load_reservations(self, ids: list[str]) -> list[Reservation | None]:

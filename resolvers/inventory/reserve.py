@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from processes.rules.sellable import check_sellable
+from processes.rules.staleness import safe
 from processes.rules.supply import is_open
 from processes.rules.uom import factor, tidy, to_base
 from resolvers.access import can_see, require_order_rights
@@ -27,8 +28,9 @@ from resolvers.envelopes import broken_rule, check_key, unavailable
 from resolvers.inventory.placement import CheckedLine, Short, Wanted, impossible, place, stockout
 from resolvers.inventory.ports import InventoryPorts
 from resolvers.inventory.reader import InventoryReader
-from schema.enums import ReservationStatus, SourceSystem
+from schema.enums import SourceSystem
 from schema.events.envelope import Event
+from schema.records.audit import AuditEntry
 from schema.records.catalog import Item
 from schema.records.identity import Principal
 from schema.records.inventory import Reservation, ReserveLine, Warehouse
@@ -99,7 +101,7 @@ async def reserve(ports: InventoryPorts, request: ReserveRequest, principal: Pri
         return Held((), (unavailable(error, _NOTHING_HELD),))
     if isinstance(lines, tuple):
         return Held((), lines)
-    use = _key_use(principal, "inventoryReserve", request.key, _payload(request))
+    use = _key_use(principal, "inventoryReserve", request.key, _payload(request), request.account_id)
     claimed = await ports.keys.claim(use, reader.now)
     if claimed.payload_hash != use.payload_hash:
         return Held((), (_conflict(claimed),))
@@ -136,9 +138,7 @@ async def release(ports: InventoryPorts, request: ReleaseRequest, principal: Pri
     claimed = await ports.keys.claim(use, now)
     if claimed.payload_hash != use.payload_hash:
         return Held((), (_conflict(claimed),))
-    released = await ports.reservations.release(request.ids)
-    given_back = [entry for entry in released if entry.status is ReservationStatus.RELEASED]
-    await ports.events.append([_released(entry, principal, now) for entry in given_back])
+    released = await ports.reservations.release(request.ids, lambda entry: _released(entry, principal, now))
     return Held(released, is_replayed=claimed.process_id != use.process_id)
 
 
@@ -202,7 +202,8 @@ async def _hold(
         warehouses = await reader.warehouses()
         soft = {position: held for supply in supplies for position, held in supply.soft.items()}
         positions = [position for supply in supplies for position in supply.positions]
-        placed, short = place(lines, positions, soft, [entry.code for entry in warehouses if is_open(entry)])
+        open_codes = [entry.code for entry in warehouses if is_open(entry)]
+        placed, short = place(lines, safe(positions, reader.now), soft, open_codes)
         asked = [impossible(short[0].line)] if short else placed
         expires_at = reader.now + timedelta(seconds=request.ttl_s)
         told = [_reserved(line, request, principal, reader.now, key) for line in asked]
@@ -216,11 +217,13 @@ async def _hold(
     return Held((), tuple(problems))
 
 
-def _key_use(principal: Principal, operation: str, key: str, payload: object) -> KeyUse:
+def _key_use(principal: Principal, operation: str, key: str, payload: object, account_id: str | None = None) -> KeyUse:
     """Return the use of a client's key, scoped by principal and operation; who claims it first gives the ledger key."""
     scope = f"{principal.subject}:{operation}"
     digest = hashlib.sha256(json.dumps(payload).encode()).hexdigest()
-    return KeyUse(scope, key, digest, f"res_{uuid.uuid4().hex}")
+    name = f"res_{uuid.uuid4().hex}"
+    asked = AuditEntry(principal.subject, operation, "REQUESTED", subject=name, account_id=account_id, after=payload)
+    return KeyUse(scope, key, digest, name, asked)
 
 
 def _payload(request: ReserveRequest) -> object:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from events.ports import EventLog
+from processes.decision_api import OperatorDesk
+from resolvers.operations.figures import FactSource
 from systems.ports import (
     Clock,
     DeadLetterStore,
@@ -30,7 +32,9 @@ class OperationsPorts:
         orders: submitted orders: whose they are and which quote they come from.
         quotes: quotes: whose they are.
         health: how connected systems do.
+        facts: what the event log adds up to.
         clock: where time comes from.
+        desk: takes what operators do.
     """
 
     processes: ProcessLog
@@ -40,4 +44,6 @@ class OperationsPorts:
     orders: OrderLedger
     quotes: QuoteStore
     health: SystemHealthBoard
+    facts: FactSource
     clock: Clock
+    desk: OperatorDesk

@@ -13,17 +13,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
 
+from events.projections.gauges import Point
 from resolvers.access import can_see, is_customer
 from resolvers.loaders import bulk_loader
+from resolvers.operations.figures import read_figure
 from resolvers.operations.ports import OperationsPorts
 from resolvers.operations.story import Chain, Window, count_touches, merge, page_of
 from resolvers.operations.summaries import CUSTOMER_TYPES, summary_for_customer, summary_of
-from schema.enums import SourceSystem
+from schema.enums import KpiName, SourceSystem
 from schema.events.envelope import EventFilter, EventPlace, StoredEvent
 from schema.graphql.errors import BadUserInput, Forbidden
 from schema.operations.lineage import OPS_READ
@@ -281,6 +283,16 @@ class OperationsReader:
                 )
             )
         return tuple(statuses)
+
+    async def figure(self, name: KpiName, begin: date, end: date, group_by: str | None) -> tuple[Point, ...]:
+        """Return a key figure over days, both included; none to customers.
+
+        Raises:
+            BadUserInput: the days or the grouping cannot be answered.
+        """
+        if self._is_customer:
+            return ()
+        return await read_figure(self.ports.facts, name, begin, end, group_by, self.now)
 
     def _age_s(self, since: datetime) -> int:
         return max(0, int((self.now - since).total_seconds()))

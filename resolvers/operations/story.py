@@ -12,33 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from schema.enums import OrderChannel
+from events.stories import SELF_SERVICE, is_touch, order_of
 from schema.events.envelope import Event, EventPlace, StoredEvent
 from schema.operations.views import HistoryPage, LineageEntry
 from schema.records.orders import LedgerOrder
 
 __all__ = ["Chain", "Window", "count_touches", "merge", "page_of"]
-
-TOUCHING = frozenset(
-    {
-        "message.replayed",
-        "order.cancelled",
-        "order.change.accepted",
-        "order.hold.released",
-        "order.line.substituted",
-        "order.rejected",
-        "return.approved",
-        "return.denied",
-        "task.resolved",
-    }
-)
-"""Events that change or unblock a document: touches when a person did it. Moving goods is none, and looking is none."""
-
-SELF_SERVICE = frozenset({OrderChannel.PORTAL, OrderChannel.ECOM, OrderChannel.EDI})
-"""Channels where the customer submits; what the submitter does later is self-service too."""
-
-_ABOUT_ORDERS = frozenset({"order", "shipment", "invoice"})
-"""Families of events whose partition is their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +35,7 @@ class Chain:
         """Return whether an event with one of the correlation ids is a part of the story."""
         if self.account_id is not None and event.account_id not in (None, self.account_id):
             return False
-        return self.order_id is None or _order_of(event) in (None, self.order_id)
+        return self.order_id is None or order_of(event) in (None, self.order_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +75,4 @@ def page_of(
 def count_touches(order: LedgerOrder, events: Iterable[Event]) -> int:
     """Return how often a person changed or unblocked an order after it was received, other than by self-service."""
     customer = order.submitted_by if order.channel in SELF_SERVICE else None
-    return sum(
-        event.manual
-        and event.type in TOUCHING
-        and event.actor.startswith("user:")
-        and event.actor != customer
-        and event.occurred_at >= order.submitted_at
-        for event in events
-    )
-
-
-def _order_of(event: Event) -> str | None:
-    """Return the order that an event is about, None when it is about none or does not say."""
-    told = event.data.get("orderId")
-    if isinstance(told, str):
-        return told
-    return event.partition_key if event.type.partition(".")[0] in _ABOUT_ORDERS else None
+    return sum(is_touch(event, customer) and event.occurred_at >= order.submitted_at for event in events)

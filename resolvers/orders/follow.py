@@ -17,14 +17,24 @@ from datetime import datetime
 
 from events.ports import CursorUnknown, EventLog
 from resolvers.access import can_see
+from resolvers.gap import Gap
 from schema.enums import ShipmentStatus
 from schema.events.envelope import Event, EventFilter, StoredEvent
-from schema.graphql.errors import GraphError
 from schema.records.identity import Principal
 from schema.records.orders import Milestone
 from schema.records.problems import Problem
 
-__all__ = ["ORDER_EVENTS", "SHIPMENT_EVENTS", "Gap", "Scope", "follow", "milestone_of", "problem_of"]
+__all__ = [
+    "INVOICE_EVENTS",
+    "ORDER_EVENTS",
+    "RETURN_EVENTS",
+    "SHIPMENT_EVENTS",
+    "Gap",
+    "Scope",
+    "follow",
+    "milestone_of",
+    "problem_of",
+]
 
 ORDER_EVENTS = ("order.*",)
 """Events that change what an order shows."""
@@ -33,16 +43,11 @@ SHIPMENT_EVENTS = ("shipment.*",)
 """Events that are milestones of a shipment."""
 
 
-class Gap(GraphError):
-    """Events after the cursor may have been missed, because the log does not hold it (any more)."""
+RETURN_EVENTS = ("return.*",)
+"""Events that change what a return shows."""
 
-    code = "GAP"
-
-    def __init__(self, cursor: str) -> None:
-        super().__init__(
-            f"event {cursor!r} is not in the log (any more), events after it may have been missed: "
-            "read the current state, then subscribe without after"
-        )
+INVOICE_EVENTS = ("invoice.posted",)
+"""Events by which customers learn of an invoice; one that does not fit its order is not among them."""
 
 
 @dataclass(frozen=True, slots=True)

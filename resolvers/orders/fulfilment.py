@@ -131,10 +131,10 @@ def exceptions_of(order: OrderView, deliveries: Sequence[Delivery], now: datetim
 def allowed_actions(order: OrderView, status: FulfillmentStatus) -> tuple[str, ...]:
     """Return what the state of an order allows to be asked for; rights of the caller come on top."""
     actions = []
-    in_warehouse = status in _BEFORE_PICK
-    if order.status in (OrderStatus.ON_HOLD, OrderStatus.ACCEPTED) and in_warehouse:
+    is_ours_and_whole = order.recorded and status in _BEFORE_PICK
+    if order.status is OrderStatus.ACCEPTED and is_ours_and_whole:
         actions.append("CHANGE")
-    if order.status in (OrderStatus.RECEIVED, OrderStatus.ON_HOLD, OrderStatus.ACCEPTED) and in_warehouse:
+    if order.status in (OrderStatus.RECEIVED, OrderStatus.ON_HOLD, OrderStatus.ACCEPTED) and is_ours_and_whole:
         actions.append("CANCEL")
     if order.status is OrderStatus.ON_HOLD and order.holds:
         actions.append("RELEASE_HOLD")

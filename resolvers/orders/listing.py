@@ -1,8 +1,12 @@
 """Lists of orders: the ledger's and the ERP's halves of the same window of time, merged, filtered and paged.
 
 A page without conditions reads just what it shows. Conditions about what only the merged order tells (status,
-exceptions) look at a window of the newest orders behind the cursor; a page that the window does not fill says that more
-may follow and where to go on. Both cost the same calls however many orders there are.
+exceptions) look at a window of the newest orders behind the cursor that may match; a page that the window does not fill
+says that more may follow and where to go on. Both cost the same calls however many orders there are.
+
+A system that gave as many rows as it was asked for has more. All orders are known down to the last row of the first
+system to break off, the horizon, and only those are shown: an order that is read below it comes with a later page. The
+ledger's half of an order decides where it stands; the ERP may have entered it later.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from aiodataloader import DataLoader
 
 from resolvers.orders.fulfilment import OPEN, exceptions_of, fulfillment_status
 from resolvers.orders.merge import merge_orders
+from resolvers.orders.narrowing import erp_scope, ledger_scope
 from resolvers.orders.ports import OrderPorts
 from schema.orders.queries import OrderQuery, Place, Slice, page_of
 from schema.orders.views import Delivery, OrderView
@@ -52,17 +57,17 @@ class Reading(Protocol):
         """Return shipments as far as systems answer."""
         ...
 
-    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], bool]:
-        """Return ERP documents, and whether the ERP failed to answer."""
+    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], ConnectorError | None]:
+        """Return ERP documents, and what kept the ERP from answering."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Orders that were read, newest first, and whether they are all there are behind the cursor."""
+    """Orders that were read, and the place down to which they are all there are; None when there are no others."""
 
     orders: Sequence[OrderView]
-    is_complete: bool
+    horizon: Place | None
 
 
 class OrderLists:
@@ -84,13 +89,12 @@ class OrderLists:
             chosen = list(account_ids[:MAX_BOUND_ACCOUNTS])
             found = await self._read_accounts(chosen, query, limit)
             rows = [order for window in found.values() for order in window.orders]
-            is_complete = all(window.is_complete for window in found.values())
-            return await self._page(_Window(sorted(rows, key=_place, reverse=True), is_complete), query)
-        recorded = self._ports.ledger.search_orders(query.scope, limit)
+            horizons = [window.horizon for window in found.values() if window.horizon is not None]
+            return await self._page(_Window(rows, max(horizons, default=None)), query)
+        recorded = self._ports.ledger.search_orders(ledger_scope(query), limit)
         ledger, (documents, is_missing) = await asyncio.gather(recorded, self._search_erp(query, limit))
         views = await self._merge(ledger, documents, is_missing=is_missing, query=query)
-        is_complete = len(ledger) < limit and len(documents) < limit
-        return await self._page(_Window(views[:limit], is_complete), query)
+        return await self._page(_Window(views, _horizon(limit, ledger, documents)), query)
 
     async def _load(self, keys: list[tuple[str, OrderQuery]]) -> list[Slice[OrderView]]:
         queries = list(dict.fromkeys(query for _, query in keys))
@@ -107,58 +111,57 @@ class OrderLists:
     async def _read_accounts(self, account_ids: Sequence[str], query: OrderQuery, limit: int) -> dict[str, _Window]:
         """Return each account's newest orders, at most ``limit``."""
         ledger, (erp, is_missing) = await asyncio.gather(
-            self._ports.ledger.orders_of(account_ids, query.scope, limit), self._erp_of(account_ids, query, limit)
+            self._ports.ledger.orders_of(account_ids, ledger_scope(query), limit),
+            self._erp_of(account_ids, query, limit),
         )
         recorded = [order for account_id in account_ids for order in ledger.get(account_id, ())]
         documents = [order for account_id in account_ids for order in erp.get(account_id, ())]
         rows: dict[str, list[OrderView]] = {account_id: [] for account_id in account_ids}
         for order in await self._merge(recorded, documents, is_missing=is_missing, query=query):
-            rows[order.account_id].append(order)
+            if order.account_id in rows:  # the ERP may have moved it to another account
+                rows[order.account_id].append(order)
         return {
-            account_id: _Window(
-                orders[:limit],
-                is_complete=max(len(ledger.get(account_id, ())), len(erp.get(account_id, ()))) < limit,
-            )
+            account_id: _Window(orders, _horizon(limit, ledger.get(account_id, ()), erp.get(account_id, ())))
             for account_id, orders in rows.items()
         }
 
     async def _merge(
         self, recorded: Sequence[LedgerOrder], documents: Sequence[ErpOrder], *, is_missing: bool, query: OrderQuery
     ) -> list[OrderView]:
-        """Return whole orders, newest first; halves outside of what the other system gave are read by id."""
+        """Return whole orders within the query's bounds; halves that the other system did not give are read by id."""
         by_id = {order.id: order for order in recorded}
         erp = {order.id: order for order in documents}
         no_document = [order.id for order in recorded if order.erp_number is not None and order.id not in erp]
         no_record = [order_id for order_id in erp if order_id not in by_id]
         if no_document and not is_missing:
-            more, is_missing = await self._reading.read_erp(no_document)
+            more, failure = await self._reading.read_erp(no_document)
             erp.update(more)
+            is_missing = failure is not None
         if no_record:
             by_id.update(await self._ports.ledger.orders(no_record))
         views = merge_orders(by_id, erp, now=self._reading.now, is_missing=is_missing)
         for view in views.values():
             self._reading.keep(view)
-        rows = (view for view in views.values() if query.after is None or _place(view) < query.after)
-        return sorted(rows, key=_place, reverse=True)
+        return [view for view in views.values() if _is_within(view, query)]
 
     async def _erp_of(
         self, account_ids: Sequence[str], query: OrderQuery, limit: int
     ) -> tuple[Mapping[str, tuple[ErpOrder, ...]], bool]:
         try:
-            return await self._ports.erp.orders_of(account_ids, query.scope, limit), False
+            return await self._ports.erp.orders_of(account_ids, erp_scope(query), limit), False
         except ConnectorError as error:
             _log.warning("orders listed without ERP", accounts=len(account_ids), error=str(error))
             return {}, True
 
     async def _search_erp(self, query: OrderQuery, limit: int) -> tuple[tuple[ErpOrder, ...], bool]:
         try:
-            return (await self._ports.erp.search_orders(query.scope, PageRequest(limit))).items, False
+            return (await self._ports.erp.search_orders(erp_scope(query), PageRequest(limit))).items, False
         except ConnectorError as error:
             _log.warning("orders searched without ERP", error=str(error))
             return (), True
 
     async def _page(self, window: _Window, query: OrderQuery) -> Slice[OrderView]:
-        rows = window.orders
+        rows = [order for order in window.orders if window.horizon is None or _place(order) >= window.horizon]
         wanted = [True] * len(rows)
         if query.is_narrow:
             wanted = list(await asyncio.gather(*(self._matches(order, query) for order in rows)))
@@ -169,7 +172,7 @@ class OrderLists:
             lambda order: order.id in chosen,
             first=query.first,
             after=query.after,
-            is_complete=window.is_complete,
+            horizon=window.horizon,
         )
 
     async def _matches(self, order: OrderView, query: OrderQuery) -> bool:
@@ -190,10 +193,26 @@ def _place(order: OrderView) -> Place:
     return Place(order.submitted_at, order.id)
 
 
+def _is_within(order: OrderView, query: OrderQuery) -> bool:
+    """Return whether a whole order lies within the bounds that its halves were asked for."""
+    return (
+        (query.after is None or _place(order) < query.after)
+        and (query.start is None or order.submitted_at >= query.start)
+        and (query.end is None or order.submitted_at < query.end)
+        and (query.po_number is None or order.po_number == query.po_number)
+    )
+
+
+def _horizon(limit: int, *halves: Sequence[LedgerOrder | ErpOrder]) -> Place | None:
+    """Return the highest of the last places of systems that gave all they were asked for, None when none did."""
+    ends = [Place(half[-1].submitted_at, half[-1].id) for half in halves if len(half) >= limit]
+    return max(ends, default=None)
+
+
 def _limit(query: OrderQuery) -> int:
     """Return how many orders per account are read for a page: one more tells whether another page follows."""
-    return max(WINDOW, query.first + 1) if query.is_narrow else query.first + 1 + _SAME_INSTANT
+    return max(WINDOW, query.first + 1) if query.is_narrow else query.first + 1 + _ENTERED_LATER
 
 
-_SAME_INSTANT = 10
-"""Orders of one instant that a page which begins within it may have to skip."""
+_ENTERED_LATER = 10
+"""Orders that may stand further down than the ERP gave them because it entered them later, without a shorter page."""

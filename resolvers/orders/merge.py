@@ -8,7 +8,7 @@ Invariant: an order is never ACCEPTED before its ERP said so; the ledger takes t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from schema.records.currencies import round_to_minor
 from schema.records.orders import ErpLine, ErpOrder, LedgerLine, LedgerOrder
 from schema.records.values import ExternalRef, Freshness, Money
 
-__all__ = ["merge_order", "merge_orders"]
+__all__ = ["merge_order", "merge_orders", "recorded_statuses"]
 
 _PLATFORM_DECIDES = frozenset(
     {
@@ -27,11 +27,13 @@ _PLATFORM_DECIDES = frozenset(
         OrderStatus.CANCEL_PENDING,
         OrderStatus.REJECTED,
         OrderStatus.CANCELLED,
+        OrderStatus.COMPLETED,
     }
 )
-"""Ledger statuses that stay while the ERP document lives on: a person or a compensation is at work."""
+"""Ledger statuses that stay while the ERP document lives on: a person or a compensation is at work, or all is done."""
 
 _ERP_FINAL = frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED})
+_ERP_STATUSES = _ERP_FINAL | {OrderStatus.VALIDATING, OrderStatus.ON_HOLD, OrderStatus.ACCEPTED}
 _NONE = Decimal(0)
 
 
@@ -57,13 +59,27 @@ def merge_order(ledger: LedgerOrder | None, erp: ErpOrder | None, *, now: dateti
 def merge_orders(
     recorded: Mapping[str, LedgerOrder], documents: Mapping[str, ErpOrder], *, now: datetime, is_missing: bool
 ) -> dict[str, OrderView]:
-    """Return orders by id out of the halves that were read; ``is_missing`` when the ERP did not answer."""
+    """Return orders by id out of the halves that were read; ``is_missing`` when the ERP did not answer.
+
+    A document that the ledger does not know of yet is left out, so that an order is the same whatever read it.
+    """
     views = {}
     for order_id in (*recorded, *(other for other in documents if other not in recorded)):
         ledger = recorded.get(order_id)
-        expected = is_missing and ledger is not None and ledger.erp_number is not None
-        views[order_id] = merge_order(ledger, documents.get(order_id), now=now, erp_missing=expected)
+        is_known = ledger is None or ledger.erp_number is not None
+        document = documents.get(order_id) if is_known else None
+        expected = is_missing and ledger is not None and is_known
+        views[order_id] = merge_order(ledger, document, now=now, erp_missing=expected)
     return views
+
+
+def recorded_statuses(merged: Collection[OrderStatus]) -> tuple[OrderStatus, ...]:
+    """Return the statuses that the ledger can have for orders which are shown with one of these."""
+    return tuple(
+        status
+        for status in OrderStatus
+        if status in merged or any(_decided(status, document) in merged for document in _ERP_STATUSES)
+    )
 
 
 def _with_erp(ledger: LedgerOrder | None, erp: ErpOrder, now: datetime) -> OrderView:
@@ -76,7 +92,7 @@ def _with_erp(ledger: LedgerOrder | None, erp: ErpOrder, now: datetime) -> Order
         ship_to_id=erp.ship_to_id or (ledger.ship_to_id if ledger is not None else None),
         po_number=erp.po_number or (ledger.po_number if ledger is not None else None),
         channel=ledger.channel if ledger is not None else erp.channel,
-        status=_status(ledger, erp),
+        status=erp.status if ledger is None else _decided(ledger.status, erp.status),
         currency=erp.currency,
         lines=tuple(_erp_line(erp.id, line, recorded.get(line.line_no)) for line in erp.lines),
         subtotal=erp.subtotal,
@@ -96,6 +112,7 @@ def _with_erp(ledger: LedgerOrder | None, erp: ErpOrder, now: datetime) -> Order
         problems=ledger.exceptions if ledger is not None else (),
         in_erp=True,
         freshness=Freshness(erp.home_erp, now),
+        recorded=ledger is not None,
     )
 
 
@@ -143,10 +160,8 @@ def _ledger_alone(ledger: LedgerOrder, now: datetime, *, erp_missing: bool) -> O
     )
 
 
-def _status(ledger: LedgerOrder | None, erp: ErpOrder) -> OrderStatus:
-    if ledger is None or erp.status in _ERP_FINAL or ledger.status not in _PLATFORM_DECIDES:
-        return erp.status
-    return ledger.status
+def _decided(recorded: OrderStatus, document: OrderStatus) -> OrderStatus:
+    return document if document in _ERP_FINAL or recorded not in _PLATFORM_DECIDES else recorded
 
 
 def _erp_line(order_id: str, line: ErpLine, recorded: LedgerLine | None) -> LineView:
@@ -182,9 +197,9 @@ def _ledger_line(order_id: str, line: LedgerLine) -> LineView:
         backordered=line.backordered,
         shipped=_NONE,
         invoiced=_NONE,
-        cancelled=_NONE,
+        cancelled=line.cancelled,
         unit_price=price,
-        extended=None if price is None else round_to_minor(price.amount * line.quantity.value, price.currency),
+        extended=None if price is None else round_to_minor(price.amount * line.wanted, price.currency),
         promised_date=line.promised_date,
         allocations=line.allocations,
     )

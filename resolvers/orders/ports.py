@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from events.ports import EventLog
 from processes.api import ProcessStarter
+from processes.decision_api import DecisionDesk
 from systems.ports import (
     Clock,
     InvoiceBook,
@@ -38,6 +39,7 @@ class OrderPorts:
         processes: states of processes.
         events: what happened, for subscriptions.
         starter: starts processes.
+        desk: takes what persons decide.
         clock: where time comes from.
     """
 
@@ -52,4 +54,5 @@ class OrderPorts:
     processes: ProcessLog
     events: EventLog
     starter: ProcessStarter
+    desk: DecisionDesk
     clock: Clock

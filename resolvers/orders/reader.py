@@ -11,7 +11,7 @@ Invariant: the number of calls to a port depends on the shape of the request, ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -19,26 +19,32 @@ from typing import Any, TypeVar
 import structlog
 from aiodataloader import DataLoader
 
-from resolvers.access import can_see
+from resolvers.access import can_see, is_customer
+from resolvers.loaders import bulk_loader
 from resolvers.orders.listing import OrderLists
-from resolvers.orders.merge import merge_order, merge_orders
+from resolvers.orders.merge import merge_orders
 from resolvers.orders.ports import OrderPorts
+from resolvers.orders.told import told_of, told_of_shipment, told_shipments, told_tracking
+from resolvers.orders.withheld import without_withheld
 from schema.enums import QuoteStatus
+from schema.events.envelope import Event
 from schema.orders.queries import DocumentQuery, OrderQuery, Place, Slice, page_of
 from schema.orders.views import Delivery, OrderView
 from schema.records.identity import Principal
 from schema.records.orders import ErpOrder, Invoice, Quote, Return, Shipment, Tracking
 from schema.records.values import Money
 from systems.errors import ConnectorError
+from systems.outage import is_outage
 
 __all__ = ["OrderReader"]
 
-K = TypeVar("K")
-V = TypeVar("V")
 D = TypeVar("D")
 
 MAX_DOCUMENTS = 500
 """Newest quotes or invoices of an account that its lists reach back to."""
+
+_QuotesOf = tuple[str, QuoteStatus | None]
+"""Whose quotes, and of which status; None means any."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = structlog.get_logger("crossdock.orders")
@@ -56,33 +62,44 @@ class OrderReader:
         self.ports = ports
         self.principal = principal
         self.now: datetime = ports.clock.now()
-        self._orders = _loader(self._load_orders)
-        self._numbers = _loader(self._load_numbers)
-        self._shipments_of = _loader(_bulk(ports.warehouse.shipments_of))
-        self._shipments = _loader(_bulk(ports.warehouse.shipments))
-        self._tracking = _loader(_bulk(ports.transport.tracking))
-        self._invoices = _loader(_bulk(ports.invoices.invoices))
-        self._invoices_of = _loader(_bulk(self._newest_invoices))
-        self._invoices_of_orders = _loader(_bulk(ports.invoices.invoices_of_orders))
-        self._returns = _loader(_bulk(ports.returns.returns))
-        self._returns_of = _loader(_bulk(ports.returns.returns_of))
-        self._returns_of_orders = _loader(_bulk(ports.returns.returns_of_orders))
-        self._quotes = _loader(_bulk(ports.quotes.quotes))
-        self._quotes_of = _loader(self._load_quotes_of)
-        self._quotes_of_opportunities = _loader(_bulk(ports.quotes.quotes_of_opportunities))
-        self._open_values = _loader(_bulk(ports.erp.open_values))
-        self._items = _loader(_bulk(ports.items.items))
+        self._orders: DataLoader[str, OrderView | None] = DataLoader(self._load_orders)
+        self._numbers: DataLoader[str, OrderView | None] = DataLoader(self._load_numbers)
+        self._shipments_of = bulk_loader(ports.warehouse.shipments_of)
+        self._shipments = bulk_loader(ports.warehouse.shipments)
+        self._tracking = bulk_loader(ports.transport.tracking)
+        self._told: DataLoader[str, list[Event]] = DataLoader(self._load_told)
+        self._invoices = bulk_loader(ports.invoices.invoices)
+        self._invoices_of = bulk_loader(self._newest_invoices)
+        self._invoices_of_orders = bulk_loader(ports.invoices.invoices_of_orders)
+        self._returns = bulk_loader(ports.returns.returns)
+        self._returns_of = bulk_loader(ports.returns.returns_of)
+        self._returns_of_orders = bulk_loader(ports.returns.returns_of_orders)
+        self._quotes = bulk_loader(ports.quotes.quotes)
+        self._quotes_by_number = bulk_loader(ports.quotes.quotes_by_number)
+        self._quotes_of: DataLoader[_QuotesOf, tuple[Quote, ...]] = DataLoader(self._load_quotes_of)
+        self._quotes_of_opportunities = bulk_loader(ports.quotes.quotes_of_opportunities)
+        self._open_values = bulk_loader(ports.erp.open_values)
+        self._items = bulk_loader(ports.items.items)
+        self._recorded = bulk_loader(ports.ledger.orders)
         self._lists = OrderLists(ports, self)
 
     # --- orders
 
     async def order(self, order_id: str) -> OrderView | None:
-        """Return an order, None when there is none that the principal may see."""
+        """Return an order, None when there is none that the principal may see.
+
+        Raises:
+            ConnectorError: only the ERP may know the order, and it does not answer.
+        """
         found = await self._orders.load(order_id)
         return found if found is not None and self._sees(found.account_id) else None
 
     async def order_by_number(self, number: str) -> OrderView | None:
-        """Return the order with this number, None when there is none that the principal may see."""
+        """Return the order with this number, None when there is none that the principal may see.
+
+        Raises:
+            ConnectorError: only the ERP may know the order, and it does not answer.
+        """
         found = await self._numbers.load(number)
         return found if found is not None and self._sees(found.account_id) else None
 
@@ -111,39 +128,39 @@ class OrderReader:
         """Keep an order that a list has read, so that asking for it again costs nothing."""
         self._orders.prime(order.id, order)
 
-    async def _load_orders(self, ids: list[str]) -> list[OrderView | None]:
+    async def _load_orders(self, ids: list[str]) -> list[Any]:
+        """Return an order per id, the ERP's failure for one that only the ERP may know."""
         recorded = await self.ports.ledger.orders(ids)
         in_erp = [order_id for order_id in ids if order_id not in recorded or recorded[order_id].erp_number is not None]
-        documents, is_missing = await self.read_erp(in_erp)
-        views = merge_orders(recorded, documents, now=self.now, is_missing=is_missing)
-        return [views.get(order_id) for order_id in ids]
+        documents, failure = await self.read_erp(in_erp)
+        views = merge_orders(recorded, documents, now=self.now, is_missing=failure is not None)
+        return [views.get(order_id, failure) for order_id in ids]
 
-    async def _load_numbers(self, numbers: list[str]) -> list[OrderView | None]:
-        """Look orders up by number, one after the other: systems find only one number at a time."""
-        found = await asyncio.gather(*(self._find_number(number) for number in numbers))
-        wanted = [order_id for order_id in found if order_id is not None]
-        views = dict(zip(wanted, await self._orders.load_many(wanted), strict=True))
-        return [None if order_id is None else views[order_id] for order_id in found]
+    async def _load_numbers(self, numbers: list[str]) -> list[Any]:
+        """Return an order per number, the ERP's failure for one that only the ERP may know."""
+        recorded = await self.ports.ledger.orders_by_number(numbers)
+        unknown = [number for number in numbers if number not in recorded]
+        documents, failure = await self._read_erp(self.ports.erp.orders_by_number, unknown)
+        ids = {number: order.id for number, order in documents.items()}
+        ids |= {number: order.id for number, order in recorded.items()}
+        read = (self._orders.load(order_id) for order_id in ids.values())
+        views = dict(zip(ids, await asyncio.gather(*read, return_exceptions=True), strict=True))
+        return [views.get(number, failure) for number in numbers]
 
-    async def _find_number(self, number: str) -> str | None:
-        recorded = await self.ports.ledger.order_by_number(number)
-        if recorded is not None:
-            return recorded.id
-        document = await self.ports.erp.order_by_number(number)
-        if document is None:
-            return None
-        self.keep(merge_order(None, document, now=self.now, erp_missing=False))
-        return document.id
+    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], ConnectorError | None]:
+        """Return (ERP documents by id, what kept the ERP from answering)."""
+        return await self._read_erp(self.ports.erp.orders, ids)
 
-    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], bool]:
-        """Return (ERP documents by id, whether the ERP failed to answer)."""
-        if not ids:
-            return {}, False
+    async def _read_erp(
+        self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, ErpOrder]]], keys: Sequence[str]
+    ) -> tuple[Mapping[str, ErpOrder], ConnectorError | None]:
+        if not keys:
+            return {}, None
         try:
-            return await self.ports.erp.orders(ids), False
+            return await read(keys), None
         except ConnectorError as error:
-            _log.warning("orders shown without ERP", orders=len(ids), error=str(error))
-            return {}, True
+            _log.warning("orders shown without ERP", orders=len(keys), error=str(error))
+            return {}, error
 
     # --- shipments
 
@@ -167,11 +184,28 @@ class OrderReader:
         """Return an order's shipments, oldest first."""
         if not order.may_have_shipments:
             return ()
-        return await self._shipments_of.load(order.id) or ()
+        try:
+            return await self._shipments_of.load(order.id) or ()
+        except ConnectorError as error:
+            if not is_outage(error):
+                raise
+            skus = {line.line_no: line.sku for line in order.lines}
+            told = told_shipments(await self._told.load(order.id), skus)
+            if not told:
+                raise
+            return told
 
     async def shipment(self, shipment_id: str) -> Shipment | None:
         """Return a shipment, None when there is none that the principal may see."""
-        found = await self._shipments.load(shipment_id)
+        try:
+            found = await self._shipments.load(shipment_id)
+        except ConnectorError as error:
+            if not is_outage(error):
+                raise
+            told = told_shipments(await told_of_shipment(self.ports.events, shipment_id), {})
+            found = next((entry for entry in told if entry.id == shipment_id), None)
+            if found is None:
+                raise
         return found if found is not None and self._sees(found.account_id) else None
 
     async def shipment_by_tracking(self, tracking_number: str) -> Shipment | None:
@@ -180,12 +214,20 @@ class OrderReader:
         return None if load is None else await self.shipment(f"sh_{load.shipment_number}")
 
     async def tracking(self, shipment: Shipment) -> Tracking | None:
-        """Return what the carrier says, None before the shipment is tendered.
+        """Return what the carrier says, or last said while the TMS is out; None before the shipment is tendered.
 
         Raises:
-            ConnectorError: the TMS does not answer.
+            ConnectorError: the TMS does not answer, and nothing that its carriers told is in the event log.
         """
-        return await self._tracking.load(shipment.number)
+        try:
+            return await self._tracking.load(shipment.number)
+        except ConnectorError as error:
+            if not is_outage(error):
+                raise
+            told = told_tracking(await self._told.load(shipment.order_id), shipment.number)
+            if told is None:
+                raise
+            return told
 
     async def delivery(self, shipment: Shipment) -> Delivery:
         """Return a shipment with its tracking, or without it while the TMS is away."""
@@ -204,17 +246,18 @@ class OrderReader:
     async def invoice(self, invoice_id: str) -> Invoice | None:
         """Return an invoice, None when there is none that the principal may see."""
         found = await self._invoices.load(invoice_id)
-        return found if found is not None and self._sees(found.account_id) else None
+        seen = found if found is not None and self._sees(found.account_id) else None
+        return seen if seen is None or await self._published([seen]) else None
 
     async def invoices_of_order(self, order_id: str) -> tuple[Invoice, ...]:
         """Return an order's invoices, oldest first."""
-        return await self._invoices_of_orders.load(order_id) or ()
+        return tuple(await self._published(await self._invoices_of_orders.load(order_id) or ()))
 
     async def invoices_of(self, account_id: str, query: DocumentQuery) -> Slice[Invoice] | None:
         """Return a page of an account's invoices, newest first."""
         if not self._sees(account_id):
             return None
-        rows = await self._invoices_of.load(account_id) or ()
+        rows = await self._published(await self._invoices_of.load(account_id) or ())
         return _documents(rows, query, lambda row: Place(row.posted_at or _EPOCH, row.id), lambda row: row.status)
 
     async def return_(self, return_id: str) -> Return | None:
@@ -238,6 +281,11 @@ class OrderReader:
         found = await self._quotes.load(quote_id)
         return found if found is not None and self._sees(found.account_id) else None
 
+    async def quote_by_number(self, number: str) -> Quote | None:
+        """Return the quote with this number, None when there is none that the principal may see."""
+        found = await self._quotes_by_number.load(number)
+        return found if found is not None and self._sees(found.account_id) else None
+
     async def quotes_of(self, account_id: str, query: DocumentQuery, status: QuoteStatus | None) -> Slice[Quote] | None:
         """Return a page of an account's quotes, newest first; ``status`` None means any."""
         if not self._sees(account_id):
@@ -253,7 +301,10 @@ class OrderReader:
     async def _newest_invoices(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Invoice, ...]]:
         return await self.ports.invoices.invoices_of(account_ids, MAX_DOCUMENTS)
 
-    async def _load_quotes_of(self, keys: list[tuple[str, QuoteStatus | None]]) -> list[tuple[Quote, ...]]:
+    async def _load_told(self, order_ids: list[str]) -> list[list[Event]]:
+        return list(await asyncio.gather(*(told_of(self.ports.events, order_id) for order_id in order_ids)))
+
+    async def _load_quotes_of(self, keys: list[_QuotesOf]) -> list[tuple[Quote, ...]]:
         """Load quotes per (account, status): one call per status, whatever the number of accounts."""
         statuses = list(dict.fromkeys(status for _, status in keys))
         asked = [[account for account, wanted in keys if wanted is status] for status in statuses]
@@ -263,6 +314,12 @@ class OrderReader:
         )
         found = dict(zip(statuses, await asyncio.gather(*calls), strict=True))
         return [found[status].get(account, ()) for account, status in keys]
+
+    async def _published(self, invoices: Sequence[Invoice]) -> Sequence[Invoice]:
+        """Return the invoices that the principal may see: customers see none that does not fit its order."""
+        if not invoices or not is_customer(self.principal):
+            return invoices
+        return await without_withheld(invoices, self._recorded)
 
     def _sees(self, account_id: str) -> bool:
         return can_see(self.principal, account_id)
@@ -278,24 +335,4 @@ def _documents(
         lambda row: query.status is None or status(row) is query.status,
         first=query.first,
         after=query.after,
-        is_complete=True,
     )
-
-
-def _loader(batch: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> DataLoader[K, V]:
-    return DataLoader(batch)
-
-
-def _bulk(
-    read: Callable[[Sequence[str]], Awaitable[Mapping[str, V]]],
-) -> Callable[[list[str]], Coroutine[Any, Any, list[V | None]]]:
-    """Return the batch function of a bulk read; a failure is kept like an answer, so that it is not asked for again."""
-
-    async def load(keys: list[str]) -> list[Any]:
-        try:
-            found = await read(keys)
-        except ConnectorError as error:
-            return [error] * len(keys)
-        return [found.get(key) for key in keys]
-
-    return load

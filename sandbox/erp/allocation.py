@@ -19,7 +19,7 @@ from sandbox.erp.codes import OPEN, ErpError
 from sandbox.kit.rest import Refusal, decimal_text, utc_text
 from sandbox.kit.store import Store
 
-__all__ = ["POST_AFTER", "allocate", "deallocate", "give_back"]
+__all__ = ["POST_AFTER", "allocate", "deallocate", "give_back", "units_of", "withdraw"]
 
 DOCK_DAYS = 1
 """Days between the arrival of supply and its use."""
@@ -90,6 +90,18 @@ def give_back(store: Store, line: sqlite3.Row, quantity: Decimal) -> None:
         )
 
 
+def withdraw(store: Store, line: sqlite3.Row) -> None:
+    """Give back all that is set aside for a line, so that no allocation books it any more."""
+    give_back(store, line, Decimal(line["allocated"]))
+    store.execute("UPDATE order_lines SET allocated = '0', backordered = '0' WHERE id = ?", (line["id"],))
+    for row in store.query("SELECT key, result FROM allocations WHERE documentId = ?", (line["documentId"],)):
+        result = [
+            entry | {"allocated": "0"} if entry["sequence"] == line["sequence"] else entry
+            for entry in json.loads(row["result"])
+        ]
+        store.execute("UPDATE allocations SET result = ? WHERE key = ?", (json.dumps(result), row["key"]))
+
+
 def _check_open(store: Store, document_id: str) -> None:
     row = store.one("SELECT number, status FROM orders WHERE id = ?", (document_id,))
     if row is None:
@@ -153,7 +165,12 @@ def _supply_date(store: Store, sku: str, location: str | None, today: date) -> s
     return (date.fromisoformat(row["day"]) + timedelta(days=DOCK_DAYS)).isoformat()
 
 
-def _per_base(store: Store, line: Mapping[str, Any] | sqlite3.Row) -> Decimal:
-    item = store.one("SELECT units FROM items WHERE number = ?", (line["lineObjectNumber"],))
+def units_of(store: Store, sku: str) -> dict[str, Decimal]:
+    """Return how many base units each unit of an item stands for."""
+    item = store.one("SELECT units FROM items WHERE number = ?", (sku,))
     units = json.loads(item["units"], parse_float=Decimal) if item else []
-    return next((Decimal(unit["perBase"]) for unit in units if unit["code"] == line["unitOfMeasureCode"]), Decimal(1))
+    return {unit["code"]: Decimal(unit["perBase"]) for unit in units}
+
+
+def _per_base(store: Store, line: Mapping[str, Any] | sqlite3.Row) -> Decimal:
+    return units_of(store, line["lineObjectNumber"]).get(line["unitOfMeasureCode"], Decimal(1))

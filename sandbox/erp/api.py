@@ -9,10 +9,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from sandbox.erp.allocation import allocate, deallocate
-from sandbox.erp.codes import BadField, ErpError
+from sandbox.erp.changes import change_lines
+from sandbox.erp.codes import ErpError
+from sandbox.erp.customer_cards import CustomerCards
 from sandbox.erp.documents import Documents
 from sandbox.erp.entities import find_set, read_one, read_page
-from sandbox.erp.order_entry import read_text
+from sandbox.erp.order_entry import read_key
+from sandbox.erp.return_orders import ReturnOrders
 from sandbox.erp.seed import COMPANY
 from sandbox.erp.sets import CUSTOM, GROUPS, STANDARD, EntitySet
 from sandbox.kit.due import DueWork
@@ -53,6 +56,8 @@ class Api:
         self._store = host.store
         self._clock = host.clock
         self._documents = Documents(host)
+        self._returns = ReturnOrders(host)
+        self._cards = CustomerCards(host)
         self._due = due
 
     def answer(self, call: Call) -> tuple[int, Any]:
@@ -68,6 +73,10 @@ class Api:
                 return 200, read_page(self._store, entity_set, call.options, call.base + call.path)
             case "GET", str(), None:
                 return 200, read_one(self._store, entity_set, key, call.options)
+        if entity_set.name == "customerCards" and target.action is None:
+            return self._card(entity_set, key, call)
+        if entity_set.name == "returnOrders":
+            return self._return(entity_set, key, target.action, call)
         if entity_set.table != "orders":
             raise Refusal(405, ErpError.METHOD, f"{entity_set.name} can be read only")
         match call.method, key, target.action:
@@ -86,17 +95,42 @@ class Api:
                 return self._act(key, target.action, call)
         raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
 
+    def _card(self, entity_set: EntitySet, key: str | None, call: Call) -> tuple[int, Any]:
+        with self._store.transaction():
+            if call.method == "POST" and key is None:
+                made = self._cards.create(call.body)
+                return 201, read_one(self._store, entity_set, made, call.options)
+            if call.method == "PATCH" and key is not None:
+                if not call.match:
+                    raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
+                self._cards.change(key, call.body, call.match)
+                return 200, read_one(self._store, entity_set, key, call.options)
+        raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
+
+    def _return(self, entity_set: EntitySet, key: str | None, action: str | None, call: Call) -> tuple[int, Any]:
+        with self._store.transaction():
+            if call.method == "POST" and key is None and action is None:
+                made = self._returns.create(call.body)
+                return 201, read_one(self._store, entity_set, made, call.options)
+            if call.method == "POST" and key is not None and action is not None:
+                self._returns.act(key, action, call.body)
+                return _NOTHING
+        raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
+
     def _act(self, document_id: str, action: str, call: Call) -> tuple[int, Any]:
         match action:
             case "Microsoft.NAV.cancel":
                 self._documents.cancel(document_id, call.match or "*")
                 return _NOTHING
+            case "Microsoft.NAV.change":
+                change_lines(self._store, document_id, call.body, call.match, self._clock.now())
+                return _NOTHING
             case "Microsoft.NAV.allocate":
-                made = allocate(self._store, document_id, _key(call.body), self._clock.now())
+                made = allocate(self._store, document_id, read_key(call.body), self._clock.now())
                 self._due.wake()
                 return 200, {"value": made}
             case "Microsoft.NAV.deallocate":
-                deallocate(self._store, document_id, _key(call.body), self._clock.now())
+                deallocate(self._store, document_id, read_key(call.body), self._clock.now())
                 return _NOTHING
         raise Refusal(404, ErpError.NOT_FOUND, f"There is no action {action}")
 
@@ -118,10 +152,3 @@ def _read_path(path: str) -> _Target:
     if action is not None and (place["key"] is None or action["key"] is not None):
         raise Refusal(404, ErpError.NOT_FOUND, f"Resource not found for {path}")
     return _Target(find_set(group, place["name"]), place["key"], None if action is None else action["name"])
-
-
-def _key(body: Mapping[str, Any]) -> str:
-    key = read_text(body, "key")
-    if key is None:
-        raise BadField(ErpError.NOT_PROVIDED, "key is required", "key")
-    return key

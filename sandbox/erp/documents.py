@@ -15,7 +15,7 @@ from sandbox.erp.sets import CUSTOM, EntitySet
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
-__all__ = ["Documents"]
+__all__ = ["Documents", "check_match"]
 
 _CHANGEABLE = {"requestedDeliveryDate": read_date, "promisedDeliveryDate": read_date, "poNumber": read_text}
 _ETAG = re.compile(r'W/"\d+"')
@@ -54,7 +54,7 @@ class Documents:
             raise BadField(ErpError.FIELD, f"The field {wrong[0]} cannot be changed", wrong[0])
         with self._store.transaction():
             row = self._row(document_id)
-            _check_match(row, match)
+            check_match(row, match)
             if row["status"] in (COMPLETED, CANCELLED):
                 raise Refusal(400, ErpError.NOT_OPEN, f"The order {row['number']} is {row['status']}")
             for name, value in {name: _CHANGEABLE[name](body, name) for name in body}.items():
@@ -71,7 +71,7 @@ class Documents:
             row = self._row(document_id)
             if row["status"] == CANCELLED:
                 return
-            _check_match(row, match)
+            check_match(row, match)
             if row["status"] == COMPLETED:
                 raise Refusal(400, ErpError.NOT_OPEN, f"The order {row['number']} is {row['status']}")
             for line in self._store.query("SELECT * FROM order_lines WHERE documentId = ?", (document_id,)):
@@ -103,7 +103,12 @@ class Documents:
         self._store.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({names})", dict(row))  # noqa: S608 - names are ours
 
 
-def _check_match(row: Mapping[str, Any], match: str) -> None:
+def check_match(row: Mapping[str, Any], match: str) -> None:
+    """Check that ``match`` is the ETag of a row, or ``*``.
+
+    Raises:
+        Refusal: 409 when the row has changed since, 412 when ``match`` is no ETag.
+    """
     if match == "*" or match == etag(row["version"]):
         return
     if not _ETAG.fullmatch(match):

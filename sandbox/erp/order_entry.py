@@ -14,7 +14,19 @@ from sandbox.erp.codes import DRAFT, OPEN, BadField, ErpError
 from sandbox.kit.rest import decimal_text, utc_text
 from sandbox.kit.store import Store
 
-__all__ = ["MAX_LINES", "NewDocument", "read_date", "read_document", "read_text"]
+__all__ = [
+    "MAX_LINES",
+    "PRICE_DECIMALS",
+    "QUANTITY_DECIMALS",
+    "NewDocument",
+    "net_amount",
+    "read_amount",
+    "read_date",
+    "read_document",
+    "read_key",
+    "read_text",
+    "totals",
+]
 
 MAX_LINES = 500
 MAX_TEXT = 250
@@ -87,7 +99,7 @@ def read_document(
     rows = [_line(store, order, place, line) for place, line in enumerate(lines)]
     if len({row["sequence"] for row in rows}) < len(rows):
         raise BadField(ErpError.LINES, "Two lines have the same sequence", "lines")
-    return NewDocument(order | _totals(order["currencyCode"], rows), rows)
+    return NewDocument(order | totals(order["currencyCode"], rows), rows)
 
 
 def read_text(body: Mapping[str, Any], name: str) -> str | None:
@@ -103,6 +115,18 @@ def read_text(body: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str) or len(value) > most:
         raise BadField(ErpError.FIELD, f"{name} must be a text of at most {most} characters", name)
     return value
+
+
+def read_key(body: Mapping[str, Any]) -> str:
+    """Return the key of an action.
+
+    Raises:
+        Refusal: it is missing.
+    """
+    key = read_text(body, "key")
+    if key is None:
+        raise BadField(ErpError.NOT_PROVIDED, "key is required", "key")
+    return key
 
 
 def read_date(body: Mapping[str, Any], name: str) -> str | None:
@@ -174,8 +198,8 @@ def _line(store: Store, order: Mapping[str, Any], place: int, line: object) -> d
     uom = read_text(line, "unitOfMeasureCode") or item["baseUnitOfMeasureCode"]
     if uom not in {unit["code"] for unit in json.loads(item["units"])}:
         raise BadField(ErpError.UNIT, f"The item {sku} has no unit {uom}", f"{target}/unitOfMeasureCode")
-    quantity = _amount(line, "quantity", QUANTITY_DECIMALS)
-    price = _amount(line, "unitPrice", PRICE_DECIMALS)
+    quantity = read_amount(line, "quantity", QUANTITY_DECIMALS)
+    price = read_amount(line, "unitPrice", PRICE_DECIMALS)
     if quantity is None or quantity == 0:
         message = f"quantity must be above zero with at most {QUANTITY_DECIMALS} decimals"
         raise BadField(ErpError.QUANTITY, message, f"{target}/quantity")
@@ -191,7 +215,7 @@ def _line(store: Store, order: Mapping[str, Any], place: int, line: object) -> d
         "unitOfMeasureCode": uom,
         "quantity": decimal_text(quantity),
         "unitPrice": format(price, "f"),
-        "netAmount": format((quantity * price).quantize(_CENT, ROUND_HALF_UP), "f"),
+        "netAmount": net_amount(quantity, price),
         "locationCode": _location(store, line, str(sku), target),
         **dict.fromkeys(("allocated", "backordered", "shipped", "invoiced", "cancelled"), "0"),
         "promisedDeliveryDate": read_date(line, "requestedDeliveryDate") or order["requestedDeliveryDate"],
@@ -216,7 +240,7 @@ def _location(store: Store, line: Mapping[str, Any], sku: str, target: str) -> s
     return given
 
 
-def _amount(line: Mapping[str, Any], name: str, decimals: int) -> Decimal | None:
+def read_amount(line: Mapping[str, Any], name: str, decimals: int) -> Decimal | None:
     """Return an amount from zero on, None when it is none or too fine."""
     given = line.get(name)
     if isinstance(given, bool) or not isinstance(given, int | Decimal | str):
@@ -230,7 +254,13 @@ def _amount(line: Mapping[str, Any], name: str, decimals: int) -> Decimal | None
     return amount if amount == round(amount, decimals) else None
 
 
-def _totals(currency: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def net_amount(quantity: Decimal, price: Decimal) -> str:
+    """Return what a quantity comes to."""
+    return format((quantity * price).quantize(_CENT, ROUND_HALF_UP), "f")
+
+
+def totals(currency: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what lines come to with tax and freight, as columns of their order."""
     net = sum((Decimal(line["netAmount"]) for line in lines), Decimal(0))
     tax = (net * FOREIGN_TAX).quantize(_CENT, ROUND_HALF_UP) if currency != "USD" else Decimal(0)
     freight = Decimal(0) if net > FREE_FREIGHT_ABOVE else FREIGHT

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import uuid4
+
+import orjson
 
 from sandbox.erp.codes import COMPLETED, OPEN
 from sandbox.kit.rest import decimal_text, utc_text
@@ -53,10 +56,11 @@ def _post(store: Store, due: sqlite3.Row, at: datetime) -> bool:
     if order is None or order["status"] != OPEN or not any(set_aside.values()):
         return False
     lines = store.query("SELECT * FROM order_lines WHERE documentId = ? ORDER BY sequence", (order["id"],))
-    net = Decimal(0)
+    billed = []
     for line in lines:
         gone = min(set_aside.get(line["sequence"], Decimal(0)), Decimal(line["allocated"]))
-        net += (gone * Decimal(line["unitPrice"])).quantize(_CENT, ROUND_HALF_UP)
+        if gone:
+            billed.append(_billed(line, gone))
         store.execute(
             "UPDATE order_lines SET allocated = ?, shipped = ?, invoiced = ? WHERE id = ?",
             (
@@ -66,21 +70,43 @@ def _post(store: Store, due: sqlite3.Row, at: datetime) -> bool:
                 line["id"],
             ),
         )
-    _write_documents(store, dict(order), _total(dict(order), lines, net), at)
+    if not billed:
+        return False
+    _write_documents(store, dict(order), _bill(dict(order), lines, billed), at)
     _touch(store, order["id"], at)
     return True
 
 
-def _total(order: Mapping[str, Any], lines: Sequence[sqlite3.Row], net: Decimal) -> Decimal:
-    """Return what is invoiced: tax in proportion, freight with the first invoice."""
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """What is invoiced: tax in proportion, freight with the first invoice."""
+
+    lines: Sequence[Mapping[str, Any]]
+    net: Decimal
+    tax: Decimal
+    freight: Decimal
+
+
+def _billed(line: sqlite3.Row, quantity: Decimal) -> dict[str, Any]:
+    net = (quantity * Decimal(line["unitPrice"])).quantize(_CENT, ROUND_HALF_UP)
+    return {
+        "sequence": line["sequence"],
+        "quantity": quantity,
+        "unitPrice": Decimal(line["unitPrice"]),
+        "netAmount": net,
+    }
+
+
+def _bill(order: Mapping[str, Any], lines: Sequence[sqlite3.Row], billed: Sequence[Mapping[str, Any]]) -> _Bill:
+    net = sum((line["netAmount"] for line in billed), Decimal(0))
     whole = Decimal(order["totalAmountExcludingTax"])
     share = net / whole if whole else Decimal(1)
     tax = (Decimal(order["totalTaxAmount"]) * share).quantize(_CENT, ROUND_HALF_UP)
     is_first = all(Decimal(line["invoiced"]) == 0 for line in lines)
-    return net + tax + (Decimal(order["freight"]) if is_first else Decimal(0))
+    return _Bill(billed, net, tax, Decimal(order["freight"]) if is_first else Decimal(0))
 
 
-def _write_documents(store: Store, order: Mapping[str, Any], total: Decimal, at: datetime) -> None:
+def _write_documents(store: Store, order: Mapping[str, Any], bill: _Bill, at: datetime) -> None:
     counted = store.one("SELECT count(*) AS n FROM invoices")
     place = 800_001 + (counted["n"] if counted else 0)
     store.execute(
@@ -90,7 +116,7 @@ def _write_documents(store: Store, order: Mapping[str, Any], total: Decimal, at:
             *(order["customerNumber"], at.date().isoformat()),
         ),
     )
-    amount = format(total, "f")
+    amount = format(bill.net + bill.tax + bill.freight, "f")
     store.execute(
         "INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, 'Open', ?, ?, ?, ?, ?, ?)",
         (
@@ -99,6 +125,15 @@ def _write_documents(store: Store, order: Mapping[str, Any], total: Decimal, at:
             *(_due(at.date()), order["currencyCode"], amount, amount),
         ),
     )
+    lines = [{name: _json_number(value) for name, value in line.items()} for line in bill.lines]
+    store.execute(
+        "INSERT INTO invoice_postings (invoiceNumber, taxAmount, freight, lines) VALUES (?, ?, ?, ?)",
+        (f"SI-{place}", format(bill.tax, "f"), format(bill.freight, "f"), orjson.dumps(lines).decode()),
+    )
+
+
+def _json_number(value: int | Decimal) -> int | orjson.Fragment:
+    return orjson.Fragment(format(value, "f")) if isinstance(value, Decimal) else value
 
 
 def _due(day: date) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 import orjson
 
 from sandbox.erp.codes import INVOICE_STATUS, ITEM_STATUS, ORDER_STATUS, RETURN_STATUS
+from sandbox.erp.customer_cards import tax_numbers
 from sandbox.kit.rest import utc_text
 from sandbox.kit.store import Store
 from sandbox.world.model import WorldModel, WorldOrder, WorldStock
@@ -164,6 +165,7 @@ def _customers(world: WorldModel) -> Iterator[dict[str, Any]]:
             "onHold": int(account.credit_on_hold),
             "holdReason": account.hold_reason,
             "taxRegistrations": _json(registrations),
+            "taxNumbers": tax_numbers(registrations),
             "lastModifiedDateTime": utc_text(account.changed_at),
         }
 

@@ -141,6 +141,16 @@ _CUSTOM = (
         | _json("taxRegistrations"),
     ),
     EntitySet(
+        "customerCards",
+        CUSTOM,
+        "customers",
+        _texts("id number crossdockId displayName addressLine1 city state country postalCode currencyCode")
+        | _texts("paymentTermsCode customerPriceGroup blocked taxNumbers lastModifiedDateTime")
+        | _numbers("creditLimit")
+        | _json("taxRegistrations"),
+        version="version",
+    ),
+    EntitySet(
         "shipToAddresses",
         CUSTOM,
         "ship_tos",
@@ -214,6 +224,16 @@ _CUSTOM = (
         _texts("id number accountId orderId status postedAt dueDate currencyCode")
         | _numbers("totalAmountIncludingTax remainingAmount"),
         "postedAt",
+    ),
+    EntitySet(
+        "postedInvoices",
+        CUSTOM,
+        "posted_invoices",
+        _texts("id number accountId orderId status postedAt dueDate currencyCode")
+        | _numbers("totalAmountIncludingTax remainingAmount taxAmount freight")
+        | _wholes("entryNo")
+        | _json("lines"),
+        "entryNo",
     ),
     EntitySet(
         "returnOrders",

@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS customers (
     state TEXT, country TEXT, postalCode TEXT, currencyCode TEXT NOT NULL, paymentTermsCode TEXT,
     customerPriceGroup TEXT, blocked TEXT NOT NULL, creditLimit TEXT, openReceivables TEXT NOT NULL,
     overdue TEXT NOT NULL, maxDaysPastDue INTEGER NOT NULL, creditTolerancePercent INTEGER NOT NULL,
-    onHold INTEGER NOT NULL, holdReason TEXT, taxRegistrations TEXT NOT NULL, lastModifiedDateTime TEXT NOT NULL
+    onHold INTEGER NOT NULL, holdReason TEXT, taxRegistrations TEXT NOT NULL, taxNumbers TEXT NOT NULL,
+    lastModifiedDateTime TEXT NOT NULL, version INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE IF NOT EXISTS ship_tos (
     id TEXT PRIMARY KEY, crossdockId TEXT UNIQUE, accountId TEXT NOT NULL, code TEXT NOT NULL, line1 TEXT, city TEXT,
@@ -77,6 +78,7 @@ CREATE TABLE IF NOT EXISTS allocations (
     key TEXT PRIMARY KEY, documentId TEXT NOT NULL, result TEXT NOT NULL, next TEXT, nextAt TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS allocations_next ON allocations (nextAt);
+CREATE TABLE IF NOT EXISTS order_changes (key TEXT PRIMARY KEY, documentId TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS posted_shipments (
     id TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, externalDocumentNumber TEXT, orderNumber TEXT,
     customerNumber TEXT NOT NULL, shipmentDate TEXT NOT NULL
@@ -88,10 +90,18 @@ CREATE TABLE IF NOT EXISTS invoices (
 );
 CREATE INDEX IF NOT EXISTS invoices_account ON invoices (accountId, postedAt, number);
 CREATE INDEX IF NOT EXISTS invoices_order ON invoices (orderId);
+CREATE TABLE IF NOT EXISTS invoice_postings (
+    entryNo INTEGER PRIMARY KEY AUTOINCREMENT, invoiceNumber TEXT NOT NULL UNIQUE, taxAmount TEXT NOT NULL,
+    freight TEXT NOT NULL, lines TEXT NOT NULL
+);
+CREATE VIEW IF NOT EXISTS posted_invoices AS
+    SELECT i.*, p.entryNo, p.taxAmount, p.freight, p.lines
+    FROM invoice_postings p JOIN invoices i ON i.number = p.invoiceNumber;
 CREATE TABLE IF NOT EXISTS returns (
     id TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, accountId TEXT NOT NULL, orderId TEXT NOT NULL,
     status TEXT NOT NULL, currencyCode TEXT NOT NULL, creditAmount TEXT, lines TEXT NOT NULL, createdAt TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS return_keys (key TEXT PRIMARY KEY, returnId TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS returns_account ON returns (accountId);
 CREATE INDEX IF NOT EXISTS returns_order ON returns (orderId);
 CREATE VIEW IF NOT EXISTS open_order_values AS

@@ -116,10 +116,10 @@ class Floor:
         free: int = position["on_hand"] - position["allocated"] - position["blocked"]
         taken = max(0, min(wanted, free))
         if taken:
-            self._move(sku, warehouse, 0, taken, now)
+            self.move(sku, warehouse, 0, taken, now)
         return taken
 
-    def _move(self, sku: str, warehouse: str, on_hand: int, allocated: int, now: datetime) -> None:
+    def move(self, sku: str, warehouse: str, on_hand: int, allocated: int, now: datetime) -> None:
         """Change a position and tell of it; the table's checks forbid less than nothing."""
         self._store.execute(
             "UPDATE stock SET on_hand = on_hand + ?, allocated = allocated + ?, sequence = sequence + 1, "
@@ -154,11 +154,52 @@ class Floor:
                 return False
             for line in self._store.query("SELECT * FROM shipment_lines WHERE shipment = ?", (number,)):
                 if line["quantity"]:
-                    self._move(line["sku"], shipment["warehouse"], 0, -line["quantity"], now)
+                    self.move(line["sku"], shipment["warehouse"], 0, -line["quantity"], now)
             self._store.execute("UPDATE releases SET state = 'CANCELLED' WHERE external_key = ?", (external_key,))
             self._store.execute("UPDATE shipments SET next_at = NULL WHERE number = ?", (number,))
             self._advance(shipment, "CANCELLED", "CANCELLED", "release.cancelled", now)
             return True
+
+    def hold(self, external_key: str) -> str:
+        """Keep a release from being picked until it is resumed or cancelled; return its state.
+
+        Raises:
+            Refusal: nothing was released under the key, or it is picked already.
+        """
+        with self._store.transaction():
+            release, shipment = self._release_row(external_key)
+            if release["state"] == "CANCELLED":
+                return "CANCELLED"
+            if shipment["status"] != "RELEASED":
+                raise Refusal(409, "PICKED", "the goods are picked already")
+            self._store.execute("UPDATE releases SET state = 'HELD' WHERE external_key = ?", (external_key,))
+            self._store.execute("UPDATE shipments SET next_at = NULL WHERE number = ?", (shipment["number"],))
+            return "HELD"
+
+    def resume(self, external_key: str) -> str:
+        """Let a release that is held be picked as if it had just come; return its state.
+
+        Raises:
+            Refusal: nothing was released under the key.
+        """
+        with self._store.transaction():
+            release, shipment = self._release_row(external_key)
+            if release["state"] != "HELD":
+                return str(release["state"])
+            due = utc_text(self._host.clock.now() + FIRST_STEP_AFTER)
+            self._store.execute("UPDATE releases SET state = 'RELEASED' WHERE external_key = ?", (external_key,))
+            self._store.execute("UPDATE shipments SET next_at = ? WHERE number = ?", (due, shipment["number"]))
+            self._due.set()
+            return "RELEASED"
+
+    def _release_row(self, external_key: str) -> tuple[sqlite3.Row, sqlite3.Row]:
+        release = self._store.one("SELECT * FROM releases WHERE external_key = ?", (external_key,))
+        if release is None:
+            raise Refusal(404, "UNKNOWN_RELEASE", f"nothing was released under key {external_key}")
+        shipment = self._store.one("SELECT * FROM shipments WHERE number = ?", (release["shipment"],))
+        if shipment is None:
+            raise RuntimeError(f"release {external_key} has lost its shipment")
+        return release, shipment
 
     async def work(self) -> None:
         """Advance shipments as they fall due, until cancelled."""
@@ -188,7 +229,7 @@ class Floor:
         if progress.code == "SHIPPED":
             for line in self._store.query("SELECT * FROM shipment_lines WHERE shipment = ?", (number,)):
                 if line["quantity"]:
-                    self._move(line["sku"], shipment["warehouse"], -line["quantity"], -line["quantity"], now)
+                    self.move(line["sku"], shipment["warehouse"], -line["quantity"], -line["quantity"], now)
         if progress.code == "PACKED":
             counted = self._store.one("SELECT count(*) AS n FROM shipments WHERE sscc <> '[]'")
             code = sscc(FIRST_SSCC + (counted["n"] if counted else 0))

@@ -32,6 +32,12 @@ CREATE TABLE IF NOT EXISTS shipment_lines (
     quantity INTEGER NOT NULL, uom TEXT NOT NULL, lot TEXT,
     PRIMARY KEY (shipment, line_no)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS receipts (
+    external_key TEXT PRIMARY KEY, rma TEXT NOT NULL, order_ref TEXT NOT NULL, account_ref TEXT NOT NULL,
+    warehouse TEXT NOT NULL, content TEXT NOT NULL, lines TEXT NOT NULL, state TEXT NOT NULL,
+    sequence INTEGER NOT NULL, next_at TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS receipts_next ON receipts (next_at) WHERE next_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS milestones (
     shipment TEXT NOT NULL, sequence INTEGER NOT NULL, code TEXT NOT NULL, status TEXT NOT NULL, at TEXT NOT NULL,
     place TEXT,

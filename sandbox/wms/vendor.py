@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from sandbox.kit.host import Host
 from sandbox.kit.rest import Handler, Refusal, bearer_guard, read_keys, read_list, read_object, read_page
 from sandbox.kit.store import Store
 from sandbox.wms.floor import Floor, position_json, shipments_json
+from sandbox.wms.receipts import Receipts
 from sandbox.wms.seed import seed
 from sandbox.wms.tables import SCHEMA
 from sandbox.world.model import WorldModel
@@ -28,6 +30,7 @@ class Wms:
 
     def __init__(self) -> None:
         self._floor: Floor | None = None
+        self._receipts: Receipts | None = None
 
     def seed(self, store: Store, world: WorldModel) -> None:
         """Fill an empty store."""
@@ -36,6 +39,7 @@ class Wms:
     def routes(self, host: Host) -> Sequence[BaseRoute]:
         """Return the API."""
         self._floor = floor = Floor(host)
+        self._receipts = receipts = Receipts(host, floor)
         key = host.settings.credentials.get("api_key", "")
 
         def route(path: str, handle: Handler, method: str) -> Route:
@@ -64,6 +68,20 @@ class Wms:
                 raise Refusal(409, "PICKED", "the goods are picked already")
             return JSONResponse({"state": "CANCELLED"})
 
+        async def hold(request: Request) -> Response:
+            return JSONResponse({"state": floor.hold(request.query_params.get("externalKey", ""))})
+
+        async def resume(request: Request) -> Response:
+            return JSONResponse({"state": floor.resume(request.query_params.get("externalKey", ""))})
+
+        async def expect(request: Request) -> Response:
+            is_new, made = receipts.expect(await read_object(request))
+            return JSONResponse(made, 201 if is_new else 200)
+
+        async def expect_no_more(request: Request) -> Response:
+            receipts.cancel(request.query_params.get("externalKey", ""))
+            return JSONResponse({"state": "CANCELLED"})
+
         return [
             route("/api/v1/warehouses", warehouses, "GET"),
             route("/api/v1/stock/query", stock, "POST"),
@@ -71,6 +89,10 @@ class Wms:
             route("/api/v1/releases", release, "POST"),
             route("/api/v1/releases", find_release, "GET"),
             route("/api/v1/releases", cancel, "DELETE"),
+            route("/api/v1/returns", expect, "POST"),
+            route("/api/v1/returns", expect_no_more, "DELETE"),
+            route("/api/v1/releases/hold", hold, "POST"),
+            route("/api/v1/releases/resume", resume, "POST"),
         ]
 
     def failure(self, status: int, message: str) -> Response:
@@ -79,10 +101,12 @@ class Wms:
         return _refused(Refusal(status, code, message))
 
     async def work(self, host: Host) -> None:
-        """Pick, pack and ship as time passes."""
+        """Pick, pack and ship, receive and inspect as time passes."""
         del host
-        if self._floor is not None:
-            await self._floor.work()
+        if self._floor is not None and self._receipts is not None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._floor.work())
+                tasks.create_task(self._receipts.work())
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -27,6 +27,12 @@ DAYS = 540
 MEAN_LINES = 5
 MAX_LINES = 30
 
+HELD_EVERY = 25
+"""One in so many completed orders had been held for a while."""
+
+QUICK_DRAWS = 230
+"""Draws of 240 after which an order was decided within seconds."""
+
 _CENT = Decimal("0.01")
 _CHANNELS = (
     ("EDI", 45.0),
@@ -163,7 +169,7 @@ def _draft(
     tax = (subtotal * Decimal("0.07")).quantize(_CENT, ROUND_HALF_UP) if taxed else Decimal(0)
     freight = Decimal(0) if subtotal > 1_000 else Decimal("45.00")
     held = stage == "held"
-    accepted = None if held else submitted + timedelta(seconds=chance.whole(2, 240))
+    accepted = None if held else submitted + _decision(chance.whole(2, 240), position, stage)
     kind = "CREDIT" if held and (position == ORDER_COUNT or chance.happens(60)) else "PRICE" if held else None
     order = WorldOrder(
         id=_order_id(position),
@@ -192,6 +198,13 @@ def _draft(
         hold_reason=_hold_reason(kind),
     )
     return Draft(order, stage)
+
+
+def _decision(drawn: int, position: int, stage: str) -> timedelta:
+    """Return how long acceptance took: seconds, minutes in 4 %, up to hours when a person had to release the order."""
+    if stage == "completed" and position % HELD_EVERY == 0:
+        return timedelta(minutes=20 + drawn)
+    return timedelta(milliseconds=400 + drawn * 8) if drawn <= QUICK_DRAWS else timedelta(minutes=drawn - QUICK_DRAWS)
 
 
 def _order_id(position: int) -> str:

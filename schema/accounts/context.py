@@ -17,6 +17,7 @@ from schema.records.accounts import (
     User,
 )
 from schema.records.identity import Principal
+from schema.records.operations import ProcessRecord
 from schema.records.values import ExternalRef, Freshness, Money
 
 __all__ = ["AccountsContext", "AccountsReading"]
@@ -96,6 +97,10 @@ class AccountsReading(Protocol):
 
     async def territory(self, territory_id: str) -> Territory | None:
         """Return a sales territory."""
+        ...
+
+    async def process(self, process_id: str) -> ProcessRecord | None:
+        """Return a process of accounts."""
         ...
 
 

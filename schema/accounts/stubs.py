@@ -5,7 +5,10 @@ import strawberry
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
 
-__all__ = ["Order", "order"]
+import schema.graphql.enums  # noqa: F401 - makes the enumerations known
+from schema.enums import ProcessState
+
+__all__ = ["Order", "ProcessInstance", "order"]
 
 
 @strawberry.federation.type(keys=[Key(fields=FieldSet("id"), resolvable=False)])
@@ -13,6 +16,14 @@ class Order:
     """An order; orders know more."""
 
     id: strawberry.ID
+
+
+@strawberry.federation.type(keys=[Key(fields=FieldSet("id"), resolvable=False)])
+class ProcessInstance:
+    """A process; operations know more."""
+
+    id: strawberry.ID
+    state: ProcessState = strawberry.federation.field(external=True)
 
 
 def order(order_id: str | None) -> Order | None:

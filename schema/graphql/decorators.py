@@ -12,14 +12,17 @@ __all__ = ["federated_field"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def federated_field(*, requires: Sequence[str] = (), requires_scopes: Sequence[Sequence[str]] = ()) -> Callable[[F], F]:
+def federated_field(
+    *, requires: Sequence[str] = (), provides: Sequence[str] = (), requires_scopes: Sequence[Sequence[str]] = ()
+) -> Callable[[F], F]:
     """Return the decorator of a resolver method.
 
     Args:
         requires: fields of other subgraphs that the resolver looks at.
+        provides: fields of other subgraphs that the value brings along.
         requires_scopes: rights that a caller needs, any of the inner lists whole.
     """
     return cast(
         "Callable[[F], F]",
-        strawberry.federation.field(requires=requires, requires_scopes=requires_scopes),
+        strawberry.federation.field(requires=requires, provides=provides, requires_scopes=requires_scopes),
     )

@@ -166,6 +166,18 @@ class AddressInput:
     region: str | None = None
     gln: str | None = None
 
+    def record(self) -> values.Address:
+        """Return the input as a record."""
+        return values.Address(
+            line1=self.line1,
+            city=self.city,
+            postal_code=self.postal_code,
+            country=self.country,
+            line2=self.line2,
+            region=self.region,
+            gln=self.gln,
+        )
+
 
 def money(record: values.Money | None) -> Money | None:
     """Return an amount that may be missing."""

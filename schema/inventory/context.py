@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from schema.records.identity import Principal
 from schema.records.inventory import Availability, InboundSupply, Reservation, StockPosition, Warehouse
 from schema.records.problems import ValidationFailed
-from schema.records.values import Address, ItemUom, Money, Quantity
+from schema.records.values import Address, Freshness, ItemUom, Money, Quantity
 
 __all__ = ["InventoryContext", "InventoryReading", "Promise", "Ranked", "Supply"]
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What is known of one item's supply; ``is_inbound_known`` is False while the ERP is away."""
+    """What is known of one item's supply; ``is_inbound_known`` is False while the ERP is away.
+
+    ``fresh_for`` is how old a copy of its stock may be; none where the warehouse system was asked.
+    """
 
     positions: tuple[StockPosition, ...]
     soft: Mapping[tuple[str, str], Decimal]
     inbound: tuple[InboundSupply, ...]
     is_inbound_known: bool
+    fresh_for: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,10 @@ class InventoryReading(Protocol):
 
     async def position(self, sku: str, code: str) -> StockPosition | None:
         """Return one stock position."""
+        ...
+
+    def freshness(self, position: StockPosition, supply: Supply) -> Freshness:
+        """Return how old a position's figures are."""
         ...
 
     async def availability(self, promise: Promise) -> Availability | ValidationFailed:

@@ -115,7 +115,7 @@ class Item:
         if supply is None:
             return None
         return [
-            StockPosition.of(position, supply, reader.now)
+            StockPosition.of(position, supply)
             for position in supply.positions
             if warehouse_codes is None or position.warehouse_code in warehouse_codes
         ]

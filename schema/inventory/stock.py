@@ -7,7 +7,7 @@ import strawberry
 from strawberry import Info
 
 import schema.graphql.enums  # noqa: F401 - makes the enumerations known
-from schema.enums import SourceSystem, SupplyKind
+from schema.enums import SupplyKind
 from schema.graphql.values import Address, ExternalRef, Freshness, Node, Quantity, external_refs
 from schema.inventory.context import InventoryContext, Supply
 from schema.records import inventory as records
@@ -80,7 +80,6 @@ class StockPosition:
 
     record: strawberry.Private[records.StockPosition]
     supply: strawberry.Private[Supply]
-    read_at: strawberry.Private[dt.datetime]
     id: strawberry.ID
     on_hand: Quantity
     allocated: Quantity
@@ -90,7 +89,7 @@ class StockPosition:
     available: Quantity
 
     @classmethod
-    def of(cls, record: records.StockPosition, supply: Supply, read_at: dt.datetime) -> "StockPosition":
+    def of(cls, record: records.StockPosition, supply: Supply) -> "StockPosition":
         """Return the record as a graph value; what is available is what a customer of no priority can have."""
         soft = supply.soft.get((record.sku, record.warehouse_code), record.on_hand * 0)
         spoken_for = record.blocked + record.allocated + record.safety_stock + soft
@@ -98,7 +97,6 @@ class StockPosition:
         return cls(
             record=record,
             supply=supply,
-            read_at=read_at,
             id=strawberry.ID(stock_id(record.sku, record.warehouse_code)),
             on_hand=Quantity(value=record.on_hand, uom=uom),
             allocated=Quantity(value=record.allocated, uom=uom),
@@ -115,7 +113,7 @@ class StockPosition:
         reader = info.context.reader
         record = await reader.position(sku, code) if sku and id.startswith("stk_") else None
         supply = None if record is None else await reader.supply(sku)
-        return None if record is None or supply is None else cls.of(record, supply, reader.now)
+        return None if record is None or supply is None else cls.of(record, supply)
 
     @strawberry.field
     async def warehouse(self, info: _Ctx) -> Warehouse:
@@ -141,7 +139,6 @@ class StockPosition:
         ]
 
     @strawberry.field
-    def freshness(self) -> Freshness:
+    def freshness(self, info: _Ctx) -> Freshness:
         """When the warehouse system said so."""
-        note = None if self.supply.is_inbound_known else "inbound supply is unknown: the ERP did not answer"
-        return Freshness(source=SourceSystem.WMS, as_of=self.read_at, stale=note is not None, note=note)
+        return Freshness.of(info.context.reader.freshness(self.record, self.supply))

@@ -125,6 +125,10 @@ class OrdersReading(Protocol):
         """Return a quote."""
         ...
 
+    async def quote_by_number(self, number: str) -> Quote | None:
+        """Return the quote with this number."""
+        ...
+
     async def quotes_of(self, account_id: str, query: DocumentQuery, status: QuoteStatus | None) -> Slice[Quote] | None:
         """Return a page of an account's quotes."""
         ...

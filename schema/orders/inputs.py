@@ -6,18 +6,24 @@ import datetime as dt
 import strawberry
 
 import schema.graphql.enums  # noqa: F401 - makes the enumerations known
-from schema.enums import FulfillmentStatus, OrderChannel, OrderStatus
+from schema.enums import FulfillmentStatus, HoldKind, OrderChannel, OrderStatus
 from schema.graphql.paging import page_request
 from schema.graphql.values import MoneyInput, QuantityInput
 from schema.orders.paging import place_after
 from schema.orders.queries import OrderQuery
 
 __all__ = [
+    "OrderCancelInput",
+    "OrderChangeInput",
+    "OrderChangeLineInput",
     "OrderFilter",
+    "OrderHoldReleaseInput",
     "OrderLineInput",
     "OrderSubmitInput",
     "QuoteLineInput",
     "QuotePrepareInput",
+    "ReturnLineInput",
+    "ReturnRequestInput",
     "order_query",
 ]
 
@@ -89,6 +95,68 @@ class OrderSubmitInput:
     accept_current_prices: bool | None = False
     reservation_ids: list[strawberry.ID] | None = None
     wait_ms: int | None = 2500
+
+
+@strawberry.input(description="What becomes of a line: another quantity in its unit, another date, or nothing of it.")
+class OrderChangeLineInput:
+    """What becomes of a line."""
+
+    line_no: int
+    quantity: QuantityInput | None = None
+    cancel: bool | None = False
+    requested_date: dt.date | None = None
+
+
+@strawberry.input(description="Lines of an order to change; `version` is that of the order as it was read.")
+class OrderChangeInput:
+    """Lines of an order to change."""
+
+    idempotency_key: str
+    order_id: strawberry.ID
+    version: int
+    lines: list[OrderChangeLineInput]
+    reason: str
+
+
+@strawberry.input(description="An order to cancel; `version` is that of the order as it was read.")
+class OrderCancelInput:
+    """An order to cancel."""
+
+    idempotency_key: str
+    order_id: strawberry.ID
+    version: int
+    reason: str
+
+
+@strawberry.input(description="A hold of an order to release; cap and end are for credit holds.")
+class OrderHoldReleaseInput:
+    """A hold to release."""
+
+    idempotency_key: str
+    order_id: strawberry.ID
+    kind: HoldKind
+    comment: str
+    max_amount: MoneyInput | None = None
+    expires_at: dt.datetime | None = None
+
+
+@strawberry.input(description="Goods of a line to send back, and why.")
+class ReturnLineInput:
+    """Goods of a line to send back."""
+
+    line_no: int
+    quantity: QuantityInput
+    reason: str
+
+
+@strawberry.input(description="Goods of an order to send back, for a CREDIT or to REPLACE them.")
+class ReturnRequestInput:
+    """Goods of an order to send back."""
+
+    idempotency_key: str
+    order_id: strawberry.ID
+    lines: list[ReturnLineInput]
+    resolution: str | None = "CREDIT"
 
 
 def order_query(filter_: OrderFilter | None, first: int | None, after: str | None) -> OrderQuery:

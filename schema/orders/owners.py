@@ -46,8 +46,8 @@ class Account:
     ) -> Connection[Order] | None:
         """Orders, newest first.
 
-        A filter by status or exceptions looks at the newest 200 orders behind the cursor; while hasNextPage is true,
-        endCursor leads on.
+        A filter by status or exceptions looks at the newest 200 orders behind the cursor that may match; while
+        hasNextPage is true, endCursor leads on.
         """
         found = await info.context.reader.orders_of(self.id, order_query(filter, first, after))
         return None if found is None else slice_connection(found, Order.of, after)

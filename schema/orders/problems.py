@@ -30,6 +30,7 @@ __all__ = [
     "OrderException",
     "OrderProblem",
     "QuoteNotConvertible",
+    "ReturnNotAllowed",
     "order_exception",
     "order_problem",
 ]
@@ -71,6 +72,14 @@ class QuoteNotConvertible(Problem):
     valid_until: dt.date | None
 
 
+@strawberry.type(description="A line cannot come back.")
+class ReturnNotAllowed(Problem):
+    """A line that cannot come back."""
+
+    line_no: int
+    reason: str
+
+
 OrderException = Annotated[
     CreditHold
     | Stockout
@@ -89,12 +98,13 @@ OrderProblem = Annotated[
     | FulfillmentDelay
     | ApprovalRequired
     | QuoteNotConvertible
+    | ReturnNotAllowed
     | ValidationFailed
     | NotAllowedInState
     | IdempotencyConflict
     | VersionConflict
     | DependencyUnavailable,
-    strawberry.union("OrderProblem", description="Why an order or a quote was not made, or waits."),
+    strawberry.union("OrderProblem", description="Why an order, a quote or a return was not made, or waits."),
 ]
 
 _Exception = (
@@ -113,6 +123,7 @@ _Problem = (
     | FulfillmentDelay
     | ApprovalRequired
     | QuoteNotConvertible
+    | ReturnNotAllowed
     | ValidationFailed
     | NotAllowedInState
     | IdempotencyConflict
@@ -161,4 +172,6 @@ def _shown(record: problems.Problem) -> Problem | None:
             return InvoiceMismatch(**said_of(record), invoice_number=record.invoice_number, difference=difference)
         case problems.QuoteNotConvertible():
             return QuoteNotConvertible(**said_of(record), status=record.status, valid_until=record.valid_until)
+        case problems.ReturnNotAllowed():
+            return ReturnNotAllowed(**said_of(record), line_no=record.line_no, reason=record.reason)
     return shared_problem(record)

@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from schema.enums import FulfillmentStatus, InvoiceStatus, OrderStatus
@@ -20,9 +20,6 @@ from schema.records.orders import OrderFilter
 __all__ = ["BadCursor", "DocumentQuery", "OrderQuery", "Place", "Slice", "page_of"]
 
 T = TypeVar("T")
-
-INSTANT = timedelta(microseconds=1)
-"""Smallest step of time that documents are ordered by."""
 
 
 class BadCursor(ValueError):
@@ -81,12 +78,9 @@ class OrderQuery:
 
     @property
     def scope(self) -> OrderFilter:
-        """The part that systems can answer; a page after a place begins at its instant."""
-        end = self.end
-        if self.after is not None:
-            until = self.after.at + INSTANT
-            end = until if end is None else min(end, until)
-        return OrderFilter(po_number=self.po_number, start=self.start, end=end)
+        """The part that every system can answer about its own half."""
+        behind = None if self.after is None else (self.after.at, self.after.id)
+        return OrderFilter(po_number=self.po_number, start=self.start, end=self.end, behind=behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +119,9 @@ def page_of(
     *,
     first: int,
     after: Place | None,
-    is_complete: bool,
+    horizon: Place | None = None,
 ) -> Slice[T]:
-    """Return one page of rows that were read newest first.
+    """Return one page of rows, newest first.
 
     Args:
         rows: in any order, before and after the place alike.
@@ -135,16 +129,15 @@ def page_of(
         matches: which rows are wanted.
         first: most rows of the page.
         after: the page begins behind it.
-        is_complete: whether ``rows`` are all there are from ``after`` on.
+        horizon: the last place up to which all rows are known; None when there are none but these.
     """
     in_order = sorted(rows, key=place, reverse=True)
     following = [row for row in in_order if after is None or place(row) < after]
-    found = [row for row in following if matches(row)]
+    found = [row for row in following if matches(row) and (horizon is None or place(row) >= horizon)]
     shown = tuple(found[:first])
     cursors = tuple(place(row).cursor() for row in shown)
-    has_next = len(found) > first or not is_complete
     end = cursors[-1] if cursors else None
-    if len(found) <= first and not is_complete and following:
-        end = place(following[-1]).cursor()
-    total = len(found) if is_complete and after is None else None
-    return Slice(shown, cursors, has_next, end, total)
+    if len(found) <= first and horizon is not None:
+        end = horizon.cursor()
+    total = len(found) if horizon is None and after is None else None
+    return Slice(shown, cursors, len(found) > first or horizon is not None, end, total)

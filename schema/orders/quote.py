@@ -80,7 +80,7 @@ class ApprovalRecord:
         )
 
 
-@strawberry.federation.type(keys=["id"], description="A quote with live prices.")
+@strawberry.federation.type(keys=["id", "number"], description="A quote with live prices.")
 class Quote(Node):
     """A quote."""
 
@@ -105,9 +105,17 @@ class Quote(Node):
         )
 
     @classmethod
-    async def resolve_reference(cls, info: _Ctx, id: strawberry.ID) -> "Quote | None":  # noqa: A002 - the key
+    async def resolve_reference(
+        cls,
+        info: _Ctx,
+        id: strawberry.ID | None = None,  # noqa: A002 - the key is called so
+        number: str | None = None,
+    ) -> "Quote | None":
         """Return the quote that a representation names."""
-        found = await info.context.reader.quote(id)
+        if id is not None:
+            found = await info.context.reader.quote(id)
+        else:
+            found = None if number is None else await info.context.reader.quote_by_number(number)
         return None if found is None else cls.of(found)
 
     @strawberry.field

@@ -57,7 +57,8 @@ class LineView:
 class OrderView:
     """An order as the graph shows it: the ERP's document where there is one, and what only the platform knows.
 
-    ``in_erp`` tells whether the home ERP was read for it; ``problems`` are those that the platform recorded.
+    ``in_erp`` tells whether the home ERP was read for it; ``problems`` are those that the platform recorded;
+    ``recorded`` is False for an order that was entered in the ERP itself and is changed there.
     """
 
     id: str
@@ -87,6 +88,7 @@ class OrderView:
     problems: tuple[Problem, ...]
     in_erp: bool
     freshness: Freshness
+    recorded: bool = True
 
     @property
     def may_have_shipments(self) -> bool:

@@ -11,6 +11,7 @@ from schema.records.values import Address, ExternalRef, Money
 __all__ = [
     "Account",
     "AccountFilter",
+    "AccountValues",
     "Contact",
     "CreditProfile",
     "CustomerTerms",
@@ -51,6 +52,18 @@ class AccountFilter:
     territory_id: str | None = None
     erp_home: ErpHome | None = None
     owner_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountValues:
+    """What can be changed of an account; None leaves a value as it is, an empty owner is none.
+
+    Terms and billing address are the ERP's, the owner is the CRM's; the CRM mirrors the billing address.
+    """
+
+    payment_terms: str | None = None
+    owner_id: str | None = None
+    billing: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from schema.records.values import Money
 
@@ -27,10 +28,15 @@ def minor_digits(currency: str) -> int:
 
 def round_to_minor(amount: Decimal, currency: str) -> Money:
     """Return the amount rounded half up to the currency's minor unit."""
-    return Money(amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP), currency)
+    return Money(amount.quantize(_minor_unit(currency), ROUND_HALF_UP), currency)
 
 
 def trim_to_minor(money: Money) -> Money:
     """Return the same amount without trailing zeros beyond the currency's minor unit: 36.1000 is 36.10 dollars."""
-    shortest = money.amount.quantize(Decimal(1).scaleb(-minor_digits(money.currency)), ROUND_HALF_UP)
+    shortest = money.amount.quantize(_minor_unit(money.currency), ROUND_HALF_UP)
     return Money(shortest if shortest == money.amount else money.amount.normalize(), money.currency)
+
+
+@lru_cache(maxsize=200)  # there are fewer currencies
+def _minor_unit(currency: str) -> Decimal:
+    return Decimal(1).scaleb(-minor_digits(currency))

@@ -53,6 +53,7 @@ class StockPosition:
     """Stock of a sku in a warehouse as the WMS counts it. ``sequence`` grows with every change of the position.
 
     ``on_hand`` includes ``blocked`` (quarantine, expired, damaged) and ``allocated`` (firm, not yet picked).
+    ``read_at`` is when the WMS last said so, None when it did right now.
     """
 
     sku: str
@@ -64,6 +65,7 @@ class StockPosition:
     uom: str
     sequence: int
     as_of: datetime
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,10 @@ class ProcessRecord:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionTask:
-    """Something a person must decide. ``kind`` is the problem's kind, ``resolutions`` what may be decided."""
+    """Something a person must decide. ``kind`` is the problem's kind, ``resolutions`` what may be decided.
+
+    ``state`` is OPEN, CLAIMED (by ``assignee``) or RESOLVED; ``resolution``, ``resolved_by`` and ``comment`` say how.
+    """
 
     id: str
     queue: str
@@ -59,6 +62,9 @@ class ExceptionTask:
     due_at: datetime
     assignee: str | None
     resolutions: tuple[str, ...]
+    resolution: str | None = None
+    resolved_by: str | None = None
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

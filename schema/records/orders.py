@@ -28,7 +28,10 @@ __all__ = [
     "Allocation",
     "ApprovalRecord",
     "ErpLine",
+    "ErpLineChange",
     "ErpOrder",
+    "ErpOrderChange",
+    "HoldDecision",
     "Invoice",
     "LedgerLine",
     "LedgerOrder",
@@ -50,22 +53,35 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """All conditions that are not None must hold; times bound ``submitted_at``, ``end`` exclusive."""
+    """All conditions that are given must hold; times bound ``submitted_at``, ``end`` exclusive.
+
+    Attributes:
+        behind: (``submitted_at``, id) of an order: only those that follow it, newest first and of one instant the
+            highest id first.
+        may_have_exceptions: True for orders that are unfinished or have recorded problems. Only the ledger records
+            problems; the ERP is asked by statuses.
+    """
 
     statuses: tuple[OrderStatus, ...] | None = None
     po_number: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+    behind: tuple[datetime, str] | None = None
+    may_have_exceptions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Quantity (asked unit) of a line set aside at a warehouse; ``firm`` ones are the ERP's."""
+    """Quantity (asked unit) of a line set aside at a warehouse; ``firm`` ones are the ERP's.
+
+    ``round`` counts the releases of the order to this warehouse and names the one that carries the goods.
+    """
 
     warehouse_code: str
     quantity: Quantity
     ship_date: date
     firm: bool
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +169,25 @@ class NewErpOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ErpLineChange:
+    """What a line of an ERP order becomes; ``quantity`` (in the line's unit) is all of it, zero cancels the line."""
+
+    line_no: int
+    quantity: Decimal
+    unit_price: Money
+    requested_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErpOrderChange:
+    """Lines of an ERP order to change. ``key`` is its idempotency key (``chg:{order}:{version}:erp``)."""
+
+    key: str
+    order_id: str
+    lines: tuple[ErpLineChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderHold:
     """Why an order waits, since when, who owns it, by when."""
 
@@ -164,8 +199,37 @@ class OrderHold:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldDecision:
+    """What a person decided about a hold.
+
+    Attributes:
+        id: what makes the decision the same when it is sent again.
+        approved: released, else the order is refused.
+        by: who.
+        reason: why the order was held.
+        order_total: what it came to then.
+        max_amount: what it may come to; None for holds that are not about money owed.
+        expires_at: until when the release holds; None for ever.
+    """
+
+    id: str
+    kind: HoldKind
+    approved: bool
+    by: str
+    at: datetime
+    comment: str
+    reason: str
+    order_total: Money | None = None
+    max_amount: Money | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """A line as submitted and priced; ``unit_price`` is None until priced. ``backordered`` is in the asked unit."""
+    """A line as submitted and priced; ``unit_price`` is None until priced.
+
+    ``backordered`` and ``cancelled`` are in the asked unit.
+    """
 
     line_no: int
     sku: str
@@ -177,11 +241,25 @@ class LedgerLine:
     promised_date: date | None = None
     allocations: tuple[Allocation, ...] = ()
     backordered: Decimal = Decimal(0)
+    cancelled: Decimal = Decimal(0)
+
+    @property
+    def wanted(self) -> Decimal:
+        """What of the line is still meant to be delivered, or was."""
+        return self.quantity.value - self.cancelled
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerOrder:
-    """The platform's record of a submitted order. ``version`` grows with every change of it."""
+    """The platform's record of a submitted order. ``version`` grows with every change of it.
+
+    Attributes:
+        ship_complete: the customer wants all of it at once.
+        allow_backorder: what is missing may come later.
+        amended_by: process that is changing or cancelling the order now.
+        amended_lines: the lines as they will be, while a change is under way.
+        decisions: what persons decided about its holds, in the order of time.
+    """
 
     id: str
     number: str
@@ -205,6 +283,11 @@ class LedgerOrder:
     process_id: str
     submitted_by: str
     erp_number: str | None
+    ship_complete: bool = False
+    allow_backorder: bool = True
+    amended_by: str | None = None
+    amended_lines: tuple[LedgerLine, ...] = ()
+    decisions: tuple[HoldDecision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +309,11 @@ class QuoteLine:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:
-    """Who asked for what approval, and who decided it how."""
+    """Who asked for what approval, and who decided it how.
+
+    ``rule`` is what must be approved, ``lines`` the numbers of the lines that break it: their list price is the old
+    value and their unit price the new one. ``decision_id`` makes the decision the same when it is sent again.
+    """
 
     level: str
     reason: str
@@ -235,6 +322,9 @@ class ApprovalRecord:
     decision: str | None = None
     by: str | None = None
     comment: str | None = None
+    rule: str = "MARGIN_FLOOR"
+    lines: tuple[int, ...] = ()
+    decision_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

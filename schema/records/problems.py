@@ -8,23 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from schema.enums import PricingConflictReason, QuoteStatus, SourceSystem
 from schema.records.values import Money, Quantity
 
 __all__ = [
     "ApprovalRequired",
+    "CreditDeclined",
     "CreditHold",
     "DependencyUnavailable",
+    "DuplicateAccount",
+    "DuplicateCandidate",
     "FulfillmentDelay",
+    "HierarchyInvalid",
     "IdempotencyConflict",
     "InvoiceMismatch",
     "ItemNotSellable",
     "NotAllowedInState",
+    "PriceIneligible",
     "PricingConflict",
     "Problem",
     "QuoteNotConvertible",
+    "ReturnNotAllowed",
     "Stockout",
+    "TaxInvalid",
+    "TerritoryUnassigned",
     "ValidationFailed",
     "VersionConflict",
 ]
@@ -147,8 +156,72 @@ class InvoiceMismatch(Problem):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnNotAllowed(Problem):
+    """A line cannot come back; ``reason`` is a word such as ``WINDOW_CLOSED``."""
+
+    line_no: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteNotConvertible(Problem):
     """The quote cannot become an order."""
 
     status: QuoteStatus
     valid_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateCandidate:
+    """An account that may be the same customer; ``score`` is between 0 and 1, ``matched_on`` says what is alike."""
+
+    account_id: str
+    score: Decimal
+    matched_on: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateAccount(Problem):
+    """The customer is, or may be, an account already; the most alike comes first."""
+
+    candidates: tuple[DuplicateCandidate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxInvalid(Problem):
+    """A tax id or exemption does not hold; without ``number`` one is missing."""
+
+    jurisdiction: str
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditDeclined(Problem):
+    """The credit is not given as it was asked for; without ``offered`` the customer pays in advance."""
+
+    requested: Money | None
+    offered: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerritoryUnassigned(Problem):
+    """No single sales territory is responsible."""
+
+    country: str
+    postal_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceIneligible(Problem):
+    """The price group is not for this customer."""
+
+    price_group: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HierarchyInvalid(Problem):
+    """The account cannot stand where it should in the hierarchy."""
+
+    parent_id: str | None
+    reason: str

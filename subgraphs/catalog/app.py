@@ -12,6 +12,7 @@ from schema.catalog.item import Category
 from subgraphs.asgi import build_schema, subgraph_app
 from subgraphs.catalog.roots import Query
 from subgraphs.claims import ClaimsReader
+from subgraphs.refusals import RefusalLog
 
 __all__ = ["build_catalog", "catalog_schema"]
 
@@ -19,11 +20,12 @@ catalog_schema = build_schema(Query, types=(Account, Category, PriceAgreement))
 """Schema of the catalog subgraph; its SDL is what the gateway composes."""
 
 
-def build_catalog(ports: CatalogPorts, claims: ClaimsReader) -> ASGIApp:
+def build_catalog(ports: CatalogPorts, claims: ClaimsReader, audit: RefusalLog | None = None) -> ASGIApp:
     """Return the catalog subgraph as an application.
 
     Args:
         ports: where data comes from.
         claims: reads who asks.
+        audit: is told what was refused for want of a right; None tells nobody.
     """
-    return subgraph_app(catalog_schema, lambda principal: CatalogReader(ports, principal), claims)
+    return subgraph_app(catalog_schema, lambda principal: CatalogReader(ports, principal), claims, audit)

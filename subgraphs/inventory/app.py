@@ -10,19 +10,21 @@ from schema.inventory.item import Item, ShipTo
 from schema.inventory.stock import StockPosition
 from subgraphs.asgi import build_schema, subgraph_app
 from subgraphs.claims import ClaimsReader
-from subgraphs.inventory.roots import Mutation, Query
+from subgraphs.inventory.roots import Mutation, Query, Subscription
+from subgraphs.refusals import RefusalLog
 
 __all__ = ["build_inventory", "inventory_schema"]
 
-inventory_schema = build_schema(Query, Mutation, types=(Item, ShipTo, StockPosition))
+inventory_schema = build_schema(Query, Mutation, Subscription, types=(Item, ShipTo, StockPosition))
 """Schema of the inventory subgraph; its SDL is what the gateway composes."""
 
 
-def build_inventory(ports: InventoryPorts, claims: ClaimsReader) -> ASGIApp:
+def build_inventory(ports: InventoryPorts, claims: ClaimsReader, audit: RefusalLog | None = None) -> ASGIApp:
     """Return the inventory subgraph as an application.
 
     Args:
         ports: where data comes from.
         claims: reads who asks.
+        audit: is told what was refused for want of a right; None tells nobody.
     """
-    return subgraph_app(inventory_schema, lambda principal: InventoryReader(ports, principal), claims)
+    return subgraph_app(inventory_schema, lambda principal: InventoryReader(ports, principal), claims, audit)

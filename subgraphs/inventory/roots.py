@@ -1,21 +1,28 @@
 # No postponed annotations: strawberry reads them.
 """Root fields of the inventory subgraph."""
 
+import datetime as dt
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import strawberry
 from strawberry import Info
 
+from resolvers.inventory.follow import follow_stock
 from resolvers.inventory.placement import Wanted
 from resolvers.inventory.reader import InventoryReader
 from resolvers.inventory.reserve import Held, ReleaseRequest, ReserveRequest, release, reserve
+from schema.graphql.resumable import Resumable
 from schema.inventory.inputs import InventoryReserveInput
 from schema.inventory.item import Reservation, ReservationPayload
 from schema.inventory.problems import inventory_problem
-from schema.inventory.stock import Warehouse
+from schema.inventory.stock import StockPosition, Warehouse
 from subgraphs.context import RequestContext
 
-__all__ = ["Mutation", "Query"]
+__all__ = ["Mutation", "Query", "Subscription"]
 
 _Ctx = Info[RequestContext[InventoryReader], None]
+_RESUMABLE = Resumable(cursor="eventId", argument="after")
 
 DEFAULT_TTL_S = 900
 """How long stock is held when the caller does not say."""
@@ -65,6 +72,45 @@ class Mutation:
         request = ReleaseRequest(idempotency_key, tuple(reservation_ids))
         context = info.context
         return _payload(await release(context.reader.ports, request, context.principal))
+
+
+@strawberry.type(description="A change of a position, with its figures at the moment of delivery.")
+class AvailabilityEvent:
+    """A change of a position."""
+
+    event_id: strawberry.ID
+    at: dt.datetime
+    sku: str
+    position: StockPosition
+
+
+@strawberry.type
+class Subscription:
+    """Streams that go on after the last event seen."""
+
+    @strawberry.subscription(directives=[_RESUMABLE])  # type: ignore[untyped-decorator] # with arguments it has no type
+    async def availability_changed(
+        self,
+        info: _Ctx,
+        skus: list[str],
+        warehouse_codes: list[str] | None = None,
+        after: strawberry.ID | None = None,
+    ) -> AsyncGenerator[AvailabilityEvent, None]:
+        """Changes of stock, at most one a second per item and warehouse; `after` is the last eventId seen."""
+        context = info.context
+        stream = follow_stock(context.reader.ports.events, skus, warehouse_codes, after, context.principal)
+        async with aclosing(stream) as events:
+            async for stored in events:
+                event = stored.event
+                sku, code = str(event.data["sku"]), str(event.data["warehouseCode"])
+                told = await context.renew().told_position(sku, code)
+                if told is not None:
+                    yield AvailabilityEvent(
+                        event_id=strawberry.ID(event.id),
+                        at=event.occurred_at,
+                        sku=sku,
+                        position=StockPosition.of(*told),
+                    )
 
 
 def _payload(held: Held) -> ReservationPayload:

@@ -1,14 +1,19 @@
 # No postponed annotations: strawberry reads them.
 """Root fields of the operations subgraph."""
 
+import dataclasses
+import datetime as dt
+from typing import Annotated
+
 import strawberry
 from strawberry import Info
 
 from resolvers.operations.ownership import OWNERSHIP
 from resolvers.operations.reader import MAX_STORY, OperationsReader
-from schema.enums import SourceSystem
+from schema.enums import KpiName, SourceSystem
 from schema.graphql.decorators import federated_field
 from schema.graphql.paging import Connection, connection, page_request
+from schema.operations.figures import KpiPoint
 from schema.operations.lineage import OPS_READ, LineageEvent
 from schema.operations.process import ProcessInstance
 from schema.operations.queues import DeadLetter, ExceptionTask
@@ -59,6 +64,19 @@ class Query:
     async def systems(self, info: _Ctx) -> list[SystemStatus]:
         """How every connected system does, by name."""
         return [SystemStatus.of(status) for status in await info.context.reader.systems()]
+
+    @strawberry.field
+    async def kpi(
+        self,
+        info: _Ctx,
+        name: KpiName,
+        from_: Annotated[dt.date, strawberry.argument(name="from")],
+        to: dt.date,
+        group_by: str | None = None,
+    ) -> list[KpiPoint]:
+        """A key figure over days, both included; all of them group by day, week or month, and each by what it is of."""
+        found = await info.context.reader.figure(name, from_, to, group_by)
+        return [KpiPoint(**dataclasses.asdict(point)) for point in found]
 
     @strawberry.field
     def system_of_record(self) -> list[OwnershipRule]:

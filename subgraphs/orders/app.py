@@ -11,6 +11,7 @@ from schema.orders.owners import Account, Opportunity
 from subgraphs.asgi import build_schema, subgraph_app
 from subgraphs.claims import ClaimsReader
 from subgraphs.orders.roots import Mutation, Query, Subscription
+from subgraphs.refusals import RefusalLog
 
 __all__ = ["build_orders", "orders_schema"]
 
@@ -18,11 +19,12 @@ orders_schema = build_schema(Query, Mutation, Subscription, types=(Account, Oppo
 """Schema of the orders subgraph; its SDL is what the gateway composes."""
 
 
-def build_orders(ports: OrderPorts, claims: ClaimsReader) -> ASGIApp:
+def build_orders(ports: OrderPorts, claims: ClaimsReader, audit: RefusalLog | None = None) -> ASGIApp:
     """Return the orders subgraph as an application.
 
     Args:
         ports: where data comes from.
         claims: reads who asks.
+        audit: is told what was refused for want of a right; None tells nobody.
     """
-    return subgraph_app(orders_schema, lambda principal: OrderAnswers(ports, principal), claims)
+    return subgraph_app(orders_schema, lambda principal: OrderAnswers(ports, principal), claims, audit)

@@ -7,28 +7,71 @@ from contextlib import aclosing
 import strawberry
 from strawberry import Info
 
-from processes.api import OrderSubmission, QuotePreparation, QuoteRequestLine, Started, SubmissionLine
+from processes.api import (
+    LineChange,
+    OrderCancellation,
+    OrderChange,
+    OrderSubmission,
+    QuotePreparation,
+    QuoteRequestLine,
+    ReturnLineAsked,
+    ReturnVerdict,
+    Started,
+    SubmissionLine,
+)
+from resolvers.orders.amend import cancel_order, change_order
 from resolvers.orders.answers import OrderAnswers
-from resolvers.orders.follow import ORDER_EVENTS, SHIPMENT_EVENTS, Scope, follow, milestone_of, problem_of
+from resolvers.orders.follow import (
+    INVOICE_EVENTS,
+    ORDER_EVENTS,
+    RETURN_EVENTS,
+    SHIPMENT_EVENTS,
+    Scope,
+    follow,
+    milestone_of,
+    problem_of,
+)
+from resolvers.orders.returns import decide_return, request_return
 from resolvers.orders.submit import Envelope, prepare_quote, submit_order
 from schema.graphql.paging import Connection
+from schema.graphql.resumable import Resumable
 from schema.orders import stubs
-from schema.orders.inputs import OrderFilter, OrderSubmitInput, QuotePrepareInput, order_query
+from schema.orders.inputs import (
+    OrderCancelInput,
+    OrderChangeInput,
+    OrderFilter,
+    OrderSubmitInput,
+    QuotePrepareInput,
+    ReturnRequestInput,
+    order_query,
+)
 from schema.orders.invoice import Invoice, invoice_id
 from schema.orders.order import Order
 from schema.orders.paging import slice_connection
-from schema.orders.payloads import OrderEvent, OrderPayload, QuotePayload, ShipmentEvent
+from schema.orders.payloads import (
+    InvoiceEvent,
+    OrderEvent,
+    OrderPayload,
+    QuotePayload,
+    ReturnEvent,
+    ReturnPayload,
+    ShipmentEvent,
+)
 from schema.orders.problems import order_exception, order_problem
 from schema.orders.quote import Quote
 from schema.orders.returns import Return
 from schema.orders.shipment import Milestone, Shipment
+from schema.records.returns import CREDIT
 from subgraphs.context import RequestContext
+from subgraphs.orders.decisions import Decisions
 
 __all__ = ["Mutation", "Query", "Subscription"]
 
 _Ctx = Info[RequestContext[OrderAnswers], None]
 
 DEFAULT_WAIT_MS = 2500
+
+_RESUMABLE = Resumable(cursor="eventId", argument="after")
 
 
 async def _return(info: _Ctx, id: strawberry.ID) -> Return | None:  # noqa: A002 - the argument is called so
@@ -69,8 +112,8 @@ class Query:
     ) -> Connection[Order]:
         """Orders that the caller may see, newest first.
 
-        A filter by status or exceptions looks at the newest 200 orders behind the cursor; while hasNextPage is true,
-        endCursor leads on.
+        A filter by status or exceptions looks at the newest 200 orders behind the cursor that may match; while
+        hasNextPage is true, endCursor leads on.
         """
         found = await info.context.reader.orders(order_query(filter, first, after))
         return slice_connection(found, Order.of, after)
@@ -97,7 +140,7 @@ class Query:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(Decisions):
     """Processes that are started here."""
 
     @strawberry.mutation
@@ -134,12 +177,66 @@ class Mutation:
             replayed=started.replayed,
         )
 
+    @strawberry.mutation
+    async def order_change(self, info: _Ctx, input: OrderChangeInput) -> OrderPayload:  # noqa: A002 - the argument
+        """Change lines of an accepted order, as long as they are not picked; refused, the order stays as it was.
+
+        The same `idempotencyKey` and input give the same answer again, with `replayed`.
+        """
+        context = info.context
+        started = await change_order(
+            context.reader.ports.starter, context.reader, _change(input), input.idempotency_key, context.principal
+        )
+        return await _order_payload(context, started)
+
+    @strawberry.mutation
+    async def order_cancel(self, info: _Ctx, input: OrderCancelInput) -> OrderPayload:  # noqa: A002 - the argument
+        """Cancel an order, as long as nothing of it is picked; refused, the order stays as it was.
+
+        The same `idempotencyKey` and input give the same answer again, with `replayed`.
+        """
+        context = info.context
+        asked = OrderCancellation(input.order_id, input.version, input.reason)
+        started = await cancel_order(
+            context.reader.ports.starter, context.reader, asked, input.idempotency_key, context.principal
+        )
+        return await _order_payload(context, started)
+
+    @strawberry.mutation
+    async def return_request(self, info: _Ctx, input: ReturnRequestInput) -> ReturnPayload:  # noqa: A002 - the argument
+        """Ask to send goods back; what is worth little is authorised at once, a person decides about the rest.
+
+        The same `idempotencyKey` and input give the same answer again, with `replayed`.
+        """
+        context = info.context
+        lines = tuple(ReturnLineAsked(line.line_no, line.quantity.record(), line.reason) for line in input.lines)
+        asked = (str(input.order_id), lines, input.resolution or CREDIT)
+        started = await request_return(
+            context.reader.ports.starter, context.reader, asked, input.idempotency_key, context.principal
+        )
+        return await _return_payload(context, started)
+
+    @strawberry.mutation
+    async def return_decide(
+        self, info: _Ctx, idempotency_key: str, return_id: strawberry.ID, approve: bool, comment: str
+    ) -> ReturnPayload:
+        """Decide about a return that waits for a person: whether goods may come, or whether what came is settled.
+
+        The same `idempotencyKey` and decision give the same answer again, with `replayed`.
+        """
+        context = info.context
+        verdict = ReturnVerdict(return_id, approve, comment)
+        started = await decide_return(
+            context.reader.ports.starter, context.reader, verdict, idempotency_key, context.principal
+        )
+        return await _return_payload(context, started)
+
 
 @strawberry.type
 class Subscription:
     """Streams that go on after the last event seen."""
 
-    @strawberry.subscription
+    @strawberry.subscription(directives=[_RESUMABLE])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def order_status_changed(
         self,
         info: _Ctx,
@@ -167,7 +264,7 @@ class Subscription:
                     problem=None if problem is None else order_exception(problem),
                 )
 
-    @strawberry.subscription
+    @strawberry.subscription(directives=[_RESUMABLE])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def shipment_milestone(
         self,
         info: _Ctx,
@@ -192,6 +289,73 @@ class Subscription:
                     milestone=Milestone.of(milestone_of(event, shipment.status)),
                     shipment=Shipment.of(shipment),
                 )
+
+    @strawberry.subscription(directives=[_RESUMABLE])  # type: ignore[untyped-decorator] # with arguments it has no type
+    async def invoice_posted(
+        self, info: _Ctx, account_id: strawberry.ID, after: strawberry.ID | None = None
+    ) -> AsyncGenerator[InvoiceEvent, None]:
+        """Invoices of an account as they are posted; `after` is the last eventId seen."""
+        context = info.context
+        stream = follow(context.reader.ports.events, INVOICE_EVENTS, Scope(None, account_id), after, context.principal)
+        async with aclosing(stream) as events:
+            async for stored in events:
+                event = stored.event
+                invoice = await context.renew().invoice(event.subject)
+                if invoice is None:
+                    continue
+                yield InvoiceEvent(event_id=strawberry.ID(event.id), at=event.occurred_at, invoice=Invoice.of(invoice))
+
+    @strawberry.subscription(directives=[_RESUMABLE])  # type: ignore[untyped-decorator] # with arguments it has no type
+    async def return_status_changed(
+        self, info: _Ctx, return_id: strawberry.ID, after: strawberry.ID | None = None
+    ) -> AsyncGenerator[ReturnEvent, None]:
+        """What happens to a return; `after` is the last eventId seen, so that nothing is missed or told twice."""
+        context = info.context
+        stream = follow(context.reader.ports.events, RETURN_EVENTS, Scope(return_id, None), after, context.principal)
+        async with aclosing(stream) as events:
+            async for stored in events:
+                event = stored.event
+                found = await context.renew().return_(event.subject)
+                if found is None:
+                    continue
+                yield ReturnEvent(event_id=strawberry.ID(event.id), at=event.occurred_at, return_=Return.of(found))
+
+
+async def _return_payload(context: RequestContext[OrderAnswers], started: Started) -> ReturnPayload:
+    found = None if started.entity_id is None else await context.renew().return_(started.entity_id)
+    return ReturnPayload(
+        return_=None if found is None else Return.of(found),
+        process=_process(started),
+        problems=[order_problem(problem) for problem in started.problems],
+        replayed=started.replayed,
+    )
+
+
+async def _order_payload(context: RequestContext[OrderAnswers], started: Started) -> OrderPayload:
+    order = None if started.entity_id is None else await context.renew().order(started.entity_id)
+    return OrderPayload(
+        order=None if order is None else Order.of(order),
+        process=_process(started),
+        problems=[order_problem(problem) for problem in started.problems],
+        replayed=started.replayed,
+    )
+
+
+def _change(asked: OrderChangeInput) -> OrderChange:
+    return OrderChange(
+        order_id=asked.order_id,
+        version=asked.version,
+        lines=tuple(
+            LineChange(
+                line_no=line.line_no,
+                quantity=None if line.quantity is None else line.quantity.record(),
+                cancel=bool(line.cancel),
+                requested_date=line.requested_date,
+            )
+            for line in asked.lines
+        ),
+        reason=asked.reason,
+    )
 
 
 def _wait(wait_ms: int | None) -> int:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from schema.enums import SourceSystem
-from systems.business_central.customers import Customers
-from systems.business_central.invoices import Invoices, Returns
+from systems.business_central.customer_writes import CustomerWrites
 from systems.business_central.items import Items
 from systems.business_central.order_writes import OrderWrites
+from systems.business_central.postings import Postings
 from systems.business_central.prices import Prices
 from systems.business_central.reader import Reader
 from systems.business_central.refusals import OWN_REASONS, read_refusal
+from systems.business_central.return_writes import ReturnWrites
 from systems.business_central.sign_in import SignIn
 from systems.circuit import Circuit
 from systems.client import ClientSettings, VendorClient
@@ -33,7 +34,7 @@ class BusinessCentralSettings:
     max_connections: int = 20
 
 
-class BusinessCentral(Customers, Items, Prices, OrderWrites, Invoices, Returns):
+class BusinessCentral(CustomerWrites, Items, Prices, OrderWrites, Postings, ReturnWrites):
     """All ports of the ERP in :mod:`systems.ports`; opened with ``async with``."""
 
     def __init__(self, settings: BusinessCentralSettings, *, observer: CallObserver | None = None) -> None:

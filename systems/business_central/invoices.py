@@ -13,9 +13,9 @@ from systems.business_central.odata import Query, equals, within
 from systems.business_central.reader import Reader
 from systems.business_central.values import read_amount, read_date, read_money, read_time, word
 
-__all__ = ["Invoices", "Returns"]
+__all__ = ["INVOICE_FIELDS", "Invoices", "Returns", "read_invoice"]
 
-_INVOICE = "number,accountId,orderId,status,postedAt,dueDate,currencyCode,totalAmountIncludingTax,remainingAmount"
+INVOICE_FIELDS = "number,accountId,orderId,status,postedAt,dueDate,currencyCode,totalAmountIncludingTax,remainingAmount"
 _RETURN = "number,accountId,orderId,status,currencyCode,creditAmount,lines,createdAt"
 _INVOICE_PREFIX, _RETURN_PREFIX = "inv_", "rma_"
 
@@ -47,8 +47,10 @@ class Invoices:
 
     async def invoices(self, ids: Sequence[str]) -> Mapping[str, Invoice]:
         """Return invoices by platform id."""
-        queries = [Query("invoices", _INVOICE, where) for where in within("number", _numbers(ids, _INVOICE_PREFIX))]
-        return {invoice.id: invoice for invoice in await self._reader.rows("invoices", queries, _invoice)}
+        queries = [
+            Query("invoices", INVOICE_FIELDS, where) for where in within("number", _numbers(ids, _INVOICE_PREFIX))
+        ]
+        return {invoice.id: invoice for invoice in await self._reader.rows("invoices", queries, read_invoice)}
 
     async def invoices_of(self, account_ids: Sequence[str], limit: int) -> Mapping[str, tuple[Invoice, ...]]:
         """Return each account's newest invoices, newest first; each account is a question of one batch."""
@@ -56,19 +58,25 @@ class Invoices:
         if limit < 1:
             return dict.fromkeys(accounts, ())
         queries = [
-            Query("invoices", _INVOICE, equals("accountId", account_id), order="postedAt desc,number desc", top=limit)
+            Query(
+                "invoices",
+                INVOICE_FIELDS,
+                equals("accountId", account_id),
+                order="postedAt desc,number desc",
+                top=limit,
+            )
             for account_id in accounts
         ]
-        found = await self._reader.each("invoices of accounts", queries, _invoice)
+        found = await self._reader.each("invoices of accounts", queries, read_invoice)
         return {account_id: tuple(invoices) for account_id, invoices in zip(accounts, found, strict=True)}
 
     async def invoices_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Invoice, ...]]:
         """Return invoices per order, oldest first."""
         queries = [
-            Query("invoices", _INVOICE, where, order="postedAt,number") for where in within("orderId", order_ids)
+            Query("invoices", INVOICE_FIELDS, where, order="postedAt,number") for where in within("orderId", order_ids)
         ]
         found: dict[str, list[Invoice]] = {order_id: [] for order_id in order_ids}
-        for invoice in await self._reader.rows("invoices of orders", queries, _invoice):
+        for invoice in await self._reader.rows("invoices of orders", queries, read_invoice):
             if invoice.order_id is not None:
                 found[invoice.order_id].append(invoice)
         return {order_id: tuple(invoices) for order_id, invoices in found.items()}
@@ -109,7 +117,8 @@ def _numbers(ids: Sequence[str], prefix: str) -> list[str]:
     return [platform_id.removeprefix(prefix) for platform_id in ids if platform_id.startswith(prefix)]
 
 
-def _invoice(row: Mapping[str, Any]) -> Invoice:
+def read_invoice(row: Mapping[str, Any]) -> Invoice:
+    """Return an invoice."""
     currency = row["currencyCode"]
     total, balance = read_money(row["totalAmountIncludingTax"], currency), read_money(row["remainingAmount"], currency)
     return Invoice(

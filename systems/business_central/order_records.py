@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from schema.enums import OrderChannel, OrderStatus, SourceSystem
-from schema.records.orders import Allocation, ErpLine, ErpOrder, NewErpOrder
+from schema.records.orders import Allocation, ErpLine, ErpOrder, ErpOrderChange, NewErpOrder
 from schema.records.values import ExternalRef, Quantity
-from systems.business_central.values import read_amount, read_date, read_money, read_time, word
+from systems.business_central.values import json_number, read_amount, read_date, read_money, read_time, word
 from systems.ports import AllocationResult
 
-__all__ = ["EXPAND_LINES", "ORDER_FIELDS", "STATUS_WORDS", "read_allocation", "read_order", "write_order"]
+__all__ = [
+    "EXPAND_LINES",
+    "ORDER_FIELDS",
+    "STATUS_WORDS",
+    "read_allocation",
+    "read_order",
+    "write_change",
+    "write_order",
+]
 
 ORDER_FIELDS = (
     "number,orderId,accountId,shipToId,poNumber,channel,status,currencyCode,totalAmountExcludingTax,totalTaxAmount,"
@@ -102,13 +107,29 @@ def write_order(order: NewErpOrder) -> dict[str, Any]:
                 "sequence": line.line_no,
                 "lineObjectNumber": line.sku,
                 "description": line.description,
-                "quantity": _number(line.quantity.value),
+                "quantity": json_number(line.quantity.value),
                 "unitOfMeasureCode": line.quantity.uom,
-                "unitPrice": _number(line.unit_price.amount),
+                "unitPrice": json_number(line.unit_price.amount),
                 "requestedDeliveryDate": _iso(line.requested_date),
                 "locationCode": line.warehouse_code,
             }
             for line in order.lines
+        ],
+    }
+
+
+def write_change(change: ErpOrderChange) -> dict[str, Any]:
+    """Return the body that changes lines of an order."""
+    return {
+        "key": change.key,
+        "lines": [
+            {
+                "sequence": line.line_no,
+                "quantity": json_number(line.quantity),
+                "unitPrice": json_number(line.unit_price.amount),
+                "requestedDeliveryDate": _iso(line.requested_date),
+            }
+            for line in change.lines
         ],
     }
 
@@ -138,10 +159,6 @@ def _allocation(row: Mapping[str, Any], quantity: Quantity) -> Allocation:
     if code is None or ship_date is None:
         raise ValueError(f"line {row['sequence']} is allocated nowhere or to no day")
     return Allocation(code, quantity, ship_date, firm=True)
-
-
-def _number(value: Decimal) -> orjson.Fragment:
-    return orjson.Fragment(format(value, "f"))
 
 
 def _iso(day: date | None) -> str | None:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from schema.enums import SourceSystem
-from schema.records.orders import ErpOrder, NewErpOrder
+from schema.records.orders import ErpOrder, ErpOrderChange, NewErpOrder
 from systems.business_central.odata import Query, equals
 from systems.business_central.order_records import (
     EXPAND_LINES,
     ORDER_FIELDS,
     read_allocation,
     read_order,
+    write_change,
     write_order,
 )
 from systems.business_central.orders import OrderReads
@@ -58,6 +59,27 @@ class OrderWrites(OrderReads):
         document = await self._document("cancel order", "externalDocumentNumber", key)
         if document is not None:
             await self._act("cancel order", document, "cancel")
+
+    async def change_order(self, change: ErpOrderChange) -> ErpOrder:
+        """Change lines of an order once per key, and return the order as it is then.
+
+        Raises:
+            NotFound: there is no such order.
+            Conflict: somebody else changed it at the same moment; nothing was done.
+            Rejected: the ERP refuses; ``reason`` and ``fields`` say why.
+        """
+        query = Query("orders", "id", equals("orderId", change.order_id))
+        found = await self._reader.rows("change order", [query], lambda row: (str(row["id"]), str(row["@odata.etag"])))
+        if not found:
+            said = f"there is no document of the order {change.order_id}"
+            raise NotFound(SourceSystem.CLOUD_ERP, "change order", said)
+        document, etag = found[0]
+        path = await self._reader.path(f"orders({document})/Microsoft.NAV.change")
+        await self._reader.client.send("change order", "POST", path, write_change(change), headers={"If-Match": etag})
+        changed = (await self.orders([change.order_id])).get(change.order_id)
+        if changed is None:
+            raise NotFound(SourceSystem.CLOUD_ERP, "change order", f"the order {change.order_id} has gone")
+        return changed
 
     async def allocate(self, key: str, order_id: str) -> tuple[AllocationResult, ...]:
         """Set stock aside for every line, once per ``key``, and return what each line got.

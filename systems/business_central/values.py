@@ -12,10 +12,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import orjson
+
 from schema.records.currencies import minor_digits
 from schema.records.values import Money
 
-__all__ = ["read_amount", "read_date", "read_money", "read_time", "word"]
+__all__ = ["json_number", "read_amount", "read_date", "read_money", "read_time", "word"]
 
 EXACT_DIGITS = 15
 """Significant digits that every JSON number keeps."""
@@ -53,6 +55,11 @@ def read_money(value: Any, currency: str) -> Money:
     if exact.as_tuple().exponent > -digits:  # type: ignore[operator]  # amounts are finite
         exact = exact.quantize(Decimal(1).scaleb(-digits))
     return Money(exact, currency)
+
+
+def json_number(value: Decimal) -> orjson.Fragment:
+    """Return a number as JSON with all of its digits."""
+    return orjson.Fragment(format(value, "f"))
 
 
 def read_date(value: str | None) -> date | None:

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sqlalchemy import URL, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,12 +29,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from schema.enums import SourceSystem
 from schema.events.envelope import Event
+from schema.records.audit import AuditEntry, Change
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable
 
-__all__ = ["MAX_POOL_SIZE", "AppendEvents", "Database", "insert_into"]
+__all__ = ["MAX_POOL_SIZE", "AppendAudit", "AppendEvents", "Database", "insert_into"]
 
-AppendEvents = Callable[[AsyncConnection, Sequence[Event]], Awaitable[None]]
-"""Appends events to the event log within the transaction of the given connection."""
+AppendAudit = Callable[[AsyncConnection, Sequence[AuditEntry]], Awaitable[None]]
+"""Appends entries to the audit log within the transaction of the given connection, as the last thing in it."""
+
+
+class AppendEvents(Protocol):
+    """Appends events to the event log within the transaction of the given connection, as the last thing in it.
+
+    ``change`` is the record that the events changed, for the audit.
+    """
+
+    def __call__(
+        self, connection: AsyncConnection, events: Sequence[Event], change: Change | None = None, /
+    ) -> Awaitable[None]:
+        """Append events."""
+        ...
+
 
 MAX_POOL_SIZE = 10
 """Connections that one process holds; more would only wait for each other at the database."""

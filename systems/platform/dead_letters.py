@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select
 
 from schema.enums import SourceSystem
+from schema.events.envelope import Event
 from schema.records.operations import DeadLetter
 from schema.records.values import Page, PageRequest
-from systems.platform.database import Database, insert_into
+from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.paging import read_page
 from systems.platform.records import batches
 from systems.platform.tables import dead_letters
@@ -21,14 +22,19 @@ MAX_REASON_LENGTH = 2_000
 """Characters of a reason that are kept; the message itself is kept whole."""
 
 
+MAX_EVENT_ID = 200
+"""Characters of an event's id; ids of letters are made of the sender's ids, which may be longer."""
+
+
 class PlatformDeadLetterStore:
     """:class:`systems.ports.DeadLetterStore` in the platform's database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, append_events: AppendEvents) -> None:
         self._database = database
+        self._append = append_events
 
     async def put(self, letter: DeadLetter) -> None:
-        """Keep a message, or count one more attempt of it and keep the latest reason."""
+        """Keep a message and tell of it, or count one more attempt of it and keep the latest reason."""
         table = dead_letters
         row = {
             "id": letter.id,
@@ -47,6 +53,7 @@ class PlatformDeadLetterStore:
                     set_={"attempts": table.c.attempts + 1, "reason": insert.excluded.reason},
                 )
             )
+            await self._append(connection, [_told(letter)])
 
     async def search(self, source: SourceSystem | None, page: PageRequest) -> Page[DeadLetter]:
         """Return dead letters, oldest first.
@@ -69,6 +76,31 @@ class PlatformDeadLetterStore:
                 rows = await connection.execute(select(dead_letters).where(dead_letters.c.id.in_(batch)))
                 found.update({row.id: _letter(row) for row in rows})
         return found
+
+    async def remove(self, letter_id: str) -> None:
+        """Forget a message that was handled after all; one that is not there stays so."""
+        async with self._database.transaction("remove dead letter") as connection:
+            await connection.execute(delete(dead_letters).where(dead_letters.c.id == letter_id))
+
+
+def _told(letter: DeadLetter) -> Event:
+    """Return the event of a letter; however often it is put, it is told once."""
+    return Event(
+        id=f"deadlettered:{letter.id}"[:MAX_EVENT_ID],
+        source="/dist/messages",
+        type="message.deadlettered",
+        subject=letter.id[:MAX_EVENT_ID],
+        partition_key="messages",
+        correlation_id=letter.id[:MAX_EVENT_ID],
+        system=SourceSystem.PLATFORM,
+        occurred_at=letter.first_seen,
+        data={
+            "deadLetterId": letter.id,
+            "source": letter.source.value,
+            "type": letter.type,
+            "reason": letter.reason[:MAX_REASON_LENGTH],
+        },
+    )
 
 
 def _letter(row: Row[Any]) -> DeadLetter:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from systems.platform.database import Database, insert_into
+from systems.platform.database import AppendAudit, Database, insert_into
 from systems.platform.tables import idempotency_keys
 from systems.ports import KeyUse
 
@@ -19,8 +21,9 @@ KEY_LIFETIME = timedelta(days=30)
 class PlatformKeyRegistry:
     """:class:`systems.ports.KeyRegistry` in the platform's database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, append_audit: AppendAudit) -> None:
         self._database = database
+        self._audit = append_audit
 
     async def claim(self, use: KeyUse, now: datetime) -> KeyUse:
         """Record the use when the key is new in its scope (or past its lifetime) and return what is recorded."""
@@ -40,6 +43,7 @@ class PlatformKeyRegistry:
                 where=table.c.claimed_at <= now - KEY_LIFETIME,
             )
             if (await connection.execute(claim.returning(table.c.key))).first() is not None:
+                await self._note(connection, use, "REQUESTED")
                 return use
             stored = (
                 await connection.execute(
@@ -48,7 +52,12 @@ class PlatformKeyRegistry:
                     )
                 )
             ).one()
+            await self._note(connection, use, "REPLAYED" if stored.payload_hash == use.payload_hash else "CONFLICT")
         return KeyUse(use.scope, use.key, stored.payload_hash, stored.process_id)
+
+    async def _note(self, connection: AsyncConnection, use: KeyUse, outcome: str) -> None:
+        if use.request is not None:
+            await self._audit(connection, [replace(use.request, outcome=outcome)])
 
     async def forget(self, now: datetime) -> int:
         """Delete keys that are past their lifetime and return how many."""

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from systems.platform.database import Database, insert_into
 from systems.platform.tables import number_sequences
 
-__all__ = ["ORDER_NUMBERS", "QUOTE_NUMBERS", "NumberSequence"]
+__all__ = ["ORDER_NUMBERS", "QUOTE_NUMBERS", "RETURN_NUMBERS", "NumberSequence"]
 
 
 class NumberSequence:
@@ -39,3 +39,4 @@ class NumberSequence:
 
 ORDER_NUMBERS = NumberSequence("order", "SO-", 300_001)
 QUOTE_NUMBERS = NumberSequence("quote", "Q-", 900_001)
+RETURN_NUMBERS = NumberSequence("return", "RMA-", 500_001)

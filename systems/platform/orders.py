@@ -19,7 +19,7 @@ from systems.errors import Conflict
 from systems.platform.codec import decode, encode
 from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.numbers import ORDER_NUMBERS
-from systems.platform.records import grouped, records_by
+from systems.platform.records import change_by, grouped, records_by
 from systems.platform.tables import ledger_orders
 
 __all__ = ["PlatformOrderLedger", "order_row"]
@@ -65,6 +65,7 @@ class PlatformOrderLedger:
         table = ledger_orders
         written = replace(order, version=order.version + 1)
         async with self._database.transaction("update order") as connection:
+            change = await change_by(connection, events, table, order.id, written)
             changed = await connection.execute(
                 update(table).where(table.c.id == order.id, table.c.version == order.version).values(order_row(written))
             )
@@ -74,7 +75,7 @@ class PlatformOrderLedger:
                     "update order",
                     f"order {order.id} is not stored with version {order.version}: read it again",
                 )
-            await self._append(connection, events)
+            await self._append(connection, events, change)
         return written
 
     async def find_duplicate_po(self, account_id: str, po_number: str, since: datetime, not_id: str) -> str | None:

@@ -36,8 +36,8 @@ class PlatformProcessLog:
         self._database = database
         self._append = append_events
 
-    async def start(self, process: ProcessRecord) -> None:
-        """Record a started process with its steps once."""
+    async def start(self, process: ProcessRecord, events: Sequence[Event] = ()) -> None:
+        """Record a started process with its steps and events once."""
         row = process_row(process)
         async with self._database.transaction("start process") as connection:
             insert = insert_into(connection, processes, row).on_conflict_do_nothing(index_elements=[processes.c.id])
@@ -45,6 +45,7 @@ class PlatformProcessLog:
                 return
             for step in process.steps:
                 await _write_step(connection, process.id, step)
+            await self._append(connection, events)
 
     async def set_state(self, process_id: str, state: ProcessState, at: datetime, events: Sequence[Event] = ()) -> None:
         """Record a state; a final state sets the end. The state it has already is no change and tells no event.

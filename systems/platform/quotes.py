@@ -15,7 +15,7 @@ from systems.errors import Conflict
 from systems.platform.codec import encode
 from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.numbers import QUOTE_NUMBERS
-from systems.platform.records import grouped, records_by
+from systems.platform.records import change_by, grouped, records_by
 from systems.platform.tables import quotes
 
 __all__ = ["PlatformQuoteStore", "quote_row"]
@@ -43,6 +43,7 @@ class PlatformQuoteStore:
         """
         written = replace(quote, version=quote.version + 1)
         async with self._database.transaction("save quote") as connection:
+            change = await change_by(connection, events, quotes, quote.id, written)
             if quote.version == 0:
                 insert = insert_into(connection, quotes, quote_row(written))
                 insert = insert.on_conflict_do_nothing(index_elements=[quotes.c.id])
@@ -57,7 +58,7 @@ class PlatformQuoteStore:
                     "save quote",
                     f"quote {quote.id} is not stored with version {quote.version}: read it again",
                 )
-            await self._append(connection, events)
+            await self._append(connection, events, change)
         return written
 
     async def quotes(self, ids: Sequence[str]) -> Mapping[str, Quote]:

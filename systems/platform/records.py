@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from systems.platform.codec import decode
+from schema.events.envelope import Event
+from schema.records.audit import Change, is_audited
+from systems.platform.codec import decode, encode
 
-__all__ = ["MAX_IDS_PER_STATEMENT", "batches", "grouped", "records_by"]
+__all__ = ["MAX_IDS_PER_STATEMENT", "batches", "change_by", "grouped", "records_by"]
 
 R = TypeVar("R")
 
@@ -44,3 +46,13 @@ async def grouped(
     for owner, document in await connection.execute(statement):
         groups[owner].append(decode(record, document))
     return {owner: tuple(entries) for owner, entries in groups.items()}
+
+
+async def change_by(
+    connection: AsyncConnection, events: Sequence[Event], table: Table, identifier: str, written: object
+) -> Change | None:
+    """Return what a record is about to become, for the audit; None when nobody but the platform acts."""
+    if not is_audited(events):
+        return None
+    stored = await connection.execute(select(table.c.record).where(table.c.id == identifier))
+    return Change(stored.scalar_one_or_none(), encode(written))

@@ -10,7 +10,7 @@ Invariant: a balance equals the sum of the HELD reservations of its position, be
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import ReservationStatus, SourceSystem
 from schema.events.envelope import Event
+from schema.records.audit import Change
 from schema.records.inventory import Reservation, ReserveLine
 from systems.errors import Rejected
 from systems.platform.columns import ExactQuantity
@@ -130,15 +131,26 @@ class PlatformReservationLedger:
             await _close(connection, reservations.c.key == key, status)
             return await _of_key(connection, key)
 
-    async def release(self, ids: Sequence[str]) -> tuple[Reservation, ...]:
-        """Turn held reservations into RELEASED and return all of ``ids`` that exist, by id."""
+    async def release(
+        self, ids: Sequence[str], tell: Callable[[Reservation], Event] | None = None
+    ) -> tuple[Reservation, ...]:
+        """Turn held reservations into RELEASED and return all of ``ids`` that exist, by id.
+
+        Args:
+            ids: which ones.
+            tell: the event of one that was held until now, which enters the log in the same commit.
+        """
         released: list[Reservation] = []
+        closed: list[Reservation] = []
         async with self._database.transaction("release reservations") as connection:
             for batch in batches(sorted(ids)):
                 chosen = reservations.c.id.in_(batch)
-                await _close(connection, chosen, ReservationStatus.RELEASED)
+                closed += await _close(connection, chosen, ReservationStatus.RELEASED)
                 rows = await connection.execute(select(reservations).where(chosen).order_by(reservations.c.id))
                 released += [_reservation(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's name
+            if tell is not None and closed:
+                change = Change({"status": ReservationStatus.HELD}, {"status": ReservationStatus.RELEASED})
+                await self._append(connection, [tell(entry) for entry in closed], change)
         return tuple(released)
 
     async def expire(self, now: datetime, limit: int) -> tuple[Reservation, ...]:

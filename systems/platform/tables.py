@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, UniqueConstraint
 
 from systems.platform.columns import AwareTime, ExactQuantity, counter, document
 
 __all__ = [
     "dead_letters",
     "exception_tasks",
+    "feed_cursors",
     "idempotency_keys",
     "ledger_orders",
+    "ledger_returns",
     "metadata",
     "number_sequences",
+    "onboarding_marks",
+    "onboardings",
     "process_steps",
     "processes",
     "quotes",
     "reservation_balances",
     "reservation_requests",
     "reservations",
+    "stock_positions",
 ]
 
 metadata = MetaData(
@@ -56,6 +61,28 @@ ledger_orders = Table(
     Index(None, "submitted_at"),
 )
 
+ledger_returns = Table(
+    "ledger_returns",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("process_id", String(200), nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("order_id", String(80), nullable=False),
+    Column("account_id", String(80), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("requested_at", AwareTime, nullable=False),
+    Column("record", document(), nullable=False),
+    Index(None, "order_id", "requested_at"),
+    Index(None, "account_id", "requested_at"),
+)
+
+feed_cursors = Table(
+    "feed_cursors",
+    metadata,
+    Column("feed", String(80), primary_key=True),
+    Column("entry", BigInteger, nullable=False),
+)
+
 quotes = Table(
     "quotes",
     metadata,
@@ -69,6 +96,26 @@ quotes = Table(
     Column("record", document(), nullable=False),
     Index(None, "account_id", "created_at"),
     Index(None, "opportunity_id"),
+)
+
+onboardings = Table(
+    "onboardings",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("submitted_at", AwareTime, nullable=False),
+    Column("record", document(), nullable=False),
+    Index(None, "status", "submitted_at"),
+    Index(None, "submitted_at"),
+)
+
+onboarding_marks = Table(
+    "onboarding_marks",
+    metadata,
+    Column("mark", String(400), primary_key=True),
+    Column("onboarding_id", String(80), nullable=False),
+    Index(None, "onboarding_id"),
 )
 
 reservation_requests = Table(
@@ -165,4 +212,17 @@ dead_letters = Table(
     Column("payload", document()),
     Index(None, "source", "first_seen"),
     Index(None, "first_seen"),
+)
+
+stock_positions = Table(
+    "stock_positions",
+    metadata,
+    Column("sku", String(80), primary_key=True),
+    Column("warehouse_code", String(40), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("read_at", AwareTime, nullable=False),
+    Column("is_told", Boolean, nullable=False),
+    Column("record", document(), nullable=False),
+    Column("previous", document()),
+    Index(None, "is_told"),
 )

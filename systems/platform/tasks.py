@@ -15,7 +15,7 @@ from schema.records.values import Page, PageRequest
 from systems.platform.codec import decode, encode
 from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.paging import read_page
-from systems.platform.records import records_by
+from systems.platform.records import batches, grouped, records_by
 from systems.platform.tables import exception_tasks
 
 __all__ = ["RESOLVED", "PlatformTaskQueue", "task_row"]
@@ -83,6 +83,31 @@ class PlatformTaskQueue:
             if closed:
                 await self._append(connection, events)
         return closed
+
+    async def tasks_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[ExceptionTask, ...]]:
+        """Return the tasks of each order, by id; an order without tasks maps to ()."""
+        table = exception_tasks
+        found: dict[str, tuple[ExceptionTask, ...]] = {}
+        async with self._database.reading("tasks of orders") as connection:
+            for batch in batches(order_ids):
+                statement = select(table.c.order_id, table.c.record).where(table.c.order_id.in_(batch))
+                found |= await grouped(connection, statement.order_by(table.c.id), batch, ExceptionTask)
+        return found
+
+    async def change_task(
+        self, before: ExceptionTask, after: ExceptionTask, at: datetime, events: Sequence[Event] = ()
+    ) -> bool:
+        """Write a task and its events when it still is as it was read; False when somebody has changed it."""
+        table = exception_tasks
+        async with self._database.transaction("change task") as connection:
+            stored = await connection.execute(select(table.c.record).where(table.c.id == before.id).with_for_update())
+            record = stored.scalar_one_or_none()
+            if record is None or decode(ExceptionTask, record) != before:
+                return False
+            row = {**task_row(after), "closed_at": at if after.state == RESOLVED else None}
+            await connection.execute(update(table).where(table.c.id == before.id).values(row))
+            await self._append(connection, events)
+        return True
 
 
 def task_row(task: ExceptionTask) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from systems.salesforce.records import (
     read_territory,
     read_user,
 )
+from systems.salesforce.registry import Registry
 from systems.salesforce.search import behind, conditions, cursor
 from systems.salesforce.session import Session, read_sign_in_refusal
 from systems.salesforce.soql import literal, select
@@ -89,8 +90,8 @@ class SalesforceSettings:
     max_connections: int = 20
 
 
-class Salesforce:
-    """:class:`systems.ports.AccountDirectory`, ``SalesContext`` and ``CaseDesk``; opened with ``async with``."""
+class Salesforce(Registry):
+    """All ports of the CRM in :mod:`systems.ports`; opened with ``async with``."""
 
     def __init__(self, settings: SalesforceSettings, *, observer: CallObserver | None = None) -> None:
         reach = ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections)

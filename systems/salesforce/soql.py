@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-__all__ = ["MAX_KEY_CHARS", "in_lists", "literal", "select", "starts_with"]
+__all__ = ["MAX_KEY_CHARS", "ends_with", "in_lists", "literal", "select", "starts_with"]
 
 MAX_KEY_CHARS = 255
 """Longest text that is searched by: no external id and no name is longer, so a longer one is nobody's."""
@@ -29,8 +29,12 @@ def literal(text: str) -> str:
 
 def starts_with(path: str, text: str) -> str:
     """Return the condition that a field begins with a text; what would be a wildcard in it stands for itself."""
-    pattern = literal(text)[:-1].replace("%", "\\%").replace("_", "\\_")
-    return f"{path} LIKE {pattern}%'"
+    return f"{path} LIKE '{_pattern(text)}%'"
+
+
+def ends_with(path: str, text: str) -> str:
+    """Return the condition that a field ends with a text; what would be a wildcard in it stands for itself."""
+    return f"{path} LIKE '%{_pattern(text)}'"
 
 
 def in_lists(template: str, values: Iterable[str]) -> Iterator[str]:
@@ -53,6 +57,10 @@ def in_lists(template: str, values: Iterable[str]) -> Iterator[str]:
         used += size
     if batch:
         yield template.replace("{}", ",".join(batch))
+
+
+def _pattern(text: str) -> str:
+    return literal(text)[1:-1].replace("%", "\\%").replace("_", "\\_")
 
 
 def _size(text: str) -> int:

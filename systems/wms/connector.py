@@ -11,10 +11,11 @@ from urllib.parse import quote
 from schema.enums import SourceSystem
 from schema.records.inventory import StockPosition, Warehouse
 from schema.records.orders import Shipment
+from schema.records.returns import ExpectedReturn
 from systems.bulk import BulkReader
 from systems.client import ClientSettings, VendorClient
 from systems.errors import Conflict, NotFound
-from systems.ports import CallObserver, ReleaseRequest, ReleaseResult
+from systems.ports import CallObserver, HoldOutcome, ReleaseRequest, ReleaseResult
 from systems.wms.records import read_position, read_shipment, read_warehouse
 
 __all__ = ["Wms", "WmsSettings"]
@@ -126,6 +127,57 @@ class Wms:
             return True
         return True
 
+    async def hold_release(self, key: str) -> HoldOutcome:
+        """Keep a release from being picked; holding twice holds once."""
+        path = f"/api/v1/releases/hold?externalKey={quote(key, safe='')}"
+        try:
+            answer = await self._client.send("hold release", "POST", path)
+        except Conflict:
+            return HoldOutcome.PICKED
+        except NotFound:
+            return HoldOutcome.GONE
+        return self._bulk.read("hold release", answer.body, _hold, is_write=True)
+
+    async def resume_release(self, key: str) -> None:
+        """Let a held release be picked; one that is not held stays as it is."""
+        try:
+            await self._client.send(
+                "resume release", "POST", f"/api/v1/releases/resume?externalKey={quote(key, safe='')}"
+            )
+        except NotFound:
+            return
+
+    async def expect_return(self, expected: ExpectedReturn) -> None:
+        """Have a warehouse expect a return, once per key."""
+        body = {
+            "externalKey": expected.key,
+            "rmaNumber": expected.rma_number,
+            "orderRef": expected.order_id,
+            "accountRef": expected.account_id,
+            "warehouse": expected.warehouse_code,
+            "lines": [
+                {
+                    "lineNo": line.line_no,
+                    "sku": line.sku,
+                    "quantity": str(line.quantity.value),
+                    "uom": line.quantity.uom,
+                    "reason": line.reason,
+                }
+                for line in expected.lines
+            ],
+        }
+        await self._client.send("expect return", "POST", "/api/v1/returns", body)
+
+    async def cancel_return(self, key: str) -> bool:
+        """Have a return expected no more. Return False when it has arrived already."""
+        try:
+            await self._client.send("cancel return", "DELETE", f"/api/v1/returns?externalKey={quote(key, safe='')}")
+        except Conflict:
+            return False
+        except NotFound:
+            return True
+        return True
+
     async def _shipments(self, name: str, values: Sequence[str]) -> list[Shipment]:
         return await self._bulk.rows(
             "shipments", "/api/v1/shipments/query", (name, values), ("shipments", read_shipment)
@@ -134,6 +186,10 @@ class Wms:
 
 def _release(body: Mapping[str, Any]) -> ReleaseResult:
     return ReleaseResult(body["id"], body["shipmentNumber"], body["state"])
+
+
+def _hold(body: Mapping[str, Any]) -> HoldOutcome:
+    return {"HELD": HoldOutcome.HELD, "CANCELLED": HoldOutcome.GONE}[body["state"]]
 
 
 def _refusal(body: Any) -> tuple[str, str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from processes.fulfilment import Fulfilment
+from processes.inventory_sync import InventorySync
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import OrderStatus, ProcessState, ShipmentStatus, SourceSystem
 from schema.events.envelope import EventFilter
@@ -213,6 +214,7 @@ async def test_stock_news_is_told_per_position(fulfilment: Fulfilment, world: Pr
     position = stock("18", allocated="3", safety="5")
     for _ in range(2):
         await fulfilment.handle(StockNews(WMS, "evt-1", position))
+    await InventorySync(world.use).tell()
     stored = await world.use.events.read(EventFilter(types=("inventory.position.changed",)), None, 10)
     assert [(entry.event.subject, entry.event.data["available"]) for entry in stored] == [("PMP-0042:W01", "10")]
     assert Decimal(stored[0].event.data["onHand"]) == 18

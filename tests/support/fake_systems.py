@@ -26,13 +26,16 @@ from schema.enums import (
     CaseStatus,
     ErpHome,
     OrderStatus,
+    ReturnStatus,
     ShipmentStatus,
     SourceSystem,
 )
 from schema.records.accounts import (
     Account,
     AccountFilter,
+    AccountValues,
     Contact,
+    CreditProfile,
     CustomerTerms,
     Opportunity,
     ServiceCase,
@@ -43,10 +46,41 @@ from schema.records.accounts import (
 from schema.records.catalog import Category, Item, ItemFilter, PriceRule
 from schema.records.currencies import round_to_minor
 from schema.records.inventory import InboundSupply, StockPosition, Warehouse
-from schema.records.orders import ErpLine, ErpOrder, Milestone, NewErpOrder, Shipment, Tracking
+from schema.records.invoices import PostedInvoice
+from schema.records.onboarding import (
+    BillingTerms,
+    CustomerTrace,
+    Lookalike,
+    LookalikeQuery,
+    NewAccount,
+    NewCustomer,
+)
+from schema.records.orders import (
+    ErpLine,
+    ErpLineChange,
+    ErpOrder,
+    ErpOrderChange,
+    Invoice,
+    Milestone,
+    NewErpOrder,
+    OrderFilter,
+    Return,
+    ReturnLine,
+    Shipment,
+    Tracking,
+)
+from schema.records.returns import ExpectedReturn, NewReturn, return_id
 from schema.records.values import ExternalRef, Money, Page, PageRequest
 from systems.errors import ConnectorError, Rejected, Unavailable
-from systems.ports import BAD_CURSOR, AllocationResult, OrderMirror, ReleaseRequest, ReleaseResult, TenderRequest
+from systems.ports import (
+    BAD_CURSOR,
+    AllocationResult,
+    HoldOutcome,
+    OrderMirror,
+    ReleaseRequest,
+    ReleaseResult,
+    TenderRequest,
+)
 
 Fault = ConnectorError | float | str
 
@@ -154,12 +188,33 @@ async def _strike(faults: list[Fault]) -> None:
         await asyncio.sleep(fault)
 
 
-OwnedT = TypeVar("OwnedT", Contact, Opportunity, ServiceCase, ShipTo)
+OwnedT = TypeVar("OwnedT", Contact, Opportunity, ServiceCase, ShipTo, Invoice, Return)
+OrderedT = TypeVar("OrderedT", Invoice, Return, Shipment)
 
 
 def _per_account(known: Mapping[str, OwnedT], account_ids: Sequence[str]) -> dict[str, tuple[OwnedT, ...]]:
     rows = known.values()
     return {account_id: tuple(row for row in rows if row.account_id == account_id) for account_id in account_ids}
+
+
+def _per_order(known: Mapping[str, OrderedT], order_ids: Sequence[str]) -> dict[str, tuple[OrderedT, ...]]:
+    rows = known.values()
+    return {order_id: tuple(row for row in rows if row.order_id == order_id) for order_id in order_ids}
+
+
+def _newest(orders: Sequence[ErpOrder]) -> list[ErpOrder]:
+    return sorted(orders, key=lambda entry: (entry.submitted_at, entry.id), reverse=True)
+
+
+def _fulfils(order: ErpOrder, where: OrderFilter) -> bool:
+    assert not where.may_have_exceptions, "the ERP records no exceptions"
+    return (
+        (where.statuses is None or order.status in where.statuses)
+        and where.po_number in (None, order.po_number)
+        and (where.start is None or order.submitted_at >= where.start)
+        and (where.end is None or order.submitted_at < where.end)
+        and (where.behind is None or (order.submitted_at, order.id) < where.behind)
+    )
 
 
 class FakeCrm:
@@ -174,6 +229,7 @@ class FakeCrm:
         self.users_by_id: dict[str, User] = {}
         self.territories_by_id: dict[str, Territory] = {}
         self.cases_by_id: dict[str, ServiceCase] = {}
+        self.alike: list[Lookalike] = []
 
     async def accounts(self, ids: Sequence[str]) -> Mapping[str, Account]:
         await self.script.enter(SourceSystem.CRM, "accounts")
@@ -230,6 +286,53 @@ class FakeCrm:
         await self.script.enter(SourceSystem.CRM, "territories")
         return {entry: self.territories_by_id[entry] for entry in ids if entry in self.territories_by_id}
 
+    async def lookalikes(self, who: LookalikeQuery) -> tuple[Lookalike, ...]:
+        await self.script.enter(SourceSystem.CRM, "lookalikes")
+        return tuple(self.alike)
+
+    async def upsert_account(self, account: NewAccount) -> Account:
+        await self.script.enter(SourceSystem.CRM, "upsert_account")
+        self.kept.drop("account", account.account_id)
+        self.kept.put("account", account.account_id, json.dumps(write(account)))
+        self._set_status(account.account_id, AccountStatus.ACTIVE)
+        made = Account(
+            id=account.account_id,
+            number=account.number,
+            name=account.name,
+            legal_name=account.legal_name,
+            status=AccountStatus.ACTIVE,
+            version=1,
+            parent_id=account.parent_id,
+            bill_to_id=None,
+            territory=None,
+            owner_id=account.owner_id,
+            erp_home=ErpHome.CLOUD_ERP,
+            refs=(ExternalRef(SourceSystem.CRM, f"001{account.account_id}"),),
+            changed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        self.known[made.id] = made
+        await self.script.leave("upsert_account")
+        return made
+
+    async def set_account_status(self, account_id: str, status: AccountStatus) -> None:
+        await self.script.enter(SourceSystem.CRM, "set_account_status")
+        self._set_status(account_id, status)
+        await self.script.leave("set_account_status")
+
+    async def change_account(self, account_id: str, values: AccountValues, version: int) -> None:
+        await self.script.enter(SourceSystem.CRM, "change_account")
+        changed = {} if values.owner_id is None else {"owner_id": values.owner_id or None}
+        self.known[account_id] = replace(self.known[account_id], version=version, **changed)
+        if values.billing is not None:
+            self.kept.drop("crm billing", account_id)
+            self.kept.put("crm billing", account_id, values.billing.city)
+        await self.script.leave("change_account")
+
+    def _set_status(self, account_id: str, status: AccountStatus) -> None:
+        if self.kept.all("account", account_id):
+            self.kept.drop("account status", account_id)
+            self.kept.put("account status", account_id, status.value)
+
     async def cases(self, ids: Sequence[str]) -> Mapping[str, ServiceCase]:
         await self.script.enter(SourceSystem.CRM, "cases")
         return {entry: self.cases_by_id[entry] for entry in ids if entry in self.cases_by_id}
@@ -255,7 +358,10 @@ class FakeCrm:
 
 
 class FakeErp:
-    """Terms, items, prices, orders. ``stock`` is what can be allocated per (sku, warehouse code)."""
+    """Terms, items, prices, orders, invoices, returns.
+
+    ``stock`` is what can be allocated per (sku, warehouse code); ``entered`` are orders that no process created.
+    """
 
     def __init__(self, script: Script, kept: Kept) -> None:
         self.script = script
@@ -270,6 +376,13 @@ class FakeErp:
         self.open: dict[str, Money] = {}
         self.stock: dict[tuple[str, str], Decimal] = {}
         self.invoiced = False
+        self.entered: dict[str, ErpOrder] = {}
+        self.invoices_by_id: dict[str, Invoice] = {}
+        self.postings: list[PostedInvoice] = []
+        self.returns_by_id: dict[str, Return] = {}
+        self.values: dict[str, AccountValues] = {}
+        self.known_traces: list[CustomerTrace] = []
+        self.group_currencies: dict[str, set[str]] = {}
         self.price_of: Callable[[str, Money], Money] = lambda sku, agreed: agreed
 
     async def terms(self, account_ids: Sequence[str]) -> Mapping[str, CustomerTerms]:
@@ -289,6 +402,70 @@ class FakeErp:
     async def ship_tos(self, ids: Sequence[str]) -> Mapping[str, ShipTo]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "ship_tos")
         return {entry: self.places[entry] for entry in ids if entry in self.places}
+
+    async def traces(self, tax_numbers: Sequence[str], glns: Sequence[str]) -> tuple[CustomerTrace, ...]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "traces")
+        wanted = {*tax_numbers, *glns}
+        return tuple(entry for entry in self.known_traces if wanted.intersection(entry.tax_numbers + entry.glns))
+
+    async def group_has_prices(self, price_group: str, currency: str) -> bool | None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "group_has_prices")
+        known = self.group_currencies.get(price_group)
+        return None if known is None else currency in known
+
+    async def create_customer(self, customer: NewCustomer) -> CustomerTerms:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "create_customer")
+        key = customer.account_id
+        if not self.kept.all("customer", key):
+            self.kept.put("customer", key, json.dumps(write(customer)))
+            self._set_block(key, "Invoice")
+        number = f"C-{20_001 + self.kept.keys('customer').index(key)}"
+        made = CustomerTerms(
+            account_id=key,
+            number=number,
+            currency=customer.currency,
+            payment_terms=None,
+            price_group=customer.price_group,
+            blocked=self.kept.all("block", key)[0],
+            tax_registrations=customer.tax_registrations,
+            credit=CreditProfile(
+                None, Money(Decimal(0), customer.currency), Money(Decimal(0), customer.currency), 0, False, None,
+                datetime(2026, 1, 1, tzinfo=UTC),
+            ),
+            credit_tolerance_percent=0,
+            ref=ExternalRef(SourceSystem.CLOUD_ERP, number),
+        )  # fmt: skip
+        await self.script.leave("create_customer")
+        return made
+
+    async def open_billing(self, account_id: str, billing: BillingTerms) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "open_billing")
+        assert self.kept.all("customer", account_id), "nobody to bill"
+        self.kept.drop("billing", account_id)
+        self.kept.put("billing", account_id, json.dumps(write(billing)))
+        self._set_block(account_id, "")
+        await self.script.leave("open_billing")
+
+    async def block_customer(self, account_id: str, blocked: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "block_customer")
+        if self.kept.all("customer", account_id):
+            self._set_block(account_id, blocked)
+        await self.script.leave("block_customer")
+
+    async def customer_values(self, account_ids: Sequence[str]) -> Mapping[str, AccountValues]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "customer_values")
+        return {entry: self.values[entry] for entry in account_ids if entry in self.values}
+
+    async def change_customer(self, account_id: str, values: AccountValues) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "change_customer")
+        given = {"payment_terms": values.payment_terms, "billing": values.billing}
+        changed = {name: value for name, value in given.items() if value is not None}
+        self.values[account_id] = replace(self.values[account_id], **changed)
+        await self.script.leave("change_customer")
+
+    def _set_block(self, account_id: str, blocked: str) -> None:
+        self.kept.drop("block", account_id)
+        self.kept.put("block", account_id, blocked)
 
     async def items(self, skus: Sequence[str]) -> Mapping[str, Item]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "items")
@@ -368,6 +545,108 @@ class FakeErp:
             for name, entry in found.items()
         }
 
+    async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, ErpOrder]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "orders_by_number")
+        return {entry.number: entry for entry in self.documents() if entry.number in numbers}
+
+    async def orders_of(
+        self, account_ids: Sequence[str], where: OrderFilter, limit: int
+    ) -> Mapping[str, tuple[ErpOrder, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "orders_of")
+        found = _newest([entry for entry in self.documents() if _fulfils(entry, where)])
+        return {name: tuple([entry for entry in found if entry.account_id == name][:limit]) for name in account_ids}
+
+    async def search_orders(self, where: OrderFilter, page: PageRequest) -> Page[ErpOrder]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "search_orders")
+        found = _newest([entry for entry in self.documents() if _fulfils(entry, where)])
+        shown = tuple(found[: page.first])
+        return Page(shown, tuple(entry.id for entry in shown), len(found) > len(shown))
+
+    async def invoices(self, ids: Sequence[str]) -> Mapping[str, Invoice]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices")
+        return {entry: self.invoices_by_id[entry] for entry in ids if entry in self.invoices_by_id}
+
+    async def invoices_of(self, account_ids: Sequence[str], limit: int) -> Mapping[str, tuple[Invoice, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices_of")
+        found = _per_account(self.invoices_by_id, account_ids)
+        return {name: tuple(reversed(entries))[:limit] for name, entries in found.items()}
+
+    async def invoices_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Invoice, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices_of_orders")
+        return _per_order(self.invoices_by_id, order_ids)
+
+    async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "posted_after")
+        return tuple(posted for posted in self.postings if posted.entry > entry)[:limit]
+
+    async def returns(self, ids: Sequence[str]) -> Mapping[str, Return]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "returns")
+        return {entry.id: entry for entry in self._returns().values() if entry.id in ids}
+
+    async def returns_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "returns_of")
+        found = _per_account(self._returns(), account_ids)
+        return {name: tuple(reversed(entries)) for name, entries in found.items()}
+
+    async def returns_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "returns_of_orders")
+        return _per_order(self._returns(), order_ids)
+
+    def _returns(self) -> dict[str, Return]:
+        made = [read(Return, json.loads(body)) for body in self.kept.all("rma")]
+        return {**self.returns_by_id, **{entry.id: entry for entry in made}}
+
+    async def create_return(self, new: NewReturn) -> Return:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "create_return")
+        if not self.kept.all("rma", new.rma_number):
+            document = self.document(f"or:{new.order_id}:erp")
+            account_id = "acc_1" if document is None else document.account_id
+            at = datetime.now(UTC)
+            made = Return(
+                return_id(new.rma_number), new.rma_number, account_id, new.order_id, ReturnStatus.APPROVED,
+                new.lines, None, at,
+            )  # fmt: skip
+            self._keep_return(made)
+        await self.script.leave("create_return")
+        return self._returns()[return_id(new.rma_number)]
+
+    async def cancel_return(self, number: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "cancel_return")
+        found = self._returns().get(return_id(number))
+        if found is not None:
+            self._keep_return(replace(found, status=ReturnStatus.CANCELLED))
+
+    async def receive_return(self, key: str, number: str, lines: tuple[ReturnLine, ...]) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "receive_return")
+        if not self.kept.all("rma_key", key):
+            self.kept.put("rma_key", key, number)
+            found = self._returns()[return_id(number)]
+            self._keep_return(replace(found, status=ReturnStatus.INSPECTED, lines=lines))
+        await self.script.leave("receive_return")
+
+    async def credit_return(self, key: str, number: str) -> Money:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "credit_return")
+        found = self._returns()[return_id(number)]
+        if not self.kept.all("rma_key", key):
+            self.kept.put("rma_key", key, number)
+            total = sum((line.quantity.value for line in found.lines), Decimal(0))
+            found = replace(found, status=ReturnStatus.CREDITED, credit=Money(total * Decimal("36.10"), "USD"))
+            self._keep_return(found)
+        await self.script.leave("credit_return")
+        assert found.credit is not None
+        return found.credit
+
+    async def replace_return(self, key: str, number: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "replace_return")
+        if not self.kept.all("rma_key", key):
+            self.kept.put("rma_key", key, number)
+            self._keep_return(replace(self._returns()[return_id(number)], status=ReturnStatus.REPLACED))
+        await self.script.leave("replace_return")
+
+    def _keep_return(self, entry: Return) -> None:
+        self.kept.drop("rma", entry.rma_number)
+        self.kept.put("rma", entry.rma_number, json.dumps(write(entry)))
+
     async def create_order(self, order: NewErpOrder) -> ErpOrder:
         await self.script.enter(SourceSystem.CLOUD_ERP, "create_order")
         made = self._made(order)
@@ -387,14 +666,19 @@ class FakeErp:
         document = self.document(f"or:{order_id}:erp")
         assert document is not None, "nothing to allocate"
         if not self.kept.all("allocation", key):
-            self.kept.put("allocation", key, order_id)
+            earlier = self._set_aside(order_id)
+            given = {}
+            for line in document.lines:
+                wanted = line.ordered - line.cancelled - earlier.get(line.line_no, Decimal(0))
+                free = self.stock.get((line.sku, _ships_from(line)), wanted)
+                given[str(line.line_no)] = [str(min(free, wanted)), str(wanted - min(free, wanted))]
+            self.kept.put("allocation", key, json.dumps({"order": order_id, "lines": given}))
+        kept = json.loads(self.kept.all("allocation", key)[0])["lines"]
         results = []
         for line in document.lines:
-            code = line.allocations[0].warehouse_code if line.allocations else "W01"
-            free = self.stock.get((line.sku, code), line.ordered)
-            given = min(free, line.ordered)
-            shipped = date(2026, 3, 5)
-            results.append(AllocationResult(line.line_no, code, given, line.ordered - given, shipped, None))
+            allocated, short = (Decimal(value) for value in kept.get(str(line.line_no), ("0", "0")))
+            entry = AllocationResult(line.line_no, _ships_from(line), allocated, short, date(2026, 3, 5), None)
+            results.append(entry)
         await self.script.leave("allocate")
         return tuple(results)
 
@@ -402,12 +686,43 @@ class FakeErp:
         await self.script.enter(SourceSystem.CLOUD_ERP, "deallocate")
         self.kept.drop("allocation", key)
 
+    async def change_order(self, change: ErpOrderChange) -> ErpOrder:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "change_order")
+        found = self.document(f"or:{change.order_id}:erp")
+        assert found is not None, "nothing to change"
+        if not self.kept.all("change", change.key):
+            self.kept.put("change", change.key, change.order_id)
+            found = _with_change(found, change)
+            self._withdraw(change.order_id, {line.line_no for line in change.lines})
+            self.kept.replace("document", f"or:{change.order_id}:erp", json.dumps(write(found)))
+        await self.script.leave("change_order")
+        return found
+
+    def _set_aside(self, order_id: str) -> dict[int, Decimal]:
+        """Return what is set aside per line of an order."""
+        found: dict[int, Decimal] = defaultdict(Decimal)
+        for body in self.kept.all("allocation"):
+            kept = json.loads(body)
+            if kept["order"] == order_id:
+                for number, (allocated, _) in kept["lines"].items():
+                    found[int(number)] += Decimal(allocated)
+        return found
+
+    def _withdraw(self, order_id: str, numbers: set[int]) -> None:
+        """Give back what is set aside for lines of an order."""
+        for key in self.kept.keys("allocation"):
+            kept = json.loads(self.kept.all("allocation", key)[0])
+            if kept["order"] == order_id:
+                kept["lines"] = {name: value for name, value in kept["lines"].items() if int(name) not in numbers}
+                self.kept.replace("allocation", key, json.dumps(kept))
+
     def document(self, key: str) -> ErpOrder | None:
         found = self.kept.all("document", key)
         return read(ErpOrder, json.loads(found[0])) if found else None
 
     def documents(self) -> list[ErpOrder]:
-        return [read(ErpOrder, json.loads(body)) for body in self.kept.all("document")]
+        created = [read(ErpOrder, json.loads(body)) for body in self.kept.all("document")]
+        return [*created, *self.entered.values()]
 
     def _made(self, order: NewErpOrder) -> ErpOrder:
         lines = tuple(
@@ -458,8 +773,31 @@ class FakeErp:
         )
 
 
+def _ships_from(line: ErpLine) -> str:
+    return line.allocations[0].warehouse_code if line.allocations else "W01"
+
+
+def _with_change(document: ErpOrder, change: ErpOrderChange) -> ErpOrder:
+    wanted = {line.line_no: line for line in change.lines}
+    lines = tuple(
+        _with_line_change(line, wanted[line.line_no]) if line.line_no in wanted else line for line in document.lines
+    )
+    total = round_to_minor(sum((line.extended.amount for line in lines), Decimal(0)), document.currency)
+    return replace(document, lines=lines, subtotal=total, total=total, etag=str(int(document.etag) + 1))
+
+
+def _with_line_change(line: ErpLine, change: ErpLineChange) -> ErpLine:
+    return replace(
+        line,
+        ordered=change.quantity or line.ordered,
+        cancelled=Decimal(0) if change.quantity else line.ordered,
+        unit_price=change.unit_price,
+        extended=round_to_minor(change.unit_price.amount * change.quantity, change.unit_price.currency),
+    )
+
+
 class FakeWms:
-    """Stock and releases; ``picked`` warehouses cancel nothing any more."""
+    """Stock and releases; ``picked`` warehouses cancel and hold nothing any more."""
 
     def __init__(self, script: Script, kept: Kept) -> None:
         self.script = script
@@ -501,6 +839,34 @@ class FakeWms:
         if self.kept.all("release", key) and self.kept.all("release", key)[0] in self.picked:
             return False
         self.kept.drop("release", key)
+        self.kept.drop("held", key)
+        await self.script.leave("cancel_release")
+        return True
+
+    async def hold_release(self, key: str) -> HoldOutcome:
+        await self.script.enter(SourceSystem.WMS, "hold_release")
+        if not self.kept.all("release", key):
+            return HoldOutcome.GONE
+        if self.kept.all("release", key)[0] in self.picked:
+            return HoldOutcome.PICKED
+        if not self.kept.all("held", key):
+            self.kept.put("held", key, "")
+        await self.script.leave("hold_release")
+        return HoldOutcome.HELD
+
+    async def resume_release(self, key: str) -> None:
+        await self.script.enter(SourceSystem.WMS, "resume_release")
+        self.kept.drop("held", key)
+
+    async def expect_return(self, expected: ExpectedReturn) -> None:
+        await self.script.enter(SourceSystem.WMS, "expect_return")
+        if not self.kept.all("expected", expected.key):
+            self.kept.put("expected", expected.key, expected.warehouse_code)
+        await self.script.leave("expect_return")
+
+    async def cancel_return(self, key: str) -> bool:
+        await self.script.enter(SourceSystem.WMS, "cancel_return")
+        self.kept.drop("expected", key)
         return True
 
     async def shipments(self, ids: Sequence[str]) -> Mapping[str, Shipment]:
@@ -509,8 +875,7 @@ class FakeWms:
 
     async def shipments_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Shipment, ...]]:
         await self.script.enter(SourceSystem.WMS, "shipments_of")
-        found = self.shipments_by_id.values()
-        return {order: tuple(entry for entry in found if entry.order_id == order) for order in order_ids}
+        return _per_order(self.shipments_by_id, order_ids)
 
 
 class FakeTms:
@@ -534,6 +899,7 @@ class FakeTms:
         return found
 
     async def by_tracking_number(self, tracking_number: str) -> Tracking | None:
+        await self.script.enter(SourceSystem.TMS, "by_tracking_number")
         return next((entry for entry in self.loads.values() if entry.tracking_number == tracking_number), None)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,11 +21,14 @@ from crossdock.scenarios import scenario
 from sandbox.kit.webhooks import signature
 from tests.support.whole import FAST, Whole
 
+BUYER = "acc_19"
+"""Who orders in these tests; what the scenarios show of acc_1 stays as the world made it."""
+
 WITHIN_S = 20.0
 _numbers = itertools.count(1)
 
 
-def submission(*lines: tuple[str, str], account: str = "acc_1", ship_to: str = "shp_1", **changes: Any) -> Any:
+def submission(*lines: tuple[str, str], account: str = BUYER, ship_to: str = "shp_19", **changes: Any) -> Any:
     """Return an order's input with a key and PO number of its own."""
     number = next(_numbers)
     return {
@@ -38,6 +43,39 @@ def submission(*lines: tuple[str, str], account: str = "acc_1", ship_to: str = "
         ],
         **changes,
     }
+
+
+ONBOARD = """mutation ($input: OnboardingSubmitInput!) { onboardingSubmit(input: $input) {
+    onboarding { id version status activations { system state }
+        account { id status currency territory { code } credit { limit { amount } } shipTos { nodes { id } } } }
+    problems { __typename ... on Problem { code message }
+        ... on DuplicateAccount { candidates { score account { id } } } } } }"""
+
+
+def application(name: str, *, number: str | None = None, **changes: Any) -> Any:
+    """Return an onboarding's input with a key and a tax number of its own."""
+    own = next(_numbers)
+    home = {"line1": "1 Quay Road", "city": "Houston", "region": "TX", "postalCode": "77999", "country": "US"}
+    certificate = {
+        "kind": "RESALE_CERTIFICATE",
+        "number": number or f"RS-TX-{900_000 + own}",
+        "jurisdiction": "US",
+        "exempt": True,
+        "certificateExpires": "2099-01-01",
+    }
+    given = {
+        "idempotencyKey": f"onboard-{own}",
+        "legalName": name,
+        "billing": home,
+        "shipTo": [home],
+        "contactEmail": f"bo@quayside{own}.example",
+        "contactName": "Bo Example",
+        "taxRegistrations": [certificate],
+        "requestedCredit": {"amount": "8000.00", "currency": "USD"},
+        "currency": "USD",
+        "waitMs": 10_000,
+    }
+    return given | changes
 
 
 @asynccontextmanager
@@ -61,6 +99,18 @@ async def until(stream: AsyncIterator[Any], wanted: Any) -> list[Any]:
             if wanted(event):
                 return found
     raise AssertionError(f"the stream ended after {found}")
+
+
+_ORDER = "order { version status allowedActions lines { nodes { ordered { value } allocated { value } } } }"
+_PROBLEMS = "problems { __typename ... on NotAllowedInState { state } ... on VersionConflict { currentVersion } }"
+CHANGE = f"mutation ($input: OrderChangeInput!) {{ orderChange(input: $input) {{ {_ORDER} {_PROBLEMS} }} }}"
+CANCEL = f"mutation ($input: OrderCancelInput!) {{ orderCancel(input: $input) {{ {_ORDER} {_PROBLEMS} }} }}"
+RETURN = """mutation ($input: ReturnRequestInput!) { returnRequest(input: $input) { return { id rmaNumber status }
+    problems { __typename ... on ReturnNotAllowed { message } ... on ApprovalRequired { message } } } }"""
+
+
+def _key() -> dict[str, str]:
+    return {"idempotencyKey": f"key-{next(_numbers)}"}
 
 
 class GraphSuite:
@@ -139,7 +189,7 @@ class GraphSuite:
 
     async def test_a_shipment_is_followed_to_its_delivery_and_resumed_without_gap_or_double(self, whole: Whole):
         shown = scenario("shipments")
-        async with following(whole, shown.query, {"account": "acc_1"}) as stream:
+        async with following(whole, shown.query, {"account": BUYER}) as stream:
             first = asyncio.ensure_future(anext(stream))
             await asyncio.sleep(0)  # the subscription is on its way before the order is
             payload = (await whole.play("order", input=submission(("VLV-0042", "4"))))["orderSubmit"]
@@ -152,7 +202,7 @@ class GraphSuite:
                 seen += await until(stream, _is_delivered)
             finally:
                 await whole.speed(1)
-        async with following(whole, shown.query, {"account": "acc_1", "after": cursor}) as stream:
+        async with following(whole, shown.query, {"account": BUYER, "after": cursor}) as stream:
             again = await until(stream, _is_delivered)
         ids = [event["shipmentMilestone"]["eventId"] for event in seen]
         assert len(ids) == len(set(ids))
@@ -176,6 +226,107 @@ class GraphSuite:
             await erp.faults()
         rows = erp.host.store.query("SELECT number FROM orders WHERE orderId = ?", (order["id"],))
         assert len(rows) == 1
+
+    async def test_an_accepted_order_is_changed_and_cancelled_everywhere(self, whole: Whole):
+        placed = (await whole.play("order", input=submission(("VLV-0042", "5"))))["orderSubmit"]["order"]
+        await self._story(whole, placed["number"], "COMPLETED")
+        known = await whole.data("query ($id: ID!) { order(id: $id) { version } }", {"id": placed["id"]})
+        about = {"orderId": placed["id"], "version": known["order"]["version"], "reason": "fewer will do"}
+        lines = [{"lineNo": 1, "quantity": {"value": "3", "uom": "EA"}}]
+        changed = (await whole.data(CHANGE, {"input": {**about, **_key(), "lines": lines}}))["orderChange"]
+        assert changed["problems"] == []
+        assert changed["order"]["lines"]["nodes"] == [{"ordered": {"value": "3"}, "allocated": {"value": "3"}}]
+        assert (changed["order"]["status"], changed["order"]["allowedActions"]) == ("ACCEPTED", ["CHANGE", "CANCEL"])
+        (problem,) = (await whole.data(CANCEL, {"input": {**about, **_key()}}))["orderCancel"]["problems"]
+        version = changed["order"]["version"]
+        assert problem == {"__typename": "VersionConflict", "currentVersion": version}
+        fresh = {**about, **_key(), "version": version}
+        cancelled = (await whole.data(CANCEL, {"input": fresh}))["orderCancel"]
+        assert (cancelled["problems"], cancelled["order"]["status"]) == ([], "CANCELLED")
+        erp, wms = whole.sandboxes["erp"].host.store, whole.sandboxes["wms"].host.store
+        (document,) = erp.query("SELECT status FROM orders WHERE orderId = ?", (placed["id"],))
+        shipments = wms.query("SELECT status FROM shipments WHERE order_ref = ?", (placed["id"],))
+        assert (document["status"], [row["status"] for row in shipments]) == ("Cancelled", ["CANCELLED", "CANCELLED"])
+
+    async def test_delivered_goods_come_back_and_are_credited(self, whole: Whole):
+        order, line = await self._returnable(whole)
+        wanted = {"lineNo": line["lineNo"], "quantity": {**line["delivered"], "value": "1"}, "reason": "DAMAGED"}
+        asked = {"orderId": order["id"], "lines": [wanted]}
+        payload = (await whole.data(RETURN, {"input": {**asked, **_key()}}))["returnRequest"]
+        assert payload["problems"] == []
+        more = {**asked, "lines": [{**wanted, "quantity": {**wanted["quantity"], "value": "100000"}}]}
+        refused = (await whole.data(RETURN, {"input": {**more, **_key()}}))["returnRequest"]
+        assert [problem["__typename"] for problem in refused["problems"]] == ["ReturnNotAllowed"]
+        follow = """subscription ($id: ID!) { returnStatusChanged(returnId: $id) {
+            return { status credit { amount } lines { disposition } } } }"""
+        async with following(whole, follow, {"id": payload["return"]["id"]}) as stream:
+            first = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)  # the subscription is on its way before the goods are
+            await self._inspect(whole, order, payload["return"]["rmaNumber"])
+            async with asyncio.timeout(WITHIN_S):
+                seen = [await first]
+            if not _is_closed(seen[0]):
+                seen += await until(stream, _is_closed)
+        last = seen[-1]["returnStatusChanged"]["return"]
+        assert last["credit"] is not None
+        assert last["lines"] == [{"disposition": "SCRAP"}]
+
+    async def _inspect(self, whole: Whole, order: dict[str, Any], number: str) -> None:
+        """Have the warehouse tell that what it expects came back and is scrapped."""
+        (expected,) = whole.sandboxes["wms"].host.store.query("SELECT * FROM receipts WHERE rma = ?", (number,))
+        came = [{**entry, "quantity": str(entry["quantity"] / 1_000), "disposition": "SCRAP"}
+                for entry in json.loads(expected["lines"])]  # fmt: skip
+        about = {"rmaNumber": number, "orderRef": order["id"], "warehouse": expected["warehouse"], "lines": came}
+        event_id = f"wms-return-{next(_numbers)}"
+        told = {
+            "id": event_id,
+            "type": "return.inspected",
+            "occurredAt": datetime.now(UTC).isoformat(),
+            "return": about,
+        }
+        body, timestamp = json.dumps(told).encode(), str(int(time.time()))
+        headers = {
+            "x-wms-event-id": event_id,
+            "x-wms-timestamp": timestamp,
+            "x-wms-signature": signature(whole.settings.systems.wms.webhook_secret, timestamp, body),
+        }
+        assert (await whole.http.post("/webhooks/wms", content=body, headers=headers)).status_code == 202
+
+    async def _returnable(self, whole: Whole) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return an order with a line that was delivered lately, costs little, and of which nothing came back."""
+        found = await whole.data(
+            "{ orders(first: 100, filter: {fulfillmentStatus: [DELIVERED]}) { nodes { id shipments { deliveredAt }"
+            " lines { nodes { lineNo delivered { value uom } returned { value } unitPrice { amount } } } } } }"
+        )
+        since = (datetime.now(UTC) - timedelta(days=25)).isoformat()
+        return next(
+            (order, line)
+            for order in found["orders"]["nodes"]
+            if all((entry["deliveredAt"] or "") > since for entry in order["shipments"])
+            for line in order["lines"]["nodes"]
+            if float(line["delivered"]["value"]) >= 1
+            and float(line["returned"]["value"]) == 0
+            and float(line["unitPrice"]["amount"]) < 400
+        )
+
+    async def test_an_invoice_that_fits_is_published_when_the_erp_has_posted_it(self, whole: Whole):
+        query = """subscription ($account: ID!) { invoicePosted(accountId: $account) {
+            invoice { number status total { amount } order { id } } } }"""
+        placed = (await whole.play("order", input=submission(("VLV-0042", "2"))))["orderSubmit"]["order"]
+        await self._story(whole, placed["number"], "COMPLETED")
+        async with following(whole, query, {"account": BUYER}) as stream:
+            first = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)  # the subscription is on its way before time runs
+            await whole.speed(5 * FAST, "wms", "tms", "erp")
+            try:
+                async with asyncio.timeout(WITHIN_S):
+                    seen = [await first]
+                if not _bills(seen[0], placed["id"]):
+                    seen += await until(stream, lambda event: _bills(event, placed["id"]))
+            finally:
+                await whole.speed(1, "wms", "tms", "erp")
+        invoice = seen[-1]["invoicePosted"]["invoice"]
+        assert (invoice["status"], invoice["total"]["amount"] > "0") == ("POSTED", True)
 
     @pytest.mark.parametrize(
         ("change", "code"),
@@ -223,6 +374,123 @@ class GraphSuite:
             inventoryReservationRelease(idempotencyKey: $key, reservationIds: $ids) { reservations { status } } }"""
         given_back = {"key": f"back-{next(_numbers)}", "ids": [held[0][0]["id"]]}
         await whole.data(release, given_back)
+
+    async def test_an_applicant_becomes_a_customer_in_erp_finance_and_crm(self, whole: Whole):
+        payload = (await whole.data(ONBOARD, {"input": application("Quayside Valves Inc.")}))["onboardingSubmit"]
+        onboarding = payload["onboarding"]
+        assert (payload["problems"], onboarding["status"]) == ([], "ACTIVE")
+        assert [entry["system"] for entry in onboarding["activations"]] == ["CLOUD_ERP", "FINANCE", "CRM"]
+        account = onboarding["account"]
+        assert (account["status"], account["currency"], account["territory"]["code"]) == ("ACTIVE", "USD", "US-C")
+        assert account["credit"]["limit"] == {"amount": "8000.00"}
+        order = submission(account=account["id"], ship_to=account["shipTos"]["nodes"][0]["id"])
+        assert (await whole.play("order", input=order))["orderSubmit"]["order"]["status"] == "ACCEPTED"
+
+    async def test_an_applicant_that_is_a_customer_already_is_refused_with_the_account(self, whole: Whole):
+        query = "query ($n: String!) { accountByNumber(number: $n) { id taxRegistrations { number } } }"
+        account = (await whole.data(query, {"n": scenario("customer").variables["number"]}))["accountByNumber"]
+        given = application("Somebody Else Inc.", number=account["taxRegistrations"][0]["number"])
+        payload = (await whole.data(ONBOARD, {"input": given}))["onboardingSubmit"]
+        (problem,) = [entry for entry in payload["problems"] if entry["__typename"] == "DuplicateAccount"]
+        assert [entry["account"]["id"] for entry in problem["candidates"]] == [account["id"]]
+        assert payload["onboarding"]["status"] == "REJECTED"
+
+    async def test_a_customer_that_the_crm_refuses_is_blocked_in_the_erp(self, whole: Whole):
+        given = application("Halfway Pumps Inc.", crmAccountId="001000000000999AAA")
+        payload = (await whole.data(ONBOARD, {"input": given}))["onboardingSubmit"]
+        onboarding = payload["onboarding"]
+        assert onboarding["status"] == "FAILED_COMPENSATED"
+        assert [(entry["system"], entry["state"]) for entry in onboarding["activations"]] == [
+            ("FINANCE", "BLOCKED"),
+            ("CLOUD_ERP", "BLOCKED"),
+        ]
+        account_id = onboarding["id"].replace("onb_", "acc_")
+        rows = whole.sandboxes["erp"].host.store.query(
+            "SELECT blocked FROM customers WHERE crossdockId = ?", (account_id,)
+        )
+        assert [row["blocked"] for row in rows] == ["All"]
+
+    async def test_whoever_submitted_an_onboarding_does_not_decide_it(self, whole: Whole):
+        credit = {"amount": "50000.00", "currency": "USD"}
+        given = application("Large Valves Inc.", requestedCredit=credit)
+        onboarding = (await whole.data(ONBOARD, {"input": given}))["onboardingSubmit"]["onboarding"]
+        assert onboarding["status"] == "AWAITING_DECISION"
+        decision = {
+            "idempotencyKey": f"decide-{next(_numbers)}",
+            "onboardingId": onboarding["id"],
+            "version": onboarding["version"],
+            "approve": True,
+            "comment": "known to us",
+        }
+        query = """mutation ($input: OnboardingDecideInput!) { onboardingDecide(input: $input) {
+            onboarding { status } problems { __typename ... on ValidationFailed { rule } } } }"""
+        payload = (await whole.data(query, {"input": decision}))["onboardingDecide"]
+        assert [problem["rule"] for problem in payload["problems"]] == ["DECIDER_IS_SUBMITTER"]
+        assert payload["onboarding"]["status"] == "AWAITING_DECISION"
+
+    async def test_an_account_moves_in_erp_and_crm_and_an_old_version_is_a_conflict(self, whole: Whole):
+        read = '{ account(id: "acc_7") { version } }'
+        version = (await whole.data(read))["account"]["version"]
+        billing = {"line1": "9 New Road", "city": "Austin", "region": "TX", "postalCode": "73301", "country": "US"}
+        query = """mutation ($input: AccountChangeInput!) { accountChange(input: $input) {
+            account { version } problems { __typename ... on VersionConflict { currentVersion } } } }"""
+        given = {
+            "idempotencyKey": f"move-{next(_numbers)}",
+            "accountId": "acc_7",
+            "version": version,
+            "billing": billing,
+        }
+        payload = (await whole.data(query, {"input": given}))["accountChange"]
+        assert payload == {"account": {"version": version + 1}, "problems": []}
+        sql = "SELECT city FROM customers WHERE crossdockId = 'acc_7'"
+        assert [row["city"] for row in whole.sandboxes["erp"].host.store.query(sql)] == ["Austin"]
+        sql = "SELECT BillingCity AS city FROM Account WHERE Crossdock_Id__c = 'acc_7'"
+        assert [row["city"] for row in whole.sandboxes["crm"].host.store.query(sql)] == ["Austin"]
+        late = (await whole.data(query, {"input": {**given, "idempotencyKey": f"move-{next(_numbers)}"}}))[
+            "accountChange"
+        ]
+        assert [problem["currentVersion"] for problem in late["problems"]] == [version + 1]
+
+    async def test_a_case_is_opened_once_and_shown_with_its_customer(self, whole: Whole):
+        query = """mutation ($input: CaseOpenInput!) { caseOpen(input: $input) { replayed problems { __typename }
+            serviceCase { id number status account { id } } } }"""
+        key = f"case-{next(_numbers)}"
+        given = {"idempotencyKey": key, "accountId": "acc_2", "subject": "Pump leaks", "body": "Since Monday."}
+        first = (await whole.data(query, {"input": given}))["caseOpen"]
+        again = (await whole.data(query, {"input": given}))["caseOpen"]
+        assert (first["problems"], first["replayed"], again["replayed"]) == ([], False, True)
+        assert again["serviceCase"] == first["serviceCase"]
+        listed = (await whole.data('{ account(id: "acc_2") { cases { nodes { id } } } }'))["account"]["cases"]["nodes"]
+        assert first["serviceCase"]["id"] in [entry["id"] for entry in listed]
+
+    async def test_key_figures_are_computed_from_the_log_of_the_past(self, whole: Whole):
+        query = "query ($name: KpiName!, $by: String) { kpi(name: $name, from: %s, to: %s, groupBy: $by) { %s } }"
+        begin, end = (f'"{(datetime.now(UTC) - timedelta(days=days)).date()}"' for days in (300, 20))
+        asked = query % (begin, end, "bucket value unit numerator denominator")
+        async with asyncio.timeout(WITHIN_S):
+            while True:  # the past is folded page by page after the start
+                found = (await whole.data(asked, {"name": "OTIF"}))["kpi"]
+                if found and float(found[0]["value"]) > 80:
+                    break
+                await asyncio.sleep(0.05)
+        assert (found[0]["bucket"], found[0]["unit"]) == ("ALL", "%")
+        factors = (await whole.data(asked, {"name": "PERFECT_ORDER", "by": "factor"}))["kpi"]
+        assert {point["bucket"] for point in factors} == {"on_time", "in_full", "undamaged", "invoice_matched"}
+        burn = (await whole.data(asked, {"name": "SLO_COMPLIANCE", "by": "burn"}))["kpi"]
+        assert {point["bucket"].split()[1] for point in burn} == {"1h", "6h"}
+
+    async def test_a_change_of_stock_is_told_to_those_who_follow_it(self, whole: Whole):
+        query = """subscription ($skus: [String!]!) { availabilityChanged(skus: $skus) {
+          eventId sku position { warehouse { code } allocated { value } freshness { stale } } } }"""
+        async with following(whole, query, {"skus": ["VLV-0042"]}) as stream:
+            first = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)  # the subscription is on its way before the order is
+            payload = (await whole.play("order", input=submission(("VLV-0042", "3"))))["orderSubmit"]
+            assert payload["order"]["status"] == "ACCEPTED"
+            async with asyncio.timeout(WITHIN_S):
+                told = (await first)["availabilityChanged"]
+        assert told["sku"] == "VLV-0042"
+        assert told["position"]["freshness"]["stale"] is False
 
     async def test_operations_see_systems_tasks_and_dead_letters(self, whole: Whole):
         query = """{ systems { system circuit p95Ms errorRate queued oldestQueuedSeconds lastEventAt }
@@ -348,3 +616,11 @@ class GraphSuite:
 
 def _is_delivered(event: Any) -> bool:
     return bool(event["shipmentMilestone"]["milestone"]["status"] == "DELIVERED")
+
+
+def _is_closed(event: Any) -> bool:
+    return bool(event["returnStatusChanged"]["return"]["status"] == "CLOSED")
+
+
+def _bills(event: Any, order_id: str) -> bool:
+    return bool(event["invoicePosted"]["invoice"]["order"]["id"] == order_id)

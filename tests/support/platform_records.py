@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import OrderChannel, OrderStatus, ProcessState, QuoteStatus, SourceSystem
 from schema.events.envelope import Event
+from schema.records.audit import Change
 from schema.records.inventory import ReserveLine
 from schema.records.operations import DeadLetter, ExceptionTask, ProcessRecord, ProcessStepRecord
 from schema.records.orders import LedgerLine, LedgerOrder, Quote, QuoteLine
@@ -28,7 +29,9 @@ class RecordedEvents:
     ids: list[str] = field(default_factory=list)
     failure: Exception | None = None
 
-    async def append(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
+    async def append(
+        self, connection: AsyncConnection, events: Sequence[Event], change: Change | None = None
+    ) -> None:
         assert connection.in_transaction()
         if self.failure is not None:
             raise self.failure

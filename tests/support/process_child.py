@@ -34,7 +34,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _kill_at(step: str, moment: str) -> None:
+def kill_at(step: str, moment: str) -> None:
     """Make the journal die at a moment of a step."""
     real = worker._DbosJournal.step
 
@@ -58,7 +58,7 @@ def _kill_at(step: str, moment: str) -> None:
 
 async def carry(plan: dict[str, Any]) -> None:
     if plan["kill"]:
-        _kill_at(*plan["kill"])
+        kill_at(*plan["kill"])
     async with process_world(plan["database"], kept=Path(plan["kept"])) as world:
         for operation, fault in plan["strike"].items():
             moment, _, name = operation.partition(" ")
@@ -69,13 +69,13 @@ async def carry(plan: dict[str, Any]) -> None:
         began = time.monotonic()
         async with ProcessEngine(EngineSettings(plan["database"], retries=QUICK), world.use) as engine:
             started = await EngineStarter(engine).submit_order(submission(), key=KEY, principal=REP, wait_ms=10_000)
-            state = await _end(world, started.process_id or "")
+            state = await end(world, started.process_id or "")
             took = time.monotonic() - began
     told = {"state": state, "took": took, "replayed": started.replayed, "order": started.entity_id}
     sys.stdout.write(json.dumps(told) + "\n")
 
 
-async def _end(world: Any, process_id: str) -> str:
+async def end(world: Any, process_id: str) -> str:
     async with asyncio.timeout(20):
         while True:
             found = (await world.use.process_log.processes([process_id])).get(process_id)

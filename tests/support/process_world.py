@@ -16,17 +16,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from events.audit import SqlAuditLog
 from events.bus import MemoryBus
 from events.log import SqlEventLog
-from processes.api import OrderSubmission, SubmissionLine
+from events.projections.projector import FactProjection
+from processes.amend_case import CHANGE, AmendCase, AmendRequest, submission_of
+from processes.api import LineChange, OrderSubmission, SubmissionLine
 from processes.chronicle import Desk
 from processes.dependencies import Dependencies
+from processes.order_cancel import ORDER_CANCEL
 from processes.order_case import OrderCase, OrderRequest
+from processes.order_change import ORDER_CHANGE
 from processes.order_submit import ORDER_SUBMIT
 from processes.rules.tokens import TokenSigner
 from processes.runner import Ending, Runner
 from processes.steps import RetryPolicy
-from schema.enums import OrderChannel
+from schema.enums import OrderChannel, ProcessState
 from schema.events.envelope import EventFilter
 from schema.records.catalog import PriceLevel
 from schema.records.identity import Principal
@@ -35,11 +40,15 @@ from schema.records.values import Quantity
 from systems.platform import (
     Database,
     PlatformDeadLetterStore,
+    PlatformFeedCursors,
     PlatformKeyRegistry,
+    PlatformOnboardingStore,
     PlatformOrderLedger,
     PlatformProcessLog,
     PlatformQuoteStore,
     PlatformReservationLedger,
+    PlatformReturnLedger,
+    PlatformStockBook,
     PlatformTaskQueue,
 )
 from tests.support.fake_systems import (
@@ -72,6 +81,9 @@ class ProcessWorld:
     wms: FakeWms
     tms: FakeTms
     clock: FakeClock
+    facts: FactProjection
+    audit: SqlAuditLog
+    database: Database
 
     async def order(self, order_id: str) -> LedgerOrder:
         return (await self.use.orders.orders([order_id]))[order_id]
@@ -102,7 +114,8 @@ async def process_world(
 
 
 def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | None = None) -> ProcessWorld:
-    log = SqlEventLog(database, MemoryBus())
+    audit = SqlAuditLog(database)
+    log = SqlEventLog(database, MemoryBus(), audit.note)
     script, store, clock = Script(), Kept(kept), FakeClock(now)
     crm, erp = FakeCrm(script, store), FakeErp(script, store)
     wms, tms = FakeWms(script, store), FakeTms(script, store)
@@ -126,17 +139,21 @@ def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | N
         wms=wms,
         tms=tms,
         orders=PlatformOrderLedger(database, log.append_in),
+        returns=PlatformReturnLedger(database, log.append_in),
+        cursors=PlatformFeedCursors(database),
         quotes=PlatformQuoteStore(database, log.append_in),
+        onboardings=PlatformOnboardingStore(database, log.append_in),
         reservations=PlatformReservationLedger(database, log.append_in),
+        stock=PlatformStockBook(database, log.append_in),
         tasks=PlatformTaskQueue(database, log.append_in),
-        keys=PlatformKeyRegistry(database),
+        keys=PlatformKeyRegistry(database, audit.append_in),
         process_log=PlatformProcessLog(database, log.append_in),
-        dead_letters=PlatformDeadLetterStore(database),
+        dead_letters=PlatformDeadLetterStore(database, log.append_in),
         events=log,
         clock=clock,
         price_signer=TokenSigner(SIGNING_KEY),
     )
-    return ProcessWorld(use, script, store, crm, erp, wms, tms, clock)
+    return ProcessWorld(use, script, store, crm, erp, wms, tms, clock, FactProjection(database), audit, database)
 
 
 def line(quantity: int | str = 6, sku: str = "PMP-0042", number: int = 1, **changes: Any) -> SubmissionLine:
@@ -155,12 +172,18 @@ def problem_names(problems: Sequence[object]) -> list[str]:
     return [type(problem).__name__ for problem in problems]
 
 
+class StillWaiting(Exception):
+    """A run waits for a person, and the test leaves it there."""
+
+
 class MemoryJournal:
     """A journal in memory. It never sleeps; ``asleep`` is told instead, so that a test can let time do something."""
 
     def __init__(self, asleep: Callable[[int], None] = lambda count: None) -> None:
         self.entries: list[tuple[str, str]] = []
         self.sleeps: list[float] = []
+        self.waits: list[float] = []
+        self.on_wait: Callable[[float], Awaitable[bool]] | None = None
         self._asleep = asleep
         self._place = 0
 
@@ -179,6 +202,18 @@ class MemoryJournal:
 
         await self.step("sleep", asleep)
         await asyncio.sleep(0)
+
+    async def woken(self, seconds: float) -> bool:
+        """Let the test decide what happens while a run waits; without a test that does, the run stays there."""
+        if self.on_wait is None:
+            raise StillWaiting
+        waits = self.on_wait
+
+        async def wait() -> bool:
+            self.waits.append(seconds)
+            return await waits(seconds)
+
+        return bool(await self.step("wait", wait))
 
     def again(self) -> None:
         """Begin a run that goes on from what the journal has."""
@@ -213,4 +248,50 @@ async def run_order(
     desk = Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
     case = OrderCase(request, use, resumed=resumed)
     runner = Runner(case, ORDER_SUBMIT, kept, desk, policy, lambda: decisions.append(None))
-    return OrderRun(request, await runner.run(), kept, len(decisions))
+    try:
+        ending = await runner.run()
+    except StillWaiting:
+        ending = Ending(ProcessState.WAITING_HUMAN, (await world.order(request.order_id)).exceptions)
+    return OrderRun(request, ending, kept, len(decisions))
+
+
+@dataclass
+class AmendRun:
+    """How a run of a change or cancellation went."""
+
+    request: AmendRequest
+    ending: Ending
+    journal: MemoryJournal
+    decisions: int
+
+
+async def run_amend(
+    world: ProcessWorld,
+    kind: str,
+    *lines: LineChange,
+    order_id: str = "ord_1",
+    name: str = "c1",
+    journal: MemoryJournal | None = None,
+    resumed: bool = False,
+    **changes: Any,
+) -> AmendRun:
+    """Carry a change or cancellation of an order with a journal in memory; its version is the order's own."""
+    order = await world.order(order_id)
+    made = AmendRequest(
+        process_id=f"prc_{name}",
+        kind=kind,
+        order_id=order_id,
+        version=order.version,
+        reason="the customer asked",
+        submission=submission_of(order),
+        asked_by=REP.subject,
+        asked_at=world.clock.now(),
+        lines=lines,
+    )
+    request, kept, decisions = replace(made, **changes), journal or MemoryJournal(), list[None]()
+    use = world.use
+    desk = Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
+    steps = ORDER_CHANGE if kind == CHANGE else ORDER_CANCEL
+    case = AmendCase(request, use, resumed=resumed)
+    runner = Runner(case, steps, kept, desk, QUICK, lambda: decisions.append(None))
+    return AmendRun(request, await runner.run(), kept, len(decisions))

@@ -12,7 +12,7 @@ from gateway.server.principal import ANONYMOUS as STRANGER
 from gateway.server.principal import Principal
 from subgraphs.claims import HEADER, ClaimsReader
 
-__all__ = ["CLAIMS", "STAFF", "STRANGER", "ask", "customer", "data", "entities", "staff"]
+__all__ = ["CLAIMS", "STAFF", "STRANGER", "ask", "claims_header", "customer", "data", "entities", "staff"]
 
 _KEY = "a secret of subgraphs"
 _LIFETIME_S = 600
@@ -34,9 +34,14 @@ def customer(*account_ids: str, scopes: tuple[str, ...] = ()) -> Principal:
 STAFF = staff()
 
 
+def claims_header(who: Principal) -> tuple[str, str]:
+    """Return the header by which the gateway says who asks."""
+    return ClaimsSigner(HEADER, _KEY, _LIFETIME_S).header(who)
+
+
 async def ask(app: ASGIApp, query: str, who: Principal = STAFF, **variables: Any) -> dict[str, Any]:
     """Return the whole answer to a query."""
-    headers = dict([ClaimsSigner(HEADER, _KEY, _LIFETIME_S).header(who)])
+    headers = dict([claims_header(who)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://subgraph") as http:
         answer = await http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
     body: dict[str, Any] = answer.json()

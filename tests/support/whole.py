@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from crossdock.wiring.platform import open_platform
 from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
 from gateway.bootstrap import build_gateway
 from gateway.config import GatewaySettings, SubgraphClaims, SubgraphSettings
-from processes.starter import EngineStarter
+from processes.decider import EngineDecider
 from processes.worker import ProcessEngine
 from sandbox.crm.vendor import Crm
 from sandbox.erp.vendor import Erp
@@ -43,6 +44,10 @@ from systems.platform.history import import_history
 from tests.support.sandboxes import ServedSandbox, serve_sandbox
 
 SECRET = "a secret of tests that is long enough for all"
+SETTLED_WITHIN_S = 20.0
+QUIET_S = 0.3
+"""Without a call for this long, the copy of stock is filled."""
+
 FAST = 3_600.0
 """An hour of warehouse and carrier in a second."""
 
@@ -87,9 +92,9 @@ class Whole:
         for sandbox in self.sandboxes.values():
             await sandbox.reset_calls()
 
-    async def speed(self, speed: float) -> None:
-        """Let the clocks of warehouse and carrier run faster."""
-        for name in ("wms", "tms"):
+    async def speed(self, speed: float, *names: str) -> None:
+        """Let the clocks of warehouse and carrier, or of these systems, run faster."""
+        for name in names or ("wms", "tms"):
             (await self.sandboxes[name].http.put("/_sandbox/clock", json={"speed": speed})).raise_for_status()
 
 
@@ -100,7 +105,7 @@ async def in_process(folder: Path) -> AsyncIterator[Whole]:
         where, url, sandboxes, settings, http = await stack.enter_async_context(_around(folder))
         app = await stack.enter_async_context(open_embedded(settings))
         await stack.enter_async_context(serving(app, where))
-        yield Whole(url, sandboxes, http, settings)
+        yield await _settled(Whole(url, sandboxes, http, settings))
 
 
 @asynccontextmanager
@@ -114,7 +119,9 @@ async def over_sockets(folder: Path) -> AsyncIterator[Whole]:
         addresses = {}
         for name in SUBGRAPHS:
             socket = listening("127.0.0.1", 0)
-            await stack.enter_async_context(serving(build_subgraph(name, parts, EngineStarter(engine)), socket))
+            await stack.enter_async_context(
+                serving(build_subgraph(name, parts, EngineDecider(engine, parts.platform.inbox)), socket)
+            )
             addresses[name] = SubgraphSettings(url=f"http://127.0.0.1:{socket.getsockname()[1]}/graphql")
         gateway = build_gateway(published_supergraph(), settings=_remote(settings, addresses))
         door = webhook_routes(parts.platform.inbox, senders(settings), parts.clock, background.wake)
@@ -124,7 +131,17 @@ async def over_sockets(folder: Path) -> AsyncIterator[Whole]:
             await (door if is_webhook else gateway.asgi)(scope, receive, send)
 
         await stack.enter_async_context(serving(app, where))
-        yield Whole(url, sandboxes, http, settings)
+        yield await _settled(Whole(url, sandboxes, http, settings))
+
+
+async def _settled(whole: Whole) -> Whole:
+    """Wait until what a program reads at its start has been read, so that calls can be counted."""
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        seen = [-1, await whole.calls()]
+        while seen[-1] != seen[-2] or not seen[-1]:
+            await asyncio.sleep(QUIET_S)
+            seen.append(await whole.calls())
+    return whole
 
 
 def _remote(settings: CrossdockSettings, addresses: dict[str, SubgraphSettings]) -> GatewaySettings:

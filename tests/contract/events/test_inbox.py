@@ -23,6 +23,9 @@ class Graveyard:
     async def bury(self, letter: DeadLetter) -> None:
         self.letters.append(letter)
 
+    async def unbury(self, letter_id: str) -> None:
+        self.letters = [letter for letter in self.letters if letter.id != letter_id]
+
 
 @pytest.fixture
 def graveyard() -> Graveyard:
@@ -31,7 +34,7 @@ def graveyard() -> Graveyard:
 
 @pytest.fixture
 def inbox(database: Database, graveyard: Graveyard) -> Inbox:
-    return Inbox(database, graveyard.bury)
+    return Inbox(database, graveyard.bury, graveyard.unbury)
 
 
 async def test_messages_are_handled_once_in_the_order_of_arrival(inbox: Inbox) -> None:
@@ -98,3 +101,52 @@ async def test_handled_messages_are_forgotten_after_a_time_and_others_are_kept(i
     assert await inbox.accept(message(1)), "a forgotten message may come again"
     assert not await inbox.accept(message(2)), "a dead letter is kept"
     assert not await inbox.accept(message(3)), "a message that waits is kept"
+
+
+async def test_a_dead_letter_is_handled_again_under_its_id_and_is_gone_then(inbox: Inbox, graveyard: Graveyard) -> None:
+    handled: list[InboxMessage] = []
+
+    async def refuse(one: InboxMessage) -> None:
+        raise UnknownMessage("nobody knows it yet")
+
+    async def handle(one: InboxMessage) -> None:
+        handled.append(one)
+
+    await inbox.accept(message(1))
+    await inbox.handle_next(refuse)
+    (letter,) = graveyard.letters
+    for _ in range(2):
+        await inbox.reopen(letter)
+    while await inbox.handle_next(handle):
+        pass
+    (again,) = handled
+    assert (again.message_id, again.payload, again.replayed) == ("evt-1", message(1).payload, True)
+    assert again.received_at == letter.first_seen
+    assert graveyard.letters == []
+
+
+async def test_a_dead_letter_that_fails_again_stays(inbox: Inbox, graveyard: Graveyard) -> None:
+    async def refuse(one: InboxMessage) -> None:
+        raise UnknownMessage("nobody knows it yet")
+
+    await inbox.accept(message(1))
+    await inbox.handle_next(refuse)
+    await inbox.reopen(graveyard.letters[0])
+    assert await inbox.handle_next(refuse)
+    assert not await inbox.handle_next(refuse)
+    assert {letter.id for letter in graveyard.letters} == {"dl_WMS_evt-1"}
+
+
+async def test_a_dead_letter_whose_message_is_forgotten_comes_back_as_of_when_it_came(
+    inbox: Inbox, graveyard: Graveyard
+) -> None:
+    handled: list[InboxMessage] = []
+
+    async def handle(one: InboxMessage) -> None:
+        handled.append(one)
+
+    first_seen = datetime(2026, 1, 1, tzinfo=UTC)
+    letter = DeadLetter("dl_WMS_evt-9", SourceSystem.WMS, "stock.changed", "unknown", 1, first_seen, {"a": 1})
+    await inbox.reopen(letter)
+    assert await inbox.handle_next(handle)
+    assert [(one.message_id, one.type, one.received_at) for one in handled] == [("evt-9", "stock.changed", first_seen)]

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import column, insert, table
 from sqlalchemy.engine import Connection
 
-from crossdock.migrations import upgrade
-from systems.platform import tables
+from crossdock import migrations
+from crossdock.migrations import upgrade, upgrade_database
+from schema.enums import OrderStatus
+from schema.records.orders import OrderFilter
+from schema.records.problems import CreditHold
+from systems.platform import PlatformOrderLedger, tables
 from systems.platform.database import Database
+from systems.platform.orders import order_row
+from tests.support.platform_records import RecordedEvents, ledger_order
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -42,6 +52,38 @@ async def test_processes_that_start_together_migrate_once(empty_database_url: st
     await asyncio.gather(*(upgrade(empty_database_url) for _ in range(4)))
     async with Database(empty_database_url) as database, database.transaction() as connection:
         assert await connection.run_sync(_differences) == []
+
+
+async def test_orders_that_there_were_are_found_by_whether_they_may_have_exceptions(empty_database_url: str):
+    orders = (
+        ledger_order(1, status=OrderStatus.ACCEPTED),
+        ledger_order(2, status=OrderStatus.REJECTED, exceptions=(CreditHold(code="CREDIT_HOLD", message="m"),)),
+        ledger_order(3, status=OrderStatus.COMPLETED),
+        ledger_order(4, status=OrderStatus.CANCELLED),
+        ledger_order(5, status=OrderStatus.ON_HOLD),
+    )
+    known = [entry for entry in tables.ledger_orders.columns if entry.name != "may_have_exceptions"]
+    old = table("ledger_orders", *(column(entry.name, entry.type) for entry in known))
+    async with Database(empty_database_url) as database:
+        async with database.transaction() as connection:
+            await connection.run_sync(_migrate, "0003")
+            rows = [{entry.name: row[entry.name] for entry in known} for row in map(order_row, orders)]
+            await connection.execute(insert(old), rows)
+        await upgrade_database(database)
+        ledger = PlatformOrderLedger(database, RecordedEvents().append)
+        found = await ledger.search_orders(OrderFilter(may_have_exceptions=True), 10)
+        assert found == (orders[4], orders[1], orders[0])
+        assert await ledger.orders([order.id for order in orders]) == {order.id: order for order in orders}
+        async with database.transaction() as connection:
+            assert await connection.run_sync(_differences) == []
+
+
+def _migrate(connection: Connection, revision: str) -> None:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    configuration.set_main_option("path_separator", "os")
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, revision)
 
 
 async def test_the_comparison_notices_a_missing_column(database: Database):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from events.audit import SqlAuditLog
 from schema.enums import ProcessState, SourceSystem
 from schema.records.operations import DeadLetter
 from schema.records.values import Page, PageRequest
@@ -35,12 +36,12 @@ def log(database: Database, events: RecordedEvents) -> PlatformProcessLog:
 
 @pytest.fixture
 def keys(database: Database) -> PlatformKeyRegistry:
-    return PlatformKeyRegistry(database)
+    return PlatformKeyRegistry(database, SqlAuditLog(database).append_in)
 
 
 @pytest.fixture
-def letters(database: Database) -> PlatformDeadLetterStore:
-    return PlatformDeadLetterStore(database)
+def letters(database: Database, events: RecordedEvents) -> PlatformDeadLetterStore:
+    return PlatformDeadLetterStore(database, events.append)
 
 
 # --- Tasks ---------------------------------------------------------------------------------------------------------
@@ -212,3 +213,11 @@ async def test_letters_by_id(letters: PlatformDeadLetterStore):
         "dl_1": letter(1),
         "dl_2": letter(2, source=SourceSystem.TMS),
     }
+
+
+async def test_a_dead_letter_is_told_of_under_one_name_however_often_it_fails(
+    letters: PlatformDeadLetterStore, events: RecordedEvents
+):
+    await letters.put(letter(1))
+    await letters.put(letter(1))
+    assert events.ids == ["deadlettered:dl_1"] * 2

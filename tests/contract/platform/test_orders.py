@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event as sa_event
 
 from schema.enums import OrderStatus, QuoteStatus
-from schema.records.orders import OrderFilter
+from schema.records.orders import LedgerOrder, OrderFilter
 from schema.records.problems import CreditHold
 from schema.records.values import Money
 from systems.errors import Conflict
@@ -20,6 +20,8 @@ from systems.platform import Database, PlatformOrderLedger, PlatformQuoteStore
 from tests.support.platform_records import HOUR, NOW, RecordedEvents, event, ledger_order, quote
 
 ALL = OrderFilter()
+FINISHED = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.COMPLETED)
+HOLD = CreditHold(code="CREDIT_HOLD", message="m", exposure=Money(Decimal("1.10"), "USD"))
 
 
 @pytest.fixture
@@ -33,12 +35,10 @@ def store(database: Database, events: RecordedEvents) -> PlatformQuoteStore:
 
 
 async def test_an_order_comes_back_as_it_was_recorded(ledger: PlatformOrderLedger):
-    hold = CreditHold(code="CREDIT_HOLD", message="m", exposure=Money(Decimal("1.10"), "USD"))
-    order = ledger_order(exceptions=(hold,), submitted_at=NOW + timedelta(microseconds=1))
+    order = ledger_order(exceptions=(HOLD,), submitted_at=NOW + timedelta(microseconds=1))
     await ledger.create(order)
     assert await ledger.orders(["ord_1", "ord_9"]) == {"ord_1": order}
-    assert await ledger.order_by_number("SO-300001") == order
-    assert await ledger.order_by_number("SO-9") is None
+    assert await ledger.orders_by_number(["SO-300001", "SO-9"]) == {"SO-300001": order}
 
 
 async def test_recording_twice_keeps_the_first_and_tells_no_event_again(
@@ -128,6 +128,9 @@ async def test_each_account_gets_its_newest_orders(ledger: PlatformOrderLedger):
         pytest.param(OrderFilter(po_number="PO-1"), ["ord_1"], id="by purchase order"),
         pytest.param(OrderFilter(start=NOW + HOUR), ["ord_3", "ord_2"], id="from a time on"),
         pytest.param(OrderFilter(end=NOW + HOUR), ["ord_1"], id="up to a time"),
+        pytest.param(OrderFilter(behind=(NOW + 2 * HOUR, "ord_3")), ["ord_2", "ord_1"], id="behind an order"),
+        pytest.param(OrderFilter(behind=(NOW + HOUR, "ord_9")), ["ord_2", "ord_1"], id="behind a higher id at a time"),
+        pytest.param(OrderFilter(behind=(NOW + HOUR, "ord_1")), ["ord_1"], id="behind a lower id at a time"),
     ],
 )
 async def test_searching(ledger: PlatformOrderLedger, where: OrderFilter, found: list[str]):
@@ -137,6 +140,26 @@ async def test_searching(ledger: PlatformOrderLedger, where: OrderFilter, found:
     assert [order.id for order in await ledger.search_orders(where, 10)] == found
     assert [order.id for order in (await ledger.orders_of(["acc_1"], where, 10))["acc_1"]] == found
     assert len(await ledger.search_orders(where, 1)) == min(1, len(found))
+
+
+@pytest.mark.parametrize(
+    ("order", "may_have"),
+    [
+        *((ledger_order(1, status=status), status not in FINISHED) for status in OrderStatus),
+        *((ledger_order(1, status=status, exceptions=(HOLD,)), True) for status in OrderStatus),
+    ],
+    ids=[*OrderStatus, *(f"{status} with a problem" for status in OrderStatus)],
+)
+async def test_orders_that_are_unfinished_or_have_problems_may_have_exceptions(
+    ledger: PlatformOrderLedger, order: LedgerOrder, may_have: bool
+):
+    where = OrderFilter(may_have_exceptions=True)
+    await ledger.create(ledger_order(1, status=OrderStatus.RECEIVED))
+    assert len(await ledger.search_orders(where, 10)) == 1
+    changed = await ledger.update(order)
+    expected = (changed,) if may_have else ()
+    assert await ledger.search_orders(where, 10) == expected
+    assert await ledger.orders_of(["acc_1"], where, 10) == {"acc_1": expected}
 
 
 async def test_exposure_counts_what_no_erp_document_stands_for(ledger: PlatformOrderLedger):
@@ -191,6 +214,7 @@ async def test_a_quote_is_saved_and_changed_by_version(store: PlatformQuoteStore
     assert saved == quote(version=1)
     sent = await store.save(replace(saved, status=QuoteStatus.SENT), [event("e2")])
     assert await store.quotes(["quo_1"]) == {"quo_1": sent}
+    assert await store.quotes_by_number(["Q-900001", "Q-9"]) == {"Q-900001": sent}
     with pytest.raises(Conflict):
         await store.save(replace(saved, status=QuoteStatus.DECLINED), [event("e3")])
     with pytest.raises(Conflict):

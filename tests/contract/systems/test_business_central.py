@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -399,6 +400,14 @@ class TestOrders:
         assert (await place.erp.search_orders(OrderFilter(start=just_after), PageRequest(5))).items == ()
         page = await place.erp.search_orders(OrderFilter(end=just_after), PageRequest(1))
         assert page.items[0].id == wanted.id
+
+    async def test_orders_behind_a_place_are_those_that_follow_it(self, place: Place):
+        newest = (await place.erp.search_orders(EVERY, PageRequest(5))).items
+        for before, following in pairwise(newest):
+            for finer in (timedelta(0), timedelta(microseconds=1)):
+                where = OrderFilter(behind=(before.submitted_at + finer, before.id))
+                found = (await place.erp.search_orders(where, PageRequest(1))).items[0]
+                assert found.id == (before.id if finer else following.id)
 
     async def test_statuses_that_no_erp_has_are_not_asked_for(self, place: Place):
         where = OrderFilter(statuses=(OrderStatus.RECEIVED,))

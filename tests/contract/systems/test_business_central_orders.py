@@ -14,7 +14,7 @@ from sandbox.erp.vendor import Erp
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
 from schema.enums import OrderChannel, OrderStatus
-from schema.records.orders import NewErpOrder
+from schema.records.orders import ErpLineChange, ErpOrderChange, NewErpOrder
 from schema.records.values import Money, Quantity
 from systems.business_central import BusinessCentral
 from systems.errors import Conflict, NotFound, Rejected, Unavailable
@@ -268,3 +268,69 @@ class TestCancelling:
         await erp.create_order(order(1, line(1, unit_price=Money(Decimal(100), "EUR")), currency="EUR"))
         rate = next(rate for one, other, _, rate in world.exchange_rates if (one, other) == ("EUR", "USD"))
         assert (await erp.open_values(["acc_1"]))["acc_1"].amount - before == round(300 * rate, 2)
+
+
+def changed(line_no: int = 1, quantity: str = "5", price: str = "12.00") -> ErpLineChange:
+    return ErpLineChange(line_no, Decimal(quantity), Money(Decimal(price), "USD"), None)
+
+
+class TestChanging:
+    async def test_a_line_gets_another_quantity_and_price_and_gives_back_what_it_held(
+        self, erp: BusinessCentral, served: ServedSandbox
+    ):
+        before = free(served)
+        made = await erp.create_order(order(1, line(1), line(2, "PMP-0042", "2")))
+        await erp.allocate("or:ord_t1:alloc:1", made.id)
+        after = await erp.change_order(ErpOrderChange("chg:ord_t1:2:erp", made.id, (changed(),)))
+        first, second = after.lines
+        assert (first.ordered, first.unit_price.amount, first.extended.amount) == (5, 12, 60)
+        assert (first.allocated, second.allocated) == (0, 2)
+        assert after.subtotal.amount == 60 + second.extended.amount
+        assert free(served) == before
+        (again, _) = await erp.allocate("or:ord_t1:alloc:2", made.id)
+        assert (again.line_no, again.allocated) == (1, 5)
+
+    async def test_the_same_key_changes_once(self, erp: BusinessCentral):
+        made = await erp.create_order(order())
+        wanted = ErpOrderChange("chg:ord_t1:2:erp", made.id, (changed(),))
+        first = await erp.change_order(wanted)
+        await erp.change_order(replace(wanted, key="chg:ord_t1:2:erp:undo", lines=(changed(quantity="3"),)))
+        assert (await erp.change_order(wanted)).lines[0].ordered == 3
+        assert first.lines[0].ordered == 5
+
+    async def test_a_quantity_of_zero_cancels_the_line_and_another_brings_it_back(self, erp: BusinessCentral):
+        made = await erp.create_order(order(1, line(1), line(2, "PMP-0042", "2")))
+        gone = await erp.change_order(ErpOrderChange("chg:1", made.id, (changed(quantity="0"),)))
+        assert (gone.lines[0].ordered, gone.lines[0].cancelled, gone.lines[0].extended.amount) == (3, 3, 0)
+        back = await erp.change_order(ErpOrderChange("chg:2", made.id, (changed(quantity="3"),)))
+        assert (back.lines[0].ordered, back.lines[0].cancelled) == (3, 0)
+
+    @pytest.mark.parametrize(
+        ("lines", "reason"),
+        [
+            ((changed(9),), "LINES"),
+            ((changed(quantity="1.2345"),), "QUANTITY"),
+            ((changed(price="0.1234567"),), "PRICE"),
+            ((), "LINES"),
+        ],
+        ids=["an unknown line", "too fine a quantity", "too fine a price", "no lines"],
+    )
+    async def test_what_cannot_be_is_refused_and_changes_nothing(
+        self, erp: BusinessCentral, lines: tuple[ErpLineChange, ...], reason: str
+    ):
+        made = await erp.create_order(order())
+        with pytest.raises(Rejected) as refused:
+            await erp.change_order(ErpOrderChange("chg:1", made.id, lines))
+        assert refused.value.reason == reason
+        assert (await erp.orders([made.id]))[made.id].lines == made.lines
+
+    async def test_a_cancelled_order_changes_no_more(self, erp: BusinessCentral):
+        made = await erp.create_order(order())
+        await erp.cancel_order("or:ord_t1:erp")
+        with pytest.raises(Rejected) as refused:
+            await erp.change_order(ErpOrderChange("chg:1", made.id, (changed(),)))
+        assert refused.value.reason == "ORDER_NOT_OPEN"
+
+    async def test_an_unknown_order_is_said(self, erp: BusinessCentral):
+        with pytest.raises(NotFound):
+            await erp.change_order(ErpOrderChange("chg:1", "ord_none", (changed(),)))

@@ -13,11 +13,13 @@ from sandbox.kit.webhooks import signature
 from sandbox.wms.vendor import Wms as WmsVendor
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
-from schema.enums import ShipmentStatus, SourceSystem
-from schema.records.orders import ReleaseLine
+from schema.enums import ReturnStatus, ShipmentStatus, SourceSystem
+from schema.records.orders import ReleaseLine, ReturnLine
+from schema.records.returns import ExpectedReturn
+from schema.records.values import Quantity
 from systems.errors import AuthFailed, Conflict, RateLimited, Rejected, Unavailable, Unexpected
-from systems.news import ShipmentNews, StockNews, UnreadableNews
-from systems.ports import ReleaseRequest, SystemCall
+from systems.news import ReturnNews, ShipmentNews, StockNews, UnreadableNews
+from systems.ports import HoldOutcome, ReleaseRequest, SystemCall
 from systems.webhooks import BadWebhook, Webhook, read_webhook
 from systems.wms import Wms, WmsSettings, read_news
 from tests.support.sandboxes import ServedSandbox, serve_sandbox
@@ -131,6 +133,21 @@ class TestReleasing:
     async def test_nothing_to_cancel_is_cancelled(self, wms: Wms):
         assert await wms.cancel_release("never") is True
 
+    async def test_a_held_release_is_cancelled_or_goes_on(self, wms: Wms):
+        await wms.release(request())
+        assert await wms.hold_release(request().key) is HoldOutcome.HELD
+        assert await wms.hold_release(request().key) is HoldOutcome.HELD
+        await wms.resume_release(request().key)
+        assert await wms.hold_release(request().key) is HoldOutcome.HELD
+        assert await wms.cancel_release(request().key) is True
+        assert await wms.hold_release(request().key) is HoldOutcome.GONE
+        (position,) = await wms.stock(["VLV-0007"])
+        assert position.allocated == 0
+
+    async def test_what_was_never_released_cannot_be_held(self, wms: Wms):
+        assert await wms.hold_release("never") is HoldOutcome.GONE
+        await wms.resume_release("never")
+
     async def test_an_answer_that_got_lost_does_not_double_the_release(self, wms: Wms, served: ServedSandbox):
         await served.faults(lost_answer_rate=1, only={"methods": ["POST"], "path": "releases"})
         with pytest.raises(Unavailable) as lost:
@@ -164,6 +181,18 @@ class TestTime:
         stock = [news for news in map(read_news, told) if isinstance(news, StockNews)]
         assert "VLV-0007" in {news.position.sku for news in stock}
 
+    async def test_a_held_release_is_not_picked_until_it_is_resumed(self, wms: Wms, served: ServedSandbox):
+        await wms.release(request())
+        await wms.release(request("or:ord_2:rel:W01:1", 1))
+        await wms.hold_release(request().key)
+        await served.http.put("/_sandbox/clock", json={"speed": FAST})
+        await _until(wms, 1, ShipmentStatus.DEPARTED)
+        (held, _) = (await wms.shipments_of(["ord_test"]))["ord_test"]
+        assert held.status is ShipmentStatus.RELEASED
+        await wms.resume_release(request().key)
+        await _until(wms, 0, ShipmentStatus.DEPARTED)
+        assert await wms.hold_release(request().key) is HoldOutcome.PICKED
+
     async def test_what_was_shipped_cannot_be_cancelled(self, wms: Wms, served: ServedSandbox):
         await wms.release(request())
         await served.http.put("/_sandbox/clock", json={"speed": FAST})
@@ -173,8 +202,71 @@ class TestTime:
         assert await wms.cancel_release(request().key) is False
 
 
+async def _until(wms: Wms, place: int, status: ShipmentStatus) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while (await wms.shipments_of(["ord_test"]))["ord_test"][place].status is not status:
+            pass
+
+
 def _is_shipped(webhook: Webhook, number: str) -> bool:
     return webhook.type == "shipment.shipped" and webhook.payload["shipment"]["number"] == number
+
+
+def announced(key: str = "rma:1:wms", code: str = "W01", reason: str = "NOT_NEEDED") -> ExpectedReturn:
+    line = ReturnLine(1, "VLV-0007", Quantity(Decimal(2), "EA"), reason, None)
+    return ExpectedReturn(key, "RMA-1", "ord_test", "acc_1", code, (line,))
+
+
+class TestReturns:
+    @pytest.mark.parametrize(
+        ("reason", "disposition", "on_hand"), [("NOT_NEEDED", "RESTOCK", 7), ("DAMAGED", "SCRAP", 5)]
+    )
+    async def test_an_expected_return_arrives_is_inspected_and_told_of(
+        self, world: WorldModel, reason: str, disposition: str, on_hand: int
+    ):
+        receiver = WebhookReceiver("wms")
+        async with (
+            receiver.serve() as hook,
+            serve_sandbox(WmsVendor(), lambda: world, webhook_url=hook, clock_speed=FAST) as served,
+            Wms(WmsSettings(served.url, "sandbox-wms-key")) as wms,
+        ):
+            await wms.expect_return(announced(reason=reason))
+            told = await receiver.until(lambda news: news.type == "return.inspected", WITHIN_S)
+            (position,) = await wms.stock(["VLV-0007"])
+        mine = [news for news in map(read_news, told) if isinstance(news, ReturnNews)]
+        assert [(news.return_id, news.status) for news in mine] == [
+            ("rma_RMA-1", ReturnStatus.RECEIVED),
+            ("rma_RMA-1", ReturnStatus.INSPECTED),
+        ]
+        assert [(line.line_no, line.quantity.value, line.disposition) for line in mine[1].lines] == [
+            (1, 2, disposition)
+        ]
+        assert position.on_hand == on_hand
+
+    async def test_the_same_key_announces_once_and_nothing_else(self, wms: Wms):
+        await wms.expect_return(announced())
+        await wms.expect_return(announced())
+        with pytest.raises(Conflict):
+            await wms.expect_return(announced(code="W02"))
+
+    async def test_a_return_is_expected_no_more(self, wms: Wms, served: ServedSandbox):
+        await wms.expect_return(announced())
+        assert await wms.cancel_return("rma:1:wms") is True
+        assert await wms.cancel_return("rma:1:wms") is True
+        assert await wms.cancel_return("never") is True
+
+    async def test_what_has_arrived_cannot_be_cancelled(self, wms: Wms, served: ServedSandbox):
+        await wms.expect_return(announced())
+        await served.http.put("/_sandbox/clock", json={"speed": FAST})
+        async with asyncio.timeout(WITHIN_S):
+            while served.host.store.one("SELECT 1 FROM receipts WHERE state = 'INSPECTED'") is None:
+                await wms.warehouses()
+        assert await wms.cancel_return("rma:1:wms") is False
+
+    async def test_an_unknown_warehouse_is_refused(self, wms: Wms):
+        with pytest.raises(Rejected) as refused:
+            await wms.expect_return(announced(code="W77"))
+        assert refused.value.reason == "UNKNOWN_WAREHOUSE"
 
 
 class TestTrouble:

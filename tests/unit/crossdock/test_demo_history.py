@@ -56,7 +56,8 @@ def test_an_order_outside_of_the_erp_has_no_erp_number_and_waits_for_a_person(hi
     process = next(process for process in history.processes if process.id == order.process_id)
     assert process.state is ProcessState.WAITING_HUMAN
     assert "ord_77" in {task.order_id for task in history.tasks}
-    assert [event.type for event in story(history, "ord_77")] == ["order.received", "order.priced", "order.held"]
+    told = [event.type for event in story(history, "ord_77")]
+    assert told == ["order.received", "order.priced", "order.held", "task.opened"]
 
 
 def test_the_known_customer_has_problems_to_look_at(history: History):

@@ -32,7 +32,6 @@ def changed(tmp_path: Path, **values: object) -> Path:
 def test_the_settings_that_are_deployed_are_accepted():
     settings = load(DEPLOYED, ENVIRONMENT)
     assert settings.systems.crm.url == "http://sandbox:4100"
-    assert settings.processes.slot == 0
 
 
 def test_secrets_are_not_shown():
@@ -47,7 +46,6 @@ def test_secrets_are_not_shown():
         pytest.param({"databse": "x"}, ("databse", "database"), id="an unknown key, with the accepted ones"),
         pytest.param({"price_token_key": "short"}, ("price_token_key", "32"), id="a key that is too short"),
         pytest.param({"systems": {}}, ("systems.crm",), id="a system that is missing"),
-        pytest.param({"processes": {"slot": -1}}, ("processes.slot",), id="a slot below zero"),
         pytest.param({"database": "${NO_SUCH_NAME}"}, ("NO_SUCH_NAME",), id="a variable that is not set"),
     ],
 )

@@ -46,6 +46,21 @@ def case(number: int, status: CaseStatus = CaseStatus.OPEN, account_id: str = "a
     return ServiceCase(f"cas_{number}", account_id, f"{number}", "Late", status, "HIGH", opened, None, None, "ord_77")
 
 
+class Untouched:
+    """A ledger that no question about accounts may touch; readers are made over some of its questions."""
+
+    def __init__(self, *bound: str) -> None:
+        self._bound = bound
+
+    def __getattr__(self, name: str) -> Any:
+        assert name in self._bound, f"{name} was asked of a ledger"
+
+        async def asked(_: object) -> Any:
+            raise AssertionError(f"{name} was asked of a ledger")
+
+        return asked
+
+
 @dataclass
 class World:
     """A subgraph over systems in memory; ``calls`` are those that the last question cost."""
@@ -56,7 +71,21 @@ class World:
     def __post_init__(self) -> None:
         self.crm = FakeCrm(self.script, self.kept)
         self.erp = FakeErp(self.script, self.kept)
-        ports = AccountPorts(self.crm, self.crm, self.crm, self.erp, FakeClock(NOW))
+        untouched: Any = Untouched()
+        ports = AccountPorts(
+            directory=self.crm,
+            sales=self.crm,
+            cases=self.crm,
+            customers=self.erp,
+            clock=FakeClock(NOW),
+            ledger=untouched,
+            erp_orders=self.erp,
+            keys=untouched,
+            events=untouched,
+            onboardings=Untouched("onboardings"),
+            processes=Untouched("processes"),
+            starter=untouched,
+        )
         self.app = build_accounts(ports, ClaimsReader(KEY))
         self.crm.users_by_id[ANN.id] = ANN
         self.crm.territories_by_id[GULF.id] = GULF

@@ -774,3 +774,32 @@ class TestCalls:
 )
 def test_a_price_is_written_with_the_decimals_that_it_needs(amount: str, currency: str, written: str):
     assert f"{trim_to_minor(money(amount, currency)).amount:f}" == written
+
+
+class TestMemory:
+    """What a price is while a system is out."""
+
+    FRESH = "... on Price { unit { amount } freshness { asOf stale note } } ... on Problem { code }"
+
+    async def test_a_price_that_was_told_before_is_told_again_as_of_then(self, shop: Shop):
+        before = await price_of(shop, selection=self.FRESH, account="acc_child")
+        shop.script.down.add(SourceSystem.CLOUD_ERP)
+        after = await price_of(shop, selection=self.FRESH, account="acc_child")
+        assert after["unit"] == before["unit"]
+        assert (before["freshness"]["stale"], after["freshness"]["stale"]) == (False, True)
+        assert after["freshness"]["note"] == "the price is as the ERP last told it"
+
+    async def test_what_one_customer_was_told_makes_no_price_for_another(self, shop: Shop):
+        await price_of(shop, selection=self.FRESH)
+        shop.script.down.add(SourceSystem.CLOUD_ERP)
+        assert await price_of(shop, selection=self.FRESH, account="acc_2") == {"code": "DEPENDENCY_UNAVAILABLE"}
+
+    async def test_without_knowing_the_parents_there_is_no_price(self, shop: Shop):
+        shop.script.down.add(SourceSystem.CRM)
+        assert await price_of(shop, selection=self.FRESH, account="acc_child") == {"code": "DEPENDENCY_UNAVAILABLE"}
+
+    async def test_with_known_parents_there_is_one_without_the_crm(self, shop: Shop):
+        before = await price_of(shop, selection=self.FRESH, account="acc_child")
+        shop.script.down.add(SourceSystem.CRM)
+        after = await price_of(shop, selection=self.FRESH, account="acc_child")
+        assert (after["unit"], after["freshness"]["stale"]) == (before["unit"], True)

@@ -19,6 +19,7 @@ from schema.events.envelope import EventFilter
 from schema.records.inventory import ReserveLine
 from subgraphs.inventory.app import build_inventory
 from systems.errors import Unavailable
+from systems.stock_fallback import RememberingFloor
 from tests.support.process_world import ProcessWorld, process_world
 from tests.support.rule_records import NOW, inbound, item, ship_to, stock, warehouse
 from tests.support.subgraph_requests import CLAIMS, STAFF, STRANGER, ask, customer, data, entities, staff
@@ -51,7 +52,8 @@ async def depot(sqlite_url: str) -> AsyncIterator[Depot]:
     async with process_world(sqlite_url) as world:
         world.erp.items_by_sku["OLD-0001"] = item("OLD-0001", status=ItemStatus.BLOCKED)
         ports = InventoryPorts(
-            warehouse=world.wms,
+            warehouse=RememberingFloor(world.wms, world.use.stock, world.clock),
+            stock=world.use.stock,
             items=world.erp,
             customers=world.erp,
             reservations=world.use.reservations,

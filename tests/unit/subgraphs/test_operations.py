@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from events.tables import audit_log
 from gateway.server.principal import Principal
 from resolvers.operations.ports import OperationsPorts
 from resolvers.operations.reader import MAX_STORY
@@ -22,6 +24,7 @@ from systems.errors import Unavailable
 from systems.health import HealthBoard
 from systems.ports import SystemCall
 from tests.support import subgraph_requests as requests
+from tests.support.no_desk import NoDesk
 from tests.support.platform_records import HOUR, ledger_order, letter, process, quote, step, task
 from tests.support.process_world import ProcessWorld, process_world, run_order, submission
 from tests.support.rule_records import NOW
@@ -58,6 +61,7 @@ class Desk:
     world: ProcessWorld
     board: HealthBoard
     calls: Counter[str]
+    ports: OperationsPorts
     app: Any
 
     async def data(self, query: str, who: Principal = OPERATOR, **variables: Any) -> dict[str, Any]:
@@ -95,8 +99,10 @@ async def desk(sqlite_url: str) -> AsyncIterator[Desk]:
             quotes=Counted(use.quotes, calls),
             health=board,
             clock=use.clock,
+            facts=world.facts,
+            desk=NoDesk(),
         )
-        yield Desk(world, board, calls, build_operations(ports, CLAIMS))
+        yield Desk(world, board, calls, ports, build_operations(ports, CLAIMS))
 
 
 def event(name: str, type_: str = "order.priced", minute: int = 0, **changes: Any) -> Event:
@@ -519,3 +525,62 @@ class TestCost:
         monkeypatch.setattr(desk.world.use.tasks, "search_tasks", search_tasks)
         error = await desk.failure("{ exceptionTasks { totalCount } }")
         assert error["extensions"] == {"code": "SYSTEM_UNAVAILABLE", "system": "PLATFORM", "retryable": True}
+
+
+KPI = "query ($name: KpiName!, $by: String) { kpi(name: $name, from: %r, to: %r, groupBy: $by) { %s } }"
+
+
+def kpi(begin: str, end: str, fields: str = "bucket value unit numerator denominator") -> str:
+    return (KPI % (begin, end, fields)).replace("'", '"')
+
+
+async def test_a_figure_is_computed_from_the_log(desk: Desk):
+    await tell_a_story(desk)
+    await desk.world.facts.catch_up()
+    day = NOW.date().isoformat()
+    found = await desk.data(kpi(day, day), name="MANUAL_TOUCHES")
+    point = {"bucket": "ALL", "value": "0.333", "unit": "touches/order", "numerator": "1", "denominator": "3"}
+    assert found == {"kpi": [point]}
+
+
+async def test_customers_are_told_no_figures(desk: Desk):
+    await tell_a_story(desk)
+    await desk.world.facts.catch_up()
+    day = NOW.date().isoformat()
+    assert await desk.data(kpi(day, day), BUYER, name="MANUAL_TOUCHES") == {"kpi": []}
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "by", "said"),
+    [
+        pytest.param("2026-03-02", "2026-03-01", None, "to: 2026-03-01 is before 2026-03-02", id="days backwards"),
+        pytest.param("2020-01-01", "2026-03-01", None, "to: the period has more than 1100 days", id="too many days"),
+        pytest.param("2026-03-01", "2026-03-01", "moon", "groupBy: OTIF is not grouped by 'moon'", id="a moon"),
+    ],
+)
+async def test_a_figure_that_cannot_be_answered_says_what_would_do(
+    desk: Desk, begin: str, end: str, by: str | None, said: str
+):
+    (error,) = (await requests.ask(desk.app, kpi(begin, end), OPERATOR, name="OTIF", by=by))["errors"]
+    assert error["message"].startswith(said)
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_a_right_that_was_refused_is_in_the_audit(desk: Desk):
+    app = build_operations(desk.ports, CLAIMS, desk.world.audit)
+    await requests.ask(app, "{ mine: deadLetters { totalCount } systemOfRecord { object } }", DESK)
+    async with desk.world.database.reading() as connection:
+        (row,) = (await connection.execute(select(audit_log))).all()
+    assert (row.actor, row.operation, row.outcome) == ("user:usr_7", "deadLetters", "REFUSED")
+    assert "it takes the scope ops:read" in row.after
+    assert (await desk.world.audit.verify()).head.number == 1
+
+
+async def test_a_refusal_stands_when_the_audit_cannot_be_written(desk: Desk):
+    class Away:
+        async def append(self, entries: Any) -> None:
+            raise Unavailable(SourceSystem.PLATFORM, "append audit", "no answer", outcome_unknown=False)
+
+    app = build_operations(desk.ports, CLAIMS, Away())
+    (error,) = (await requests.ask(app, "{ deadLetters { totalCount } }", DESK))["errors"]
+    assert error["extensions"]["code"] == "FORBIDDEN"

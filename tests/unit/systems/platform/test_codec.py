@@ -22,7 +22,9 @@ from schema.records.values import Money, Quantity
 from systems.platform.codec import UndecodableRecord, decode, encode
 from tests.support.platform_records import ledger_order
 
-PROBLEMS = [kind for name in problems.__all__ if (kind := getattr(problems, name)) is not Problem]
+PROBLEMS = [
+    kind for name in problems.__all__ if issubclass(kind := getattr(problems, name), Problem) and kind is not Problem
+]
 
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=["Cs"]), max_size=12),

@@ -1,0 +1,111 @@
+"""One event into the facts that it says something about: pure, so that the same log always gives the same facts."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from events.projections import others
+from events.projections.facts import (
+    Fact,
+    FactKind,
+    IncidentFact,
+    Key,
+    OnboardingFact,
+    OrderFact,
+    QuestionFact,
+    QuoteFact,
+    TallyFact,
+    TrafficFact,
+)
+from events.projections.orders import fold_order
+from events.stories import order_of
+from schema.enums import SourceSystem
+from schema.events.envelope import Event, StoredEvent
+
+__all__ = ["MILESTONES", "STOCK", "apply", "keys_of"]
+
+MILESTONES = "MILESTONE_PUBLISHED"
+STOCK = "STOCK_PUBLISHED"
+PUBLISH_BOUND = timedelta(seconds=60)
+"""News of shipments and stock are in the log within this time after they were received."""
+
+_ONBOARDING = ("account.onboarding.", "account.activated")
+
+
+def keys_of(stored: StoredEvent) -> tuple[Key, ...]:
+    """Return the keys of every fact that an event may change."""
+    event = stored.event
+    named = (
+        (FactKind.ORDER, order_of(event)),
+        (FactKind.QUOTE, others.quote_id(event)),
+        (FactKind.QUESTION, others.question_id(event)),
+        (FactKind.INCIDENT, others.incident_id(event)),
+        (FactKind.ONBOARDING, event.correlation_id if event.type.startswith(_ONBOARDING) else None),
+        (FactKind.TRAFFIC, _traffic_id(event)),
+        (FactKind.TALLY, _tally_id(stored)),
+    )
+    return tuple((kind, identifier) for kind, identifier in named if identifier is not None)
+
+
+def apply(facts: MutableMapping[Key, Fact], stored: StoredEvent) -> None:
+    """Fold an event into facts; those of its keys that are not there were never told of."""
+    for key in keys_of(stored):
+        changed = _folded(key, facts.get(key), stored)
+        if changed is not None:
+            facts[key] = changed
+
+
+def _folded(key: Key, known: Fact | None, stored: StoredEvent) -> Fact | None:
+    kind, identifier = key
+    event = stored.event
+    match kind:
+        case FactKind.ORDER:
+            return fold_order(cast("OrderFact", known or OrderFact(identifier)), event)
+        case FactKind.QUOTE:
+            return others.fold_quote(cast("QuoteFact", known or QuoteFact(identifier)), event)
+        case FactKind.QUESTION:
+            return others.fold_question(cast("QuestionFact | None", known), event, identifier)
+        case FactKind.INCIDENT:
+            return others.fold_incident(cast("IncidentFact | None", known), event, identifier)
+        case FactKind.ONBOARDING:
+            return others.fold_onboarding(cast("OnboardingFact | None", known), event)
+        case FactKind.TRAFFIC:
+            traffic = cast("TrafficFact", known or TrafficFact(event.system.value, event.occurred_at.date()))
+            return replace(traffic, messages=traffic.messages + 1)
+        case FactKind.TALLY:
+            return _tallied(cast("TallyFact | None", known), stored)
+
+
+def _traffic_id(event: Event) -> str | None:
+    """Return the counter of a message that another system sent or answered, None for what the platform tells itself."""
+    if event.system is SourceSystem.PLATFORM:
+        return None
+    return f"{event.system.value}@{event.occurred_at.date().isoformat()}"
+
+
+def _tally_id(stored: StoredEvent) -> str | None:
+    workflow = _workflow(stored.event)
+    return None if workflow is None else f"{workflow}@{_hour(stored).isoformat()}"
+
+
+def _tallied(known: TallyFact | None, stored: StoredEvent) -> TallyFact:
+    event = stored.event
+    tally = known or TallyFact(_workflow(event) or "", _hour(stored))
+    is_good = stored.recorded_at - datetime.fromisoformat(event.data["receivedAt"]) <= PUBLISH_BOUND
+    return replace(tally, good=tally.good + is_good, total=tally.total + 1)
+
+
+def _workflow(event: Event) -> str | None:
+    """Return the workflow of news that say when they were received; what was brought in from elsewhere does not."""
+    if not isinstance(event.data.get("receivedAt"), str):
+        return None
+    if event.type.startswith("shipment."):
+        return MILESTONES
+    return STOCK if event.type == "inventory.position.changed" else None
+
+
+def _hour(stored: StoredEvent) -> datetime:
+    return stored.recorded_at.replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,78 @@
+"""What the platform does instead while a system is out: one cell per system and operation, as data.
+
+A cell that is not there means that the operation asks nothing of the system. ``within`` bounds how old an answer from
+memory may be, or how long work is kept for the system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from processes.rules.staleness import SAFE_FOR
+from schema.enums import SourceSystem
+
+__all__ = ["FALLBACKS", "Behaviour", "Fallback", "Operation", "fallback"]
+
+
+class Operation(StrEnum):
+    """What somebody wants of the platform."""
+
+    PRICE = "PRICE"
+    PROMISE = "PROMISE"
+    SUBMIT = "SUBMIT"
+    STATUS = "STATUS"
+
+
+class Behaviour(StrEnum):
+    """What is done instead."""
+
+    REMEMBERED = "REMEMBERED"
+    """The last answer is given and marked as stale; nothing is known means that the system is named as unavailable."""
+
+    WITHOUT = "WITHOUT"
+    """The answer is given without what the system would have added, and says so."""
+
+    BUFFERED = "BUFFERED"
+    """The work is accepted and waits for the system."""
+
+    READ_MODEL = "READ_MODEL"
+    """The platform's own records and events answer."""
+
+    NULL = "NULL"
+    """The fields of the system are null, each with an error that names it; everything else is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """One cell."""
+
+    behaviour: Behaviour
+    within: timedelta | None = None
+
+
+_DAY = timedelta(hours=24)
+_S, _O, _B = SourceSystem, Operation, Behaviour
+
+FALLBACKS: Mapping[tuple[SourceSystem, Operation], Fallback] = {
+    (_S.CLOUD_ERP, _O.PRICE): Fallback(_B.REMEMBERED, _DAY),
+    (_S.CLOUD_ERP, _O.PROMISE): Fallback(_B.WITHOUT, _DAY),
+    (_S.CLOUD_ERP, _O.SUBMIT): Fallback(_B.BUFFERED, _DAY),
+    (_S.CLOUD_ERP, _O.STATUS): Fallback(_B.READ_MODEL),
+    (_S.WMS, _O.PROMISE): Fallback(_B.REMEMBERED, SAFE_FOR),
+    (_S.WMS, _O.SUBMIT): Fallback(_B.BUFFERED),
+    (_S.WMS, _O.STATUS): Fallback(_B.READ_MODEL),
+    (_S.TMS, _O.SUBMIT): Fallback(_B.BUFFERED),
+    (_S.TMS, _O.STATUS): Fallback(_B.READ_MODEL),
+    (_S.CRM, _O.PRICE): Fallback(_B.REMEMBERED, _DAY),
+    (_S.CRM, _O.SUBMIT): Fallback(_B.BUFFERED),
+    (_S.CRM, _O.STATUS): Fallback(_B.NULL),
+}
+"""Every cell."""
+
+
+def fallback(system: SourceSystem, operation: Operation) -> Fallback | None:
+    """Return what is done instead, None when the operation asks nothing of the system."""
+    return FALLBACKS.get((system, operation))

@@ -1,0 +1,355 @@
+"""P7, changing lines of an accepted order: what submission decides is decided anew for the changed lines.
+
+CHANGE_PENDING from the first step on. Releases that carry a changed line are held before the ERP changes, so nobody
+picks what is about to change; the goods of those releases are released anew, in a round of their own, once the ERP has
+allocated them. Refused, the order is what it was: ERP quantities restored, releases picked as if nothing was asked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from processes.amend_case import AmendCase, begin, give_up, refusal_of, refused_by_erp, settle
+from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
+from processes.amend_lines import amended, check_changes, is_grown, reprice
+from processes.order_commit import allocated_line, places_of, shortages
+from processes.order_delivery import mirror_of, release_round
+from processes.order_pricing import find_credit_hold, order_total, pricing_ground
+from processes.rules.supply import free_now, hold_limit
+from processes.rules.uom import factor, tidy
+from processes.steps import DONE, Outage, Outcome, Step, Verdict
+from schema.enums import OrderStatus, ReservationStatus, SourceSystem
+from schema.events.envelope import Event
+from schema.records.catalog import Item
+from schema.records.inventory import ReserveLine
+from schema.records.orders import ErpLine, ErpLineChange, ErpOrderChange, LedgerLine, LedgerOrder
+from schema.records.problems import CreditHold, Problem, Stockout, ValidationFailed
+from schema.records.values import Money, Quantity
+from systems.errors import Conflict, Rejected
+from systems.ports import AllocationResult
+
+__all__ = ["ORDER_CHANGE"]
+
+RESERVED_FOR = timedelta(hours=24)
+"""How long goods are kept for a change that waits for the ERP."""
+
+_NONE = Decimal(0)
+
+
+async def check(case: AmendCase) -> Outcome:
+    """Check state and lines, and say all that is wrong at once, before the order is touched.
+
+    Without the ERP the change is taken on trust, and checked again when it is priced.
+    """
+    order = await case.order()
+    if order.amended_by == case.request.process_id:
+        return DONE
+    refusal = refusal_of(case, order)
+    if refusal is not None:
+        return Outcome(Verdict.REFUSED, (refusal,))
+    items, ship_to = await case.items(), await case.ship_to()
+    problems = tuple(check_changes(order, case.amendment.lines, items, ship_to, case.use.clock.now()))
+    return Outcome(Verdict.REFUSED, problems) if problems else DONE
+
+
+async def price(case: AmendCase) -> Outcome:
+    """Price the changed lines and put the lines as they will be beside those that are."""
+    order = await case.order()
+    if order.amended_lines:
+        return DONE
+    wanted = amended(order.lines, case.amendment.lines)
+    _, items, facts = await pricing_ground(case)
+    ship_to, places = await case.ship_to(), _places_of(case)
+    wrong = tuple(check_changes(order, case.amendment.lines, items, ship_to, case.use.clock.now()))
+    if wrong:
+        return Outcome(Verdict.REFUSED, wrong)
+    priced: list[LedgerLine] = []
+    problems: list[Problem] = []
+    for before, after in zip(order.lines, wanted, strict=True):
+        found = reprice(places.get(after.line_no, 0), before, after, items[after.sku], facts, ship_to, case.use)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            priced.append(found)
+    if problems:
+        return Outcome(Verdict.REFUSED, tuple(problems))
+    await case.change(lambda stored: replace(stored, amended_lines=tuple(priced)), lambda _: ())
+    return DONE
+
+
+async def check_credit(case: AmendCase) -> Outcome:
+    """Refuse to let an order grow beyond what its customer may owe; one that shrinks is not asked about."""
+    order = await case.order()
+    after = (await order_total(case, replace(order, lines=order.amended_lines))).total
+    growth = after.amount - (await order_total(case, order)).total.amount
+    if growth <= 0:
+        return Outcome(Verdict.SKIPPED, note="the order does not grow")
+    found: CreditHold | None = await find_credit_hold(case, Money(growth, after.currency))
+    return DONE if found is None else Outcome(Verdict.REFUSED, (found,))
+
+
+async def hold(case: AmendCase) -> Outcome:
+    """Keep releases that carry a changed line from being picked."""
+    return await hold_releases(case, _releases(case, await case.order()))
+
+
+async def resume(case: AmendCase) -> None:
+    """Let what is held be picked."""
+    await resume_releases(case, _releases(case, await case.order()))
+
+
+async def reserve(case: AmendCase) -> Outcome:
+    """Hold what the lines grow by where they ship from, until the ERP has allocated it; the rest is backordered."""
+    order, items = await case.order(), await case.items()
+    grown = [
+        (before, after) for before, after in zip(order.lines, order.amended_lines, strict=True)
+        if is_grown(before, after)
+    ]  # fmt: skip
+    now, wanted, short = case.use.clock.now(), list[ReserveLine](), list[Stockout]()
+    skus = sorted({after.sku for _, after in grown})
+    positions = {(entry.sku, entry.warehouse_code): entry for entry in await case.use.wms.stock(skus)} if skus else {}
+    soft = await case.use.reservations.reserved(skus, now)
+    for before, after in grown:
+        code = next((entry.warehouse_code for entry in before.allocations), None)
+        position = positions.get((after.sku, code or ""))
+        growth = (after.wanted - before.wanted) * _per_base(after, items)
+        free = _NONE if position is None else free_now(position, soft.get((after.sku, position.warehouse_code), _NONE))
+        if free < growth and not order.allow_backorder:
+            short.append(_stockout(after, before, tidy(free / _per_base(after, items))))
+        if position is not None and free > 0:
+            held = min(growth, free)
+            limit = hold_limit(position)
+            wanted.append(
+                ReserveLine(after.line_no, after.sku, position.warehouse_code, held, items[after.sku].base_uom, limit)
+            )
+    if short:
+        return Outcome(Verdict.REFUSED, tuple(short))
+    if wanted:
+        key, until = case.own_key("resv"), now + RESERVED_FOR
+        _, missing = await case.use.reservations.reserve(key, case.account_id, wanted, until, now)
+        if missing:
+            raise Conflict(SourceSystem.PLATFORM, "reserve", f"stock of order {order.number} changed meanwhile")
+    return DONE
+
+
+async def give_back(case: AmendCase) -> None:
+    """Release what was held for the change."""
+    await case.use.reservations.settle(case.own_key("resv"), ReservationStatus.RELEASED)
+
+
+async def change_document(case: AmendCase) -> Outcome:
+    """Change the ERP's document; the ERP gives back what it had allocated to the changed lines."""
+    order = await case.order()
+    try:
+        await case.use.erp.change_order(_document_change(case, order.amended_lines, "erp"))
+    except Rejected as refusal:
+        return Outcome(Verdict.REFUSED, (refused_by_erp(refusal.reason, refusal.detail),))
+    return DONE
+
+
+async def restore_document(case: AmendCase) -> None:
+    """Give the ERP's document its quantities, prices and stock back, if they were changed."""
+    order = await case.order()
+    document = (await case.use.erp.orders([case.order_id])).get(case.order_id)
+    if document is None:
+        return
+    numbers = _numbers(case)
+    before = {line.line_no: line for line in order.lines}
+    concerned = [line for line in document.lines if line.line_no in numbers]
+    if any(not _is_as_before(line, before[line.line_no]) for line in concerned):
+        await case.use.erp.change_order(_document_change(case, order.lines, "erp:undo"))
+        await case.use.erp.allocate(case.own_key("alloc:undo"), case.order_id)
+
+
+async def allocate(case: AmendCase) -> Outcome:
+    """Have the ERP set stock aside for the changed lines; what it is short of is backordered."""
+    try:
+        results = await case.use.erp.allocate(case.own_key("alloc"), case.order_id)
+    except Rejected as refusal:
+        return Outcome(Verdict.REFUSED, (refused_by_erp(refusal.reason, refusal.detail),))
+    places, ship_to, today = await places_of(case), await case.ship_to(), case.use.clock.now().date()
+    by_line: Mapping[int, list[AllocationResult]] = defaultdict(list)
+    for entry in results:
+        by_line[entry.line_no].append(entry)
+    numbers = _numbers(case)
+
+    def changed(order: LedgerOrder) -> LedgerOrder:
+        lines = []
+        for line in order.amended_lines:
+            got = allocated_line(line, by_line.get(line.line_no, ()), places, ship_to, today)
+            firm = tuple(replace(entry, round=case.version) for entry in got.allocations)
+            if line.line_no in numbers:
+                lines.append(replace(got, allocations=firm))
+            else:
+                # The ERP fills what was backordered of other lines too, when goods have come in meanwhile.
+                more = sum((entry.quantity.value for entry in firm), _NONE)
+                left = max(line.backordered - more, _NONE)
+                lines.append(replace(line, allocations=(*line.allocations, *firm), backordered=left))
+        return replace(order, amended_lines=tuple(lines))
+
+    await case.change(changed, lambda _: ())
+    return DONE
+
+
+async def deallocate(case: AmendCase) -> None:
+    """Give the stock of the changed lines back."""
+    await case.use.erp.deallocate(case.own_key("alloc"), case.order_id)
+
+
+async def cancel_releases(case: AmendCase) -> Outcome:
+    """Cancel the releases that are held."""
+    await cancel_held(case, _releases(case, await case.order()))
+    return DONE
+
+
+async def accept(case: AmendCase) -> Outcome:
+    """Make the lines as they will be those that are."""
+
+    def changed(order: LedgerOrder) -> LedgerOrder:
+        if order.amended_by != case.request.process_id:
+            return order
+        held = _releases(case, order)
+        lines = tuple(_in_round(line, held, case.version) for line in order.amended_lines)
+        dates = [line.promised_date for line in lines if line.wanted > 0]
+        promised = max((day for day in dates if day is not None), default=None) if all(dates) else None
+        others = tuple(entry for entry in order.exceptions if not isinstance(entry, Stockout))
+        return replace(
+            order,
+            status=OrderStatus.ACCEPTED,
+            lines=lines,
+            promised_date=promised,
+            exceptions=(*others, *shortages(case, lines)),
+            amended_by=None,
+            amended_lines=(),
+        )
+
+    def tell(order: LedgerOrder) -> Sequence[Event]:
+        numbers = _numbers(case)
+        facts = {
+            "number": order.number,
+            "status": order.status.value,
+            "promisedDate": None if order.promised_date is None else order.promised_date.isoformat(),
+            "lines": [_told_line(line) for line in order.lines if line.line_no in numbers],
+        }
+        return [case.told("order.change.accepted", "accepted", facts)]
+
+    await case.change(changed, tell)
+    if not any(isinstance(entry, Stockout) for entry in (await case.order()).exceptions):
+        await case.use.tasks.close_tasks(case.order_id, "Stockout", case.use.clock.now())
+    return DONE
+
+
+async def release(case: AmendCase) -> Outcome:
+    """Release the goods of the changed lines, and those whose release had to be cancelled with them."""
+    order = await case.order()
+    if order.ship_complete and any(line.backordered > 0 for line in order.lines):
+        await give_back(case)
+        return Outcome(Verdict.SKIPPED, note="ships complete: released when the backordered lines are there")
+    released = await release_round(case, order, case.version)
+    settled = ReservationStatus.CONSUMED if released else ReservationStatus.RELEASED
+    await case.use.reservations.settle(case.own_key("resv"), settled)
+    return DONE if released else Outcome(Verdict.SKIPPED, note="nothing has to be released anew")
+
+
+async def tell(case: AmendCase) -> Outcome:
+    """Tell the CRM and the customer what the order is now."""
+    order = await case.order()
+    promised = None if order.promised_date is None else order.promised_date.isoformat()
+    facts = {"number": order.number, "status": order.status.value, "promisedDate": promised}
+    told = {**facts, "channel": order.channel.value, "template": "changed"}
+    await case.use.events.append(
+        [case.told("order.acknowledged", "acknowledged", facts), case.told("customer.notified", "notified", told)]
+    )
+    await case.use.crm.mirror_order(case.own_key("CRM"), await mirror_of(case, order))
+    return DONE
+
+
+_PLATFORM, _CRM, _ERP, _WMS = SourceSystem.PLATFORM, SourceSystem.CRM, SourceSystem.CLOUD_ERP, SourceSystem.WMS
+
+# fmt: off
+ORDER_CHANGE: tuple[Step[AmendCase], ...] = (
+    Step("check",    _PLATFORM, "chg:{id}:{version}:check",   check,           outage=Outage.SKIP),
+    Step("begin",    _PLATFORM, "{process}",                  begin,           undo=give_up),
+    Step("settle",   _PLATFORM, "chg:{id}:{version}:settle",  settle),
+    Step("price",    _ERP,      "chg:{id}:{version}:price",   price),
+    Step("credit",   _ERP,      "chg:{id}:{version}:credit",  check_credit),
+    Step("hold",     _WMS,      "chg:{id}:{version}:wms",     hold,            undo=resume, timeout_s=30.0),
+    Step("reserve",  _PLATFORM, "chg:{id}:{version}:resv",    reserve,         undo=give_back, outage=Outage.SKIP),
+    Step("change",   _ERP,      "chg:{id}:{version}:erp",     change_document, undo=restore_document),
+    Step("allocate", _ERP,      "chg:{id}:{version}:alloc",   allocate,        undo=deallocate),
+    Step("withdraw", _WMS,      "chg:{id}:{version}:wms",     cancel_releases),
+    Step("accept",   _PLATFORM, "chg:{id}:{version}:done",    accept,          decides=True),
+    Step("release",  _WMS,      "or:{id}:rel:{version}",      release),
+    Step("tell",     _CRM,      "chg:{id}:{version}:CRM",     tell,            outage=Outage.DEAD_LETTER),
+)
+# fmt: on
+"""The process: step, system, idempotency key, what it does, and beside it what takes it back."""
+
+
+def _numbers(case: AmendCase) -> set[int]:
+    return {change.line_no for change in case.amendment.lines}
+
+
+def _places_of(case: AmendCase) -> Mapping[int, int]:
+    """Return where each changed line stands in what was asked for."""
+    return {change.line_no: place for place, change in enumerate(case.amendment.lines)}
+
+
+def _releases(case: AmendCase, order: LedgerOrder) -> tuple[tuple[str, int], ...]:
+    """Return the releases that carried a changed line before the change."""
+    numbers = _numbers(case)
+    return releases_of(line for line in order.lines if line.line_no in numbers)
+
+
+def _document_change(case: AmendCase, lines: Sequence[LedgerLine], key: str) -> ErpOrderChange:
+    numbers = _numbers(case)
+    changes = tuple(
+        ErpLineChange(line.line_no, line.wanted, line.unit_price, line.requested_date)
+        for line in lines
+        if line.line_no in numbers and line.unit_price is not None
+    )
+    return ErpOrderChange(case.own_key(key), case.order_id, changes)
+
+
+def _is_as_before(document: ErpLine, line: LedgerLine) -> bool:
+    return document.ordered - document.cancelled == line.wanted and document.unit_price == line.unit_price
+
+
+def _in_round(line: LedgerLine, held: Sequence[tuple[str, int]], round_: int) -> LedgerLine:
+    """Return a line with what its cancelled release carried put into the new round."""
+    moved = tuple(
+        replace(entry, round=round_) if (entry.warehouse_code, entry.round) in held else entry
+        for entry in line.allocations
+    )
+    return replace(line, allocations=moved)
+
+
+def _per_base(line: LedgerLine, items: Mapping[str, Item]) -> Decimal:
+    found = factor(line.quantity.uom, items[line.sku])
+    return Decimal(1) if isinstance(found, ValidationFailed) else found
+
+
+def _stockout(after: LedgerLine, before: LedgerLine, free: Decimal) -> Stockout:
+    available = before.wanted + free
+    return Stockout(
+        code="STOCKOUT",
+        message=f"{after.sku}: {available:f} of {after.wanted:f} {after.quantity.uom} can be had",
+        sku=after.sku,
+        requested=after.quantity,
+        available=Quantity(available, after.quantity.uom),
+        line_no=after.line_no,
+    )
+
+
+def _told_line(line: LedgerLine) -> dict[str, object]:
+    return {
+        "lineNo": line.line_no,
+        "quantity": str(line.wanted),
+        "uom": line.quantity.uom,
+        "unitPrice": None if line.unit_price is None else str(line.unit_price.amount),
+        "promisedDate": None if line.promised_date is None else line.promised_date.isoformat(),
+    }

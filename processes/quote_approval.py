@@ -1,0 +1,142 @@
+"""P2 step 4, waiting: what a quote below its margin floor waits for, and what happens while nobody decides.
+
+After 4 hours those who must approve are reminded, after 24 hours others are asked, after 5 days the quote expires.
+Decisions stand at the quote: who, when, about which rule and lines, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from processes.order_hold import ESCALATES_TO, HOLD_DUE, OVERSIGHT
+from processes.order_pricing import queue_of_level
+from processes.quote_case import QuoteCase
+from processes.rules import floor
+from processes.steps import DONE, Alarm, Outcome, Verdict, Waits
+from processes.task_news import resolve_tasks
+from schema.enums import QuoteStatus
+from schema.events.envelope import Event
+from schema.records.operations import ExceptionTask
+from schema.records.orders import ApprovalRecord, Quote
+from schema.records.problems import ApprovalRequired
+
+__all__ = ["LEVELS", "QUOTE_APPROVAL", "approval_problems", "approval_task_id", "undecided"]
+
+LEVELS = (floor.SALES_MANAGER, floor.PRICING_DESK, floor.FINANCE_DIRECTOR)
+"""Who may let a price go below its floor, by how far below."""
+
+REMIND_AFTER = timedelta(hours=4)
+ESCALATE_AFTER = timedelta(hours=24)
+LAPSE_AFTER = timedelta(days=5)
+"""Until then an approval is worth asking for: after that the prices are not today's any more."""
+
+LAPSED = "LAPSED"
+
+
+def approval_task_id(quote_id: str, level: str) -> str:
+    """Return the id of the task by which a level is asked to approve a quote."""
+    return f"tsk_{quote_id}_{level}"
+
+
+def undecided(quote: Quote) -> tuple[ApprovalRecord, ...]:
+    """Return the approvals that a quote waits for."""
+    if quote.status is not QuoteStatus.PENDING_APPROVAL:
+        return ()
+    return tuple(entry for entry in quote.approvals if entry.decided_at is None)
+
+
+def approval_problems(quote: Quote) -> tuple[ApprovalRequired, ...]:
+    """Return what a quote waits for as the problems that its caller sees."""
+    return tuple(
+        ApprovalRequired(
+            code="APPROVAL_REQUIRED",
+            message=f"{entry.reason}: approval of {entry.level} is required",
+            level=entry.level,
+            reason=entry.reason,
+            task_id=approval_task_id(quote.id, entry.level),
+        )
+        for entry in undecided(quote)
+    )
+
+
+async def look(case: QuoteCase) -> Outcome:
+    """Return whether the quote waits for approval still."""
+    quote = await case.stored()
+    return DONE if quote is None or not undecided(quote) else Outcome(Verdict.HELD)
+
+
+async def remind(case: QuoteCase) -> None:
+    """Tell those who are asked that the quote still waits."""
+    quote = await case.stored()
+    waiting = () if quote is None else undecided(quote)
+    await case.use.events.append(
+        [case.news("quote.approval.reminded", f"reminded:1:{entry.level}", {"level": entry.level}) for entry in waiting]
+    )
+
+
+async def escalate(case: QuoteCase) -> None:
+    """Ask others, because those who should approve have not answered."""
+    quote = await case.stored()
+    if quote is None:
+        return
+    for entry in undecided(quote):
+        task = _overdue_task(case, quote, entry)
+        opened = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
+        facts = {"level": entry.level, "queue": task.queue}
+        told = case.news("quote.approval.escalated", f"escalated:1:{entry.level}", facts)
+        await case.use.tasks.open_task(task, [case.news("task.opened", task.id, opened), told])
+
+
+async def lapse(case: QuoteCase) -> None:
+    """Let a quote expire that nobody decided about."""
+    now = case.use.clock.now()
+
+    def changed(quote: Quote) -> Quote:
+        if not undecided(quote):
+            return quote
+        approvals = tuple(
+            entry
+            if entry.decided_at is not None
+            else replace(entry, decided_at=now, decision=LAPSED, by="system:crossdock")
+            for entry in quote.approvals
+        )
+        return replace(quote, status=QuoteStatus.EXPIRED, approvals=approvals)
+
+    def tell(quote: Quote) -> Sequence[Event]:
+        return [case.news("quote.expired", "expired", {"number": quote.number, "status": quote.status.value})]
+
+    quote = await case.change(changed, tell)
+    ids = [approval_task_id(quote.id, entry.level) for entry in quote.approvals if entry.decision == LAPSED]
+    tasks = await case.use.tasks.tasks([*ids, *(f"{task_id}_OVERDUE" for task_id in ids)])
+    await resolve_tasks(case.use, tasks.values(), LAPSED, "system:crossdock", "nobody has decided in time")
+
+
+QUOTE_APPROVAL: Waits[QuoteCase] = Waits(
+    look,
+    (
+        Alarm("remind", REMIND_AFTER, remind),
+        Alarm("escalate", ESCALATE_AFTER, escalate),
+        Alarm("lapse", LAPSE_AFTER, lapse),
+    ),
+)
+"""How a quote waits for approval."""
+
+
+def _overdue_task(case: QuoteCase, quote: Quote, entry: ApprovalRecord) -> ExceptionTask:
+    now = case.use.clock.now()
+    return ExceptionTask(
+        id=f"{approval_task_id(quote.id, entry.level)}_OVERDUE",
+        queue=ESCALATES_TO.get(queue_of_level(entry.level), OVERSIGHT),
+        kind="ApprovalOverdue",
+        state="OPEN",
+        order_id=None,
+        account_id=quote.account_id,
+        process_id=case.request.process_id,
+        summary=f"quote {quote.number} waits for {entry.level} since {entry.requested_at.isoformat()}: {entry.reason}",
+        opened_at=now,
+        due_at=now + HOLD_DUE,
+        assignee=None,
+        resolutions=("APPROVE", "REJECT"),
+    )

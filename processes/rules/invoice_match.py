@@ -1,0 +1,90 @@
+"""Whether an invoice bills what was shipped at the price that was agreed (P5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from schema.records.currencies import round_to_minor
+from schema.records.invoices import InvoicedLine, PostedInvoice
+from schema.records.problems import InvoiceMismatch
+from schema.records.values import Money
+
+__all__ = ["INVOICE_TOLERANCE", "LINE_TOLERANCE", "Agreed", "AgreedLine", "match"]
+
+LINE_TOLERANCE = Decimal("0.01")
+"""Largest difference of a line that counts as rounding."""
+
+INVOICE_TOLERANCE = Decimal("1.00")
+"""Largest difference of a whole invoice that counts as rounding."""
+
+_NONE = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedLine:
+    """A line as it was accepted and shipped; ``shipped`` is what has left, ``billed`` what earlier invoices bill."""
+
+    unit_price: Money
+    shipped: Decimal
+    billed: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """An order as it was accepted.
+
+    Attributes:
+        tax: tax of the whole order.
+        subtotal: value of its lines; tax is due in proportion.
+        freight: what is left to bill of it.
+    """
+
+    lines: Mapping[int, AgreedLine]
+    subtotal: Money
+    tax: Money
+    freight: Money
+
+
+def match(posted: PostedInvoice, agreed: Agreed) -> InvoiceMismatch | None:
+    """Return how an invoice differs from its order, None when it differs by no more than rounding."""
+    said = [text for line in posted.lines if (text := _wrong_line(line, agreed.lines.get(line.line_no)))]
+    expected = _expected(posted, agreed)
+    difference = posted.invoice.total.amount - expected
+    if abs(difference) > INVOICE_TOLERANCE:
+        said.append(f"its total is {posted.invoice.total.amount:f} and not {expected:f}")
+    if not said:
+        return None
+    return InvoiceMismatch(
+        code="INVOICE_MISMATCH",
+        message=f"invoice {posted.invoice.number}: {'; '.join(said)}",
+        invoice_number=posted.invoice.number,
+        difference=Money(difference, posted.invoice.total.currency),
+    )
+
+
+def _wrong_line(line: InvoicedLine, agreed: AgreedLine | None) -> str | None:
+    if agreed is None:
+        return f"it bills line {line.line_no}, which was not ordered"
+    left = agreed.shipped - agreed.billed
+    if line.quantity > left:
+        return f"it bills {line.quantity:f} of line {line.line_no}, of which {max(left, _NONE):f} were shipped"
+    owed = round_to_minor(agreed.unit_price.amount * line.quantity, agreed.unit_price.currency).amount
+    if line.net.currency != agreed.unit_price.currency or abs(line.net.amount - owed) > LINE_TOLERANCE:
+        return f"it bills {line.net.amount:f} for line {line.line_no} and not {owed:f}"
+    return None
+
+
+def _expected(posted: PostedInvoice, agreed: Agreed) -> Decimal:
+    """Return what the invoice should come to: what it may bill at the agreed prices, tax in proportion, freight."""
+    currency = posted.invoice.total.currency
+    net = _NONE
+    for line in posted.lines:
+        known = agreed.lines.get(line.line_no)
+        if known is not None:
+            quantity = min(line.quantity, max(known.shipped - known.billed, _NONE))
+            net += round_to_minor(known.unit_price.amount * quantity, currency).amount
+    share = net / agreed.subtotal.amount if agreed.subtotal.amount else _NONE
+    tax = round_to_minor(agreed.tax.amount * share, currency).amount
+    return net + tax + agreed.freight.amount

@@ -1,0 +1,85 @@
+"""What is told of tasks, and how they are claimed and resolved, whoever decided: each once, with who and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from processes.dependencies import Dependencies
+from schema.enums import SourceSystem
+from schema.events.envelope import Event
+from schema.records.operations import ExceptionTask
+
+__all__ = ["CLAIMED", "RESOLVED", "resolve_tasks", "task_event"]
+
+CLAIMED = "CLAIMED"
+RESOLVED = "RESOLVED"
+TASKS = "/dist/tasks"
+"""Source of events about tasks that are open already."""
+
+MAX_WRITES = 8
+"""Times that a task is written anew because somebody else wrote in between."""
+
+
+async def task_event(
+    use: Dependencies, task: ExceptionTask, what: str, key: str, actor: str, facts: dict[str, Any]
+) -> Event:
+    """Return the event that something was done about a task; it belongs to the story of the task's order or process."""
+    about = task.order_id or task.id
+    return Event(
+        id=f"{task.id}:{key}",
+        source=TASKS,
+        type=f"task.{what}",
+        subject=about,
+        partition_key=about,
+        correlation_id=await _story_of(use, task),
+        system=SourceSystem.PLATFORM,
+        occurred_at=use.clock.now(),
+        data={
+            "taskId": task.id,
+            "queue": task.queue,
+            "kind": task.kind,
+            "summary": task.summary,
+            **({} if task.order_id is None else {"orderId": task.order_id}),
+            **facts,
+        },
+        account_id=task.account_id,
+        actor=actor,
+        manual=actor.startswith("user:"),
+    )
+
+
+async def resolve_tasks(
+    use: Dependencies, tasks: Iterable[ExceptionTask], resolution: str, by: str, comment: str
+) -> None:
+    """Resolve the tasks of these that are open still; each tells so once."""
+    for task in tasks:
+        await _resolve(use, task, resolution, by, comment)
+
+
+async def _resolve(use: Dependencies, task: ExceptionTask, resolution: str, by: str, comment: str) -> None:
+    now: datetime = use.clock.now()
+    found: ExceptionTask | None = task
+    for _ in range(MAX_WRITES):
+        if found is None or found.state == RESOLVED:
+            return
+        done = replace(found, state=RESOLVED, resolution=resolution, resolved_by=by, comment=comment)
+        facts = {"resolution": resolution, "comment": comment, "state": RESOLVED}
+        told = await task_event(use, done, "resolved", "resolved", by, facts)
+        if await use.tasks.change_task(found, done, now, [told]):
+            return
+        found = (await use.tasks.tasks([task.id])).get(task.id)
+
+
+async def _story_of(use: Dependencies, task: ExceptionTask) -> str:
+    """Return the correlation id of the story that a task belongs to."""
+    if task.order_id is not None:
+        order = (await use.orders.orders([task.order_id])).get(task.order_id)
+        return task.order_id if order is None else order.quote_id or order.id
+    if task.process_id is not None:
+        process = (await use.process_log.processes([task.process_id])).get(task.process_id)
+        if process is not None:
+            return process.correlation_id
+    return task.id

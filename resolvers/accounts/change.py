@@ -1,0 +1,28 @@
+"""The mutation that changes accounts: it checks who asks and how; the process decides everything else."""
+
+from __future__ import annotations
+
+from processes.api import AccountChange, Started
+from resolvers.access import require_account_rights
+from resolvers.accounts.ports import AccountPorts
+from resolvers.envelopes import check_key
+from schema.records.identity import Principal
+
+__all__ = ["CHANGE_WAIT_MS", "change"]
+
+CHANGE_WAIT_MS = 2_500
+"""How long a change waits until it is everywhere."""
+
+
+async def change(ports: AccountPorts, asked: AccountChange, *, key: str, principal: Principal) -> Started:
+    """Start a change of an account, or say why nothing was started.
+
+    Raises:
+        Forbidden: the principal may not change accounts, or not these values.
+        ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
+    """
+    require_account_rights(principal, "accountChange", is_about_terms=asked.values.payment_terms is not None)
+    problems = tuple(check_key(key))
+    if problems:
+        return Started(process_id=None, state=None, entity_id=None, problems=problems, replayed=False)
+    return await ports.starter.change_account(asked, key=key, principal=principal, wait_ms=CHANGE_WAIT_MS)

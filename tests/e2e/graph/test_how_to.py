@@ -1,0 +1,159 @@
+"""Every operation of the pages under ``docs/how-to`` is run as it stands there, in order, against the whole."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from sandbox.kit.webhooks import signature
+from tests.support.graph_suite import following, until
+from tests.support.whole import Whole, in_process
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGES = Path(__file__).parents[3] / "docs/how-to"
+WITHIN_S = 20.0
+_BLOCK = re.compile(r"```(graphql|json)\n(.*?)```", re.DOTALL)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    async with in_process(tmp_path_factory.mktemp("how_to")) as running:
+        yield running
+
+
+def operations(page: str, **known: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return the operations of a page by name, later ones of a name with a number, with what stands for ids put in."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    blocks = _BLOCK.findall((PAGES / page).read_text(encoding="utf-8"))
+    for place, (kind, text) in enumerate(blocks):
+        if kind == "graphql":
+            follows = blocks[place + 1] if place + 1 < len(blocks) else ("", "")
+            name = text.split("(")[0].split("{")[0].split()[1]
+            count = sum(entry.rstrip("23456789") == name for entry in found)
+            given = follows[1] if follows[0] == "json" else "{}"
+            for words, value in known.items():
+                given = given.replace(f"<{words.replace('_', ' ')}>", value)
+            found[name + (str(count + 1) if count else "")] = (text, json.loads(given))
+    return found
+
+
+async def run(whole: Whole, operation: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the data of the operation's only field."""
+    data = await whole.data(*operation)
+    (field,) = data.values()
+    found: dict[str, Any] = field
+    return found
+
+
+async def eventually(whole: Whole, operation: tuple[str, dict[str, Any]], wanted: Any) -> dict[str, Any]:
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            found = await run(whole, operation)
+            if wanted(found):
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_a_credit_hold_is_worked_with_the_page_alone(whole: Whole):
+    page = operations("work-a-credit-hold.md")
+    waiting = (await run(whole, page["CreditHolds"]))["nodes"]
+    assert {"tsk_ord_77_credit", "tsk_ord_1191_credit"} <= {task["id"] for task in waiting}
+    claimed = await run(whole, page["Claim"])
+    assert (claimed["problems"], claimed["task"]["state"]) == ([], "CLAIMED")
+    released = await run(whole, page["Release"])
+    assert (released["problems"], released["order"]["status"], released["order"]["holds"]) == ([], "ACCEPTED", [])
+    assert (await run(whole, page["Release"]))["replayed"]
+    rejected = await run(whole, page["Reject"])
+    assert (rejected["problems"], rejected["task"]["state"]) == ([], "RESOLVED")
+    told = await eventually(whole, page["Story"], lambda order: order["processes"][0]["state"] == "COMPLETED")
+    acts = [(event["type"], event["actor"]) for event in told["lineage"]["nodes"] if event["manual"]]
+    assert ("order.hold.released", "user:usr_1") in acts
+    lost = (page["Story"][0], {"id": "ord_1191"})
+    await eventually(whole, lost, lambda order: order["status"] == "REJECTED")
+
+
+async def test_a_stockout_is_worked_with_the_page_alone(whole: Whole):
+    page = operations("work-a-stockout.md")
+    supply = await run(whole, page["Supply"])
+    assert (supply["availability"]["availableNow"], supply["substitutes"] != []) == ({"value": "5"}, True)
+    refused = await run(whole, page["Submit"])
+    (problem,) = refused["problems"]
+    assert (refused["order"], problem["__typename"], problem["available"]) == (None, "Stockout", {"value": "5"})
+    assert problem["nextAvailable"]
+    assert problem["substituteSkus"]
+    accepted = await run(whole, page["Submit2"])
+    assert (accepted["order"]["status"], accepted["problems"]) == ("ACCEPTED", [])
+    (line,) = accepted["order"]["lines"]["nodes"]
+    assert (line["allocated"], line["backordered"]) == ({"value": "5"}, {"value": "7"})
+    assert (await run(whole, page["Desk"]))["nodes"] == []
+    again = operations("work-a-stockout.md", id_of_the_order=accepted["order"]["id"])["Again"]
+    assert (await run(whole, again))["status"] == "ACCEPTED"
+
+
+async def test_a_dead_letter_and_a_process_are_worked_with_the_page_alone(whole: Whole):
+    await strange_message(whole)
+    page = operations("work-a-dead-letter.md")
+    (letter,) = (await eventually(whole, page["Letters"], lambda found: found["nodes"]))["nodes"]
+    assert (letter["type"], letter["attempts"]) == ("robot.uprising", 1)
+    assert (await run(whole, page["Count"]))["accepted"] == 1
+    task_id, order_id, process_id = "tsk_ord_1199_credit", "ord_1199", "prc_ord_1199"
+    page = operations("work-a-dead-letter.md", id_of_the_letter=letter["id"], id_of_a_process=process_id)
+    replayed = await run(whole, page["Replay"])
+    assert (replayed["problems"], replayed["accepted"]) == ([], 1)
+    await eventually(whole, page["Letters"], lambda found: found["nodes"][0]["attempts"] == 2)
+    assert (await run(whole, page["Stuck"]))["nodes"] == []
+    assert (await run(whole, page["Process"]))["state"] == "WAITING_HUMAN"
+    retried = await run(whole, page["Retry"])
+    assert [problem["__typename"] for problem in retried["problems"]] == ["NotAllowedInState"]
+    last = await whole.data("query ($id: ID!) { order(id: $id) { lineage { nodes { eventId } } } }", {"id": order_id})
+    cursor = last["order"]["lineage"]["nodes"][-1]["eventId"]
+    reject = operations("work-a-credit-hold.md")["Reject"][0]
+    assert (await run(whole, (reject, {"key": "reject-watched", "id": task_id})))["problems"] == []
+    watch, variables = page["Watch"]
+    async with following(whole, watch, {**variables, "after": cursor}) as stream:
+        seen = await until(stream, lambda event: event["processChanged"]["process"]["state"] == "FAILED")
+        second = seen[0]["processChanged"]["eventId"]
+    async with following(whole, watch, {**variables, "after": second}) as stream:
+        again = await until(stream, lambda event: event["processChanged"]["process"]["state"] == "FAILED")
+    assert again[0]["processChanged"]["eventId"] != second
+
+
+async def test_tasks_are_followed_and_resumed(whole: Whole):
+    watch = """subscription ($queue: String, $after: ID) { exceptionTaskChanged(queue: $queue, after: $after) {
+        eventId task { id state } } }"""
+    first = await whole.data('{ order(id: "ord_77") { lineage(first: 1) { nodes { eventId } } } }')
+    cursor = first["order"]["lineage"]["nodes"][0]["eventId"]
+    claim = operations("work-a-credit-hold.md")["Claim"][0]
+    await run(whole, (claim, {"id": "tsk_ord_1193_credit"}))
+
+    def is_claimed(event: Any) -> bool:
+        return bool(event["exceptionTaskChanged"]["eventId"].startswith("tsk_ord_1193_credit:claimed"))
+
+    async with following(whole, watch, {"queue": "CREDIT", "after": cursor}) as stream:
+        seen = await until(stream, is_claimed)
+    ids = [event["exceptionTaskChanged"]["eventId"] for event in seen]
+    async with following(whole, watch, {"queue": "CREDIT", "after": ids[0]}) as stream:
+        again = await until(stream, is_claimed)
+    assert [event["exceptionTaskChanged"]["eventId"] for event in again] == ids[1:]
+    assert len(ids) == len(set(ids))
+
+
+async def strange_message(whole: Whole) -> None:
+    """Let the warehouse tell something that nobody knows."""
+    body = b'{"id": "wms-strange", "type": "robot.uprising"}'
+    timestamp = str(int(time.time()))
+    headers = {
+        "x-wms-event-id": "wms-strange",
+        "x-wms-timestamp": timestamp,
+        "x-wms-signature": signature(whole.settings.systems.wms.webhook_secret, timestamp, body),
+    }
+    assert (await whole.http.post("/webhooks/wms", content=body, headers=headers)).status_code == 202

@@ -1,0 +1,191 @@
+"""Invoices (P5): what fits is published once, what does not waits for finance, and the last one completes its order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from processes.invoicing import Invoicing
+from processes.task_news import resolve_tasks
+from processes.worker import EngineSettings, ProcessEngine
+from schema.enums import InvoiceStatus, OrderStatus, ProcessState, ShipmentStatus, SourceSystem
+from schema.events.envelope import EventFilter
+from schema.records.invoices import InvoicedLine, PostedInvoice
+from schema.records.orders import Invoice, Shipment, ShipmentLine
+from schema.records.problems import InvoiceMismatch
+from schema.records.values import Money, PageRequest, Quantity
+from systems.errors import Unavailable
+from tests.support.process_world import QUICK, ProcessWorld, line, run_order, submission
+from tests.support.rule_records import NOW
+
+
+def usd(amount: str | Decimal) -> Money:
+    return Money(Decimal(amount), "USD")
+
+
+def bill(entry: int = 1, quantity: str = "6", price: str = "36.10", order_id: str | None = "ord_1") -> PostedInvoice:
+    net = usd(Decimal(quantity) * Decimal(price))
+    made = Invoice(
+        id=f"inv_SI-{entry}",
+        number=f"SI-{entry}",
+        account_id="acc_1",
+        order_id=order_id,
+        status=InvoiceStatus.POSTED,
+        posted_at=NOW,
+        due_date=NOW.date(),
+        total=net,
+        balance=net,
+        pdf_url=None,
+    )
+    return PostedInvoice(entry, made, usd("0"), usd("0"), (InvoicedLine(1, Decimal(quantity), usd(price), net),))
+
+
+def shipment(status: ShipmentStatus = ShipmentStatus.DELIVERED, quantity: int = 6) -> Shipment:
+    carried = (ShipmentLine(1, "PMP-0042", Quantity(Decimal(quantity), "EA"), None),)
+    return Shipment("sh_S-1", "S-1", "ord_1", "acc_1", "W01", status, (), carried, (), None, NOW)
+
+
+class Finance:
+    """The engine with what the ERP posts and finance decides."""
+
+    def __init__(self, world: ProcessWorld, engine: ProcessEngine) -> None:
+        self.world = world
+        self.engine = engine
+        self.invoicing = Invoicing(engine)
+
+    async def state(self, number: str, wanted: ProcessState) -> None:
+        name = f"prc_invoice_{number}"
+        async with asyncio.timeout(20):
+            while True:
+                found = (await self.world.use.process_log.processes([name])).get(name)
+                if found is not None and found.state is wanted:
+                    return
+                await asyncio.sleep(0.01)
+
+    async def resolve(self, number: str, resolution: str) -> None:
+        tasks = await self.world.use.tasks.tasks([f"tsk_inv_{number}"])
+        await resolve_tasks(self.world.use, tasks.values(), resolution, "user:usr_3", "agreed on the phone")
+        await self.engine.wake(f"prc_invoice_{number}")
+
+    async def told(self) -> list[str]:
+        return [name for name in await self.world.event_types("ord_1") if name.startswith(("invoice", "customer"))]
+
+
+@pytest.fixture
+async def finance(sqlite_url: str, world: ProcessWorld) -> AsyncIterator[Finance]:
+    await run_order(world, submission(line(6)))
+    world.wms.shipments_by_id = {"sh_S-1": shipment()}
+    world.erp.invoiced = True
+    async with ProcessEngine(EngineSettings(sqlite_url, retries=QUICK), world.use) as engine:
+        yield Finance(world, engine)
+
+
+async def test_an_invoice_that_fits_is_published_and_completes_the_order(finance: Finance):
+    finance.world.erp.postings = [bill()]
+    assert await finance.invoicing.read() == 1
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert await finance.told() == ["customer.notified", "invoice.posted", "customer.notified"]
+    (posted,) = await finance.world.use.events.read(EventFilter(types=("invoice.posted",)), None, 10)
+    assert (posted.event.subject, posted.event.partition_key, posted.event.occurred_at) == ("inv_SI-1", "ord_1", NOW)
+    assert posted.event.data["total"] == {"amount": "216.60", "currency": "USD"}
+    assert (await finance.world.order("ord_1")).status is OrderStatus.COMPLETED
+    assert (await finance.world.event_types("ord_1")).count("order.completed") == 1
+
+
+async def test_postings_are_read_in_order_and_each_once(finance: Finance):
+    finance.world.erp.postings = [bill(1, "2"), bill(2, "4"), bill(7, "1", order_id=None)]
+    assert await finance.invoicing.read() == 3
+    assert await finance.invoicing.read() == 0
+    assert await finance.world.use.cursors.place("erp.invoices") == 7
+    for number in ("SI-1", "SI-2"):
+        await finance.state(number, ProcessState.COMPLETED)
+    assert (await finance.told()).count("invoice.posted") == 2
+
+
+async def test_a_posting_that_is_read_again_is_told_once(finance: Finance, monkeypatch: pytest.MonkeyPatch):
+    finance.world.erp.postings = [bill()]
+    reads = Invoicing(finance.engine)
+
+    async def nowhere(_: str) -> int:
+        return 0
+
+    monkeypatch.setattr(finance.world.use.cursors, "place", nowhere)
+    for _ in range(2):
+        assert await reads.read() == 1
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert (await finance.told()).count("invoice.posted") == 1
+
+
+async def test_an_erp_that_is_away_is_read_later_and_nothing_is_lost(finance: Finance):
+    finance.world.erp.postings = [bill()]
+    away = Unavailable(SourceSystem.CLOUD_ERP, "posted invoices", "away", outcome_unknown=False)
+    finance.world.script.before["posted_after"].append(away)
+    with pytest.raises(Unavailable):
+        await finance.invoicing.read()
+    assert await finance.invoicing.read() == 1
+
+
+async def test_a_warehouse_that_is_away_delays_the_invoice(finance: Finance):
+    away = Unavailable(SourceSystem.WMS, "shipments", "away", outcome_unknown=False)
+    finance.world.script.before["shipments_of"] += [away] * 3
+    finance.world.erp.postings = [bill()]
+    await finance.invoicing.read()
+    await finance.state("SI-1", ProcessState.COMPLETED)
+
+
+MISMATCHES = [
+    pytest.param(bill(price="37.40"), shipment(), "7.80", id="another price"),
+    pytest.param(bill(), shipment(quantity=4), "72.20", id="more than was shipped"),
+    pytest.param(bill(), shipment(ShipmentStatus.PACKED), "216.60", id="what has not left"),
+]
+
+
+@pytest.mark.parametrize(("posted", "sent", "difference"), MISMATCHES)
+async def test_an_invoice_that_does_not_fit_waits_for_finance_and_the_customer_hears_nothing(
+    finance: Finance, posted: PostedInvoice, sent: Shipment, difference: str
+) -> None:
+    finance.world.wms.shipments_by_id = {"sh_S-1": sent}
+    finance.world.erp.postings = [posted]
+    await finance.invoicing.read()
+    await finance.state("SI-1", ProcessState.WAITING_HUMAN)
+    order = await finance.world.order("ord_1")
+    (problem,) = order.exceptions
+    assert isinstance(problem, InvoiceMismatch)
+    assert (problem.invoice_number, problem.difference) == ("SI-1", usd(difference))
+    tasks = (await finance.world.use.tasks.search_tasks("FINANCE", "OPEN", PageRequest(10))).items
+    assert [(task.kind, task.resolutions) for task in tasks] == [("InvoiceMismatch", ("ACCEPT", "CREDIT_AND_REBILL"))]
+    assert await finance.told() == ["customer.notified", "invoice.mismatch"]
+    assert order.status is OrderStatus.ACCEPTED
+
+
+async def test_finance_lets_an_invoice_pass_and_it_is_published(finance: Finance):
+    finance.world.erp.postings = [bill(price="37.40")]
+    await finance.invoicing.read()
+    await finance.state("SI-1", ProcessState.WAITING_HUMAN)
+    await finance.resolve("SI-1", "ACCEPT")
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    order = await finance.world.order("ord_1")
+    assert (order.exceptions, order.status) == ((), OrderStatus.COMPLETED)
+    assert (await finance.told())[-2:] == ["invoice.posted", "customer.notified"]
+
+
+async def test_an_invoice_that_is_billed_anew_is_never_published(finance: Finance):
+    finance.world.erp.postings = [bill(price="37.40")]
+    await finance.invoicing.read()
+    await finance.state("SI-1", ProcessState.WAITING_HUMAN)
+    await finance.resolve("SI-1", "CREDIT_AND_REBILL")
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert (await finance.world.order("ord_1")).exceptions == ()
+    assert "invoice.posted" not in await finance.told()
+
+
+async def test_an_order_of_which_goods_are_on_their_way_is_not_complete(finance: Finance):
+    finance.world.wms.shipments_by_id = {"sh_S-1": replace(shipment(), status=ShipmentStatus.DEPARTED)}
+    finance.world.erp.postings = [bill()]
+    await finance.invoicing.read()
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert (await finance.world.order("ord_1")).status is OrderStatus.ACCEPTED
