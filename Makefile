@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TOUR ?= 1
 DEMO := $(BIN)/crossdock demo $(if $(filter 0,$(TOUR)),--no-tour)
 
-.PHONY: help install demo clean-demo test test-slow lint format schema lock clean
+.PHONY: help install demo clean-demo test test-slow test-kill lint format schema lock clean
 
 help:
 	@echo "make install       the virtual environment with everything locked (other targets do it by themselves)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test          the default test run (below 5 minutes)"
 	@echo "make test-slow     crash, container-command and other long suites"
 	@echo "make test-node     npm clients and the GraphQL over HTTP audit (needs Node; installs into var/node)"
+	@echo "make test-kill     kill a program at every moment of every process (an hour on two cores)"
 	@echo "make lint          ruff, mypy, import rules, lock file"
 	@echo "make schema        write schema/sdl and schema/supergraph.graphql from the code"
 	@echo "make lock          resolve requirements.lock and requirements-run.lock again"
@@ -40,6 +41,9 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+test-kill: $(STAMP)
+	$(BIN)/python -m pytest -m exhaustive --numprocesses auto --maxprocesses 4 --dist worksteal
 
 NODE_STAMP := var/node/.installed
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from processes.amend_case import submission_of
-from processes.api import Started
+from processes.api import OrderCancellation, Started
 from processes.decision_api import HoldRelease, OpsAnswer, ProcessRetry, QuoteDecision, Replay, TaskResolution
 from processes.hold_decision import HoldVerdict, decide_hold
 from processes.order_case import OrderRequest
@@ -22,7 +22,7 @@ from processes.replay import Reopens, replay_letters
 from processes.starter import EngineStarter, platform_down
 from processes.task_desk import TaskDesk, retry_process
 from processes.worker import ProcessEngine
-from schema.enums import ProcessState, QuoteStatus
+from schema.enums import OrderStatus, ProcessState, QuoteStatus
 from schema.records.identity import Principal
 from schema.records.orders import LedgerOrder
 from schema.records.problems import Problem
@@ -80,6 +80,19 @@ class EngineDecider(EngineStarter):
         state = await self._state(order.process_id)
         return Started(order.process_id, state, order.id, shown.exceptions, replayed=claimed[1])
 
+    async def cancel_order(
+        self, cancellation: OrderCancellation, *, key: str, principal: Principal, wait_ms: int
+    ) -> Started:
+        """Start the cancellation of an order (P7); its own process ends when it waited for a decision.
+
+        Cancel/retry: safe to repeat with the same key.
+        """
+        started = await super().cancel_order(cancellation, key=key, principal=principal, wait_ms=wait_ms)
+        order = (await self._use.orders.orders([cancellation.order_id])).get(cancellation.order_id)
+        if order is not None and order.status is OrderStatus.CANCELLED:
+            await self._engine.wake(order.process_id)
+        return started
+
     async def decide_quote(self, decision: QuoteDecision, *, key: str, principal: Principal, wait_ms: int) -> Started:
         """Approve or reject a quote and wait at most ``wait_ms`` for its process to take note.
 
@@ -91,9 +104,7 @@ class EngineDecider(EngineStarter):
         claimed = await self._claim("quoteDecide", key, principal, decision)
         if isinstance(claimed, Started):
             return claimed
-        verdict = QuoteVerdict(
-            claimed[0], decision.quote_id, decision.version, decision.approve, decision.comment
-        )
+        verdict = QuoteVerdict(claimed[0], decision.quote_id, decision.version, decision.approve, decision.comment)
         problems = await self._decided(decide_quote(self._use, verdict, principal))
         quote = (await self._use.quotes.quotes([decision.quote_id])).get(decision.quote_id)
         if quote is None or quote.process_id is None:

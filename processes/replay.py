@@ -40,9 +40,7 @@ class Reopens(Protocol):
         ...
 
 
-async def replay_letters(
-    engine: CarriesOn, inbox: Reopens, asked: Replay, key: str, principal: Principal
-) -> OpsAnswer:
+async def replay_letters(engine: CarriesOn, inbox: Reopens, asked: Replay, key: str, principal: Principal) -> OpsAnswer:
     """Have dead letters handled again, and tell of each.
 
     Cancel/retry: safe to repeat with the same key; what was replayed under it is not replayed again.
@@ -74,9 +72,7 @@ async def replay_letters(
     return OpsAnswer(accepted=len(done), process_id=process_id if len(done) == 1 else None)
 
 
-async def _chosen(
-    engine: CarriesOn, asked: Replay, done: set[str]
-) -> tuple[Sequence[DeadLetter], tuple[Problem, ...]]:
+async def _chosen(engine: CarriesOn, asked: Replay, done: set[str]) -> tuple[Sequence[DeadLetter], tuple[Problem, ...]]:
     """Return the letters that are asked for, or why that cannot be."""
     store = engine.dependencies.dead_letters
     if asked.letter_ids is not None:

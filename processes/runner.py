@@ -115,7 +115,7 @@ class Runner(Generic[C]):
                 if ending is not None:
                     return ending
                 held = []
-            if step.decides:
+            if step.decides and step is not self._steps[-1]:  # the last one decides by ending the process
                 self._decided()
         return await self._end(ProcessState.COMPLETED)
 

@@ -74,9 +74,7 @@ class CarriesOn(Protocol):
 class StartsChange(Protocol):
     """Starts the change of an order."""
 
-    def __call__(
-        self, change: OrderChange, *, key: str, principal: Principal, wait_ms: int
-    ) -> Awaitable[Started]:
+    def __call__(self, change: OrderChange, *, key: str, principal: Principal, wait_ms: int) -> Awaitable[Started]:
         """Start it."""
         ...
 
@@ -163,9 +161,7 @@ class TaskDesk:
             quote_verdict = QuoteVerdict(decision_id, quote_id, None, approve, asked.comment, (level,))
             return await decide_quote(self._use, quote_verdict, principal)
         if asked_about(task) is not None:
-            return await decide_by_task(
-                self._use, task, decision_id, asked.comment, principal, approve=approve
-            )
+            return await decide_by_task(self._use, task, decision_id, asked.comment, principal, approve=approve)
         if task.kind == "Stockout" and asked.resolution == "CANCEL_LINE":
             return await self._cancel_short_lines(task, asked, decision_id, principal)
         if task.kind == "FulfillmentDelay" and asked.resolution == "INFORM_CUSTOMER":

@@ -45,8 +45,8 @@ from schema.records.accounts import (
 )
 from schema.records.audit import AuditEntry
 from schema.records.catalog import Category, Item, ItemFilter, PriceRule
-from schema.records.invoices import PostedInvoice
 from schema.records.inventory import InboundSupply, Reservation, ReserveLine, StockPosition, Warehouse
+from schema.records.invoices import PostedInvoice
 from schema.records.onboarding import (
     BillingTerms,
     CustomerTrace,
@@ -85,8 +85,8 @@ __all__ = [
     "CustomerMaster",
     "CustomerRegistry",
     "DeadLetterStore",
-    "HoldOutcome",
     "FeedCursors",
+    "HoldOutcome",
     "InvoiceBook",
     "InvoicePostings",
     "ItemMaster",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -69,13 +70,20 @@ def build_app(vendor: Vendor, settings: SandboxSettings, world: Callable[[], Wor
         vendor: the protocol.
         settings: how it runs.
         world: makes the world that an empty store is filled with; not called when the store is filled already.
+
+    Raises:
+        ValueError: the store was filled by a version with other tables.
     """
     store = Store(settings.database)
+    tables = hashlib.sha256(vendor.schema.encode()).hexdigest()
+    if store.meta("seeded") is not None and store.meta("tables") != tables:
+        raise ValueError(f"{settings.database} was made by another version of this sandbox: remove it to start afresh")
     store.script(vendor.schema)
     if store.meta("seeded") is None:
         with store.transaction():
             vendor.seed(store, world())
             store.remember("seeded", datetime.now(UTC).isoformat())
+            store.remember("tables", tables)
     inner = Router()
     faults = FaultInjector(_InVendorsWords(inner, vendor), vendor.failure)
     host = Host(

@@ -13,7 +13,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def federated_field(
-    *, requires: Sequence[str] = (), provides: Sequence[str] = (), requires_scopes: Sequence[Sequence[str]] = ()
+    *,
+    requires: Sequence[str] = (),
+    provides: Sequence[str] = (),
+    requires_scopes: Sequence[Sequence[str]] = (),
+    directives: Sequence[object] = (),
 ) -> Callable[[F], F]:
     """Return the decorator of a resolver method.
 
@@ -21,8 +25,11 @@ def federated_field(
         requires: fields of other subgraphs that the resolver looks at.
         provides: fields of other subgraphs that the value brings along.
         requires_scopes: rights that a caller needs, any of the inner lists whole.
+        directives: further directives of the field.
     """
     return cast(
         "Callable[[F], F]",
-        strawberry.federation.field(requires=requires, provides=provides, requires_scopes=requires_scopes),
+        strawberry.federation.field(
+            requires=requires, provides=provides, requires_scopes=requires_scopes, directives=directives
+        ),
     )

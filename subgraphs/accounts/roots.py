@@ -32,6 +32,7 @@ from schema.accounts.people import User
 from schema.accounts.problems import account_problem
 from schema.enums import OnboardingStatus, SourceSystem
 from schema.graphql.decorators import federated_field
+from schema.graphql.idempotent import Idempotent
 from schema.graphql.paging import Connection, connection, page_request
 from schema.graphql.resumable import Resumable
 from schema.records import accounts as records
@@ -43,6 +44,7 @@ __all__ = ["Mutation", "Query", "Subscription"]
 _Ctx = Info[RequestContext[AccountReader], None]
 
 _RESUMABLE = Resumable(cursor="eventId", argument="after")
+_KEY_IN_INPUT = Idempotent(key="input.idempotencyKey")
 
 DEFAULT_PRIORITY = "NORMAL"
 DEFAULT_WAIT_MS = 2500
@@ -123,7 +125,7 @@ class Query:
 class Mutation:
     """Onboarding of customers, and their cases."""
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def onboarding_submit(
         self,
         info: _Ctx,
@@ -144,7 +146,7 @@ class Mutation:
         )
         return await _onboarding_payload(info, started)
 
-    @federated_field(requires_scopes=[[DECIDE_SCOPE]])
+    @federated_field(requires_scopes=[[DECIDE_SCOPE]], directives=[_KEY_IN_INPUT])
     async def onboarding_decide(
         self,
         info: _Ctx,
@@ -163,7 +165,7 @@ class Mutation:
         started = await decide(context.reader.ports, verdict, key=input.idempotency_key, principal=context.principal)
         return await _onboarding_payload(info, started)
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def account_change(
         self,
         info: _Ctx,
@@ -181,7 +183,7 @@ class Mutation:
             replayed=started.replayed,
         )
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def case_open(self, info: _Ctx, input: CaseOpenInput) -> CasePayload:  # noqa: A002 - the argument
         """Open a service case; the same key and input give the same case again, with `replayed`."""
         request = CaseRequest(

@@ -12,6 +12,7 @@ from resolvers.inventory.follow import follow_stock
 from resolvers.inventory.placement import Wanted
 from resolvers.inventory.reader import InventoryReader
 from resolvers.inventory.reserve import Held, ReleaseRequest, ReserveRequest, release, reserve
+from schema.graphql.idempotent import Idempotent
 from schema.graphql.resumable import Resumable
 from schema.inventory.inputs import InventoryReserveInput
 from schema.inventory.item import Reservation, ReservationPayload
@@ -23,6 +24,8 @@ __all__ = ["Mutation", "Query", "Subscription"]
 
 _Ctx = Info[RequestContext[InventoryReader], None]
 _RESUMABLE = Resumable(cursor="eventId", argument="after")
+_KEY_IN_INPUT = Idempotent(key="input.idempotencyKey")
+_KEY = Idempotent(key="idempotencyKey")
 
 DEFAULT_TTL_S = 900
 """How long stock is held when the caller does not say."""
@@ -48,7 +51,7 @@ class Query:
 class Mutation:
     """Holding stock and giving it back."""
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def inventory_reserve(
         self,
         info: _Ctx,
@@ -64,7 +67,7 @@ class Mutation:
         context = info.context
         return _payload(await reserve(context.reader.ports, request, context.principal))
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def inventory_reservation_release(
         self, info: _Ctx, idempotency_key: str, reservation_ids: list[strawberry.ID]
     ) -> ReservationPayload:

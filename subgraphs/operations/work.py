@@ -12,6 +12,7 @@ from resolvers.operations.follow import follow_process, follow_tasks
 from resolvers.operations.operate import OPS_REPLAY, claim_task, replay_messages, resolve_task, retry_process
 from resolvers.operations.reader import OperationsReader
 from schema.graphql.decorators import federated_field
+from schema.graphql.idempotent import Idempotent
 from schema.graphql.resumable import Resumable
 from schema.operations.payloads import (
     ProcessEvent,
@@ -30,6 +31,8 @@ __all__ = ["Mutation", "Subscription"]
 _Ctx = Info[RequestContext[OperationsReader], None]
 
 _RESUMABLE = Resumable(cursor="eventId", argument="after")
+_KEY_IN_INPUT = Idempotent(key="input.idempotencyKey")
+_KEY = Idempotent(key="idempotencyKey")
 
 
 @strawberry.type
@@ -43,7 +46,7 @@ class Mutation:
         answer = await claim_task(context.reader.ports.desk, id, context.principal)
         return await _task_payload(context, id, answer)
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def exception_task_resolve(
         self,
         info: _Ctx,
@@ -58,7 +61,7 @@ class Mutation:
         answer = await resolve_task(context.reader.ports.desk, asked, idempotency_key, context.principal)
         return await _task_payload(context, id, answer)
 
-    @federated_field(requires_scopes=[[OPS_REPLAY]])
+    @federated_field(requires_scopes=[[OPS_REPLAY]], directives=[_KEY_IN_INPUT])
     async def messages_replay(self, info: _Ctx, input: ReplayInput) -> ReplayPayload:  # noqa: A002 - the argument
         """Have dead letters handled again, each under its own id and time; customers are not told of what is past."""
         context = info.context
@@ -73,7 +76,7 @@ class Mutation:
         answer = await replay_messages(context.reader.ports.desk, asked, input.idempotency_key, context.principal)
         return await _replay_payload(context, answer)
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def process_retry(
         self, info: _Ctx, idempotency_key: str, process_id: strawberry.ID, step: str | None = None
     ) -> ReplayPayload:

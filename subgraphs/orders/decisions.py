@@ -9,6 +9,7 @@ from processes.decision_api import HoldRelease, QuoteDecision
 from resolvers.orders.answers import OrderAnswers
 from resolvers.orders.decide import HOLD_RELEASE, QUOTE_APPROVE, decide_quote, release_hold
 from schema.graphql.decorators import federated_field
+from schema.graphql.idempotent import Idempotent
 from schema.orders import stubs
 from schema.orders.inputs import OrderHoldReleaseInput
 from schema.orders.order import Order
@@ -21,12 +22,15 @@ __all__ = ["Decisions"]
 
 _Ctx = Info[RequestContext[OrderAnswers], None]
 
+_KEY_IN_INPUT = Idempotent(key="input.idempotencyKey")
+_KEY = Idempotent(key="idempotencyKey")
+
 
 @strawberry.type
 class Decisions:
     """What persons decide."""
 
-    @federated_field(requires_scopes=[[QUOTE_APPROVE]])
+    @federated_field(requires_scopes=[[QUOTE_APPROVE]], directives=[_KEY])
     async def quote_decide(
         self,
         info: _Ctx,
@@ -51,7 +55,7 @@ class Decisions:
             replayed=started.replayed,
         )
 
-    @federated_field(requires_scopes=[[HOLD_RELEASE]])
+    @federated_field(requires_scopes=[[HOLD_RELEASE]], directives=[_KEY_IN_INPUT])
     async def order_hold_release(self, info: _Ctx, input: OrderHoldReleaseInput) -> OrderPayload:  # noqa: A002 - the argument
         """Release a hold of an order, which goes on when it was the last one; whoever submitted it does not.
 

@@ -33,6 +33,7 @@ from resolvers.orders.follow import (
 )
 from resolvers.orders.returns import decide_return, request_return
 from resolvers.orders.submit import Envelope, prepare_quote, submit_order
+from schema.graphql.idempotent import Idempotent
 from schema.graphql.paging import Connection
 from schema.graphql.resumable import Resumable
 from schema.orders import stubs
@@ -72,6 +73,8 @@ _Ctx = Info[RequestContext[OrderAnswers], None]
 DEFAULT_WAIT_MS = 2500
 
 _RESUMABLE = Resumable(cursor="eventId", argument="after")
+_KEY_IN_INPUT = Idempotent(key="input.idempotencyKey")
+_KEY = Idempotent(key="idempotencyKey")
 
 
 async def _return(info: _Ctx, id: strawberry.ID) -> Return | None:  # noqa: A002 - the argument is called so
@@ -143,7 +146,7 @@ class Query:
 class Mutation(Decisions):
     """Processes that are started here."""
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def order_submit(self, info: _Ctx, input: OrderSubmitInput) -> OrderPayload:  # noqa: A002 - the argument
         """Submit an order and wait for its decision, at most `waitMs`; it goes on when the wait is over.
 
@@ -160,7 +163,7 @@ class Mutation(Decisions):
             replayed=started.replayed,
         )
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def quote_prepare(self, info: _Ctx, input: QuotePrepareInput) -> QuotePayload:  # noqa: A002 - the argument
         """Price a quote live and wait for it, at most `waitMs`; approvals go on when the wait is over.
 
@@ -177,7 +180,7 @@ class Mutation(Decisions):
             replayed=started.replayed,
         )
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def order_change(self, info: _Ctx, input: OrderChangeInput) -> OrderPayload:  # noqa: A002 - the argument
         """Change lines of an accepted order, as long as they are not picked; refused, the order stays as it was.
 
@@ -189,7 +192,7 @@ class Mutation(Decisions):
         )
         return await _order_payload(context, started)
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def order_cancel(self, info: _Ctx, input: OrderCancelInput) -> OrderPayload:  # noqa: A002 - the argument
         """Cancel an order, as long as nothing of it is picked; refused, the order stays as it was.
 
@@ -202,7 +205,7 @@ class Mutation(Decisions):
         )
         return await _order_payload(context, started)
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def return_request(self, info: _Ctx, input: ReturnRequestInput) -> ReturnPayload:  # noqa: A002 - the argument
         """Ask to send goods back; what is worth little is authorised at once, a person decides about the rest.
 
@@ -216,7 +219,7 @@ class Mutation(Decisions):
         )
         return await _return_payload(context, started)
 
-    @strawberry.mutation
+    @strawberry.mutation(directives=[_KEY])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def return_decide(
         self, info: _Ctx, idempotency_key: str, return_id: strawberry.ID, approve: bool, comment: str
     ) -> ReturnPayload:

@@ -1,4 +1,4 @@
-"""The platform's own ledgers: submissions, quotes, onboardings, reservations, tasks, keys, process log and dead letters."""
+"""The platform's own ledgers: submissions, quotes, onboardings, reservations, tasks, keys, processes, letters."""
 
 from systems.platform.cursors import PlatformFeedCursors
 from systems.platform.database import AppendEvents, Database

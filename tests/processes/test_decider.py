@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from events.inbox import Inbox
-from processes.api import QuotePreparation, QuoteRequestLine, Started
+from processes.api import OrderCancellation, QuotePreparation, QuoteRequestLine, Started
 from processes.authority import NotEntitled
 from processes.decider import EngineDecider
 from processes.decision_api import HoldRelease, ProcessRetry, QuoteDecision, Replay, TaskResolution
@@ -123,6 +123,22 @@ async def test_without_the_erp_nothing_is_released_and_the_key_may_be_used_again
     assert (await world.order(order_id)).decisions == ()
     done = await desk.release_hold(release(order_id), key="h-1", principal=CONTROLLER, wait_ms=WAIT)
     assert done.problems == ()
+
+
+async def test_a_held_order_that_is_cancelled_waits_no_more(desk: EngineDecider, world: ProcessWorld) -> None:
+    order_id = await held_order(desk, world)
+    order = await world.order(order_id)
+    asked = OrderCancellation(order_id, order.version, "ordered by mistake")
+    cancelled = await desk.cancel_order(asked, key="c-1", principal=REP, wait_ms=WAIT)
+    await stopped(world, cancelled.process_id, ProcessState.COMPLETED)
+    await desk.cancel_order(asked, key="c-1", principal=REP, wait_ms=WAIT)
+    assert await stopped(world, order.process_id, ProcessState.CANCELLED)
+
+    async def is_over() -> bool:
+        return await desk._engine.ending(order.process_id) is not None
+
+    await until(is_over)
+    assert (await world.order(order_id)).status is OrderStatus.CANCELLED
 
 
 # --- quotes

@@ -102,7 +102,7 @@ async def test_a_killed_program_leaves_one_document_and_no_reservation(
     await check(place, sqlite_url, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("place", ALL, ids=str)
 async def test_a_program_may_be_killed_anywhere(place: Place, database_url: str, tmp_path: Path) -> None:
     await check(place, database_url, tmp_path)

@@ -29,9 +29,7 @@ class RecordedEvents:
     ids: list[str] = field(default_factory=list)
     failure: Exception | None = None
 
-    async def append(
-        self, connection: AsyncConnection, events: Sequence[Event], change: Change | None = None
-    ) -> None:
+    async def append(self, connection: AsyncConnection, events: Sequence[Event], change: Change | None = None) -> None:
         assert connection.in_transaction()
         if self.failure is not None:
             raise self.failure

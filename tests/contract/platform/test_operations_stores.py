@@ -221,3 +221,40 @@ async def test_a_dead_letter_is_told_of_under_one_name_however_often_it_fails(
     await letters.put(letter(1))
     await letters.put(letter(1))
     assert events.ids == ["deadlettered:dl_1"] * 2
+
+
+async def test_tasks_are_found_by_order(queue: PlatformTaskQueue):
+    await queue.open_task(task(1))
+    await queue.open_task(task(2, order_id="ord_2"))
+    found = await queue.tasks_of(["ord_1", "ord_2", "ord_3"])
+    assert found == {"ord_1": (task(1),), "ord_2": (task(2, order_id="ord_2"),), "ord_3": ()}
+
+
+async def test_a_task_is_changed_only_as_it_was_read(queue: PlatformTaskQueue, events: RecordedEvents):
+    await queue.open_task(task(1))
+    mine, theirs = task(1, state="CLAIMED", assignee="user:a"), task(1, state="CLAIMED", assignee="user:b")
+    assert await queue.change_task(task(1), mine, NOW, [event("claimed")])
+    assert not await queue.change_task(task(1), theirs, NOW, [event("claimed-too")])
+    assert not await queue.change_task(task(9), task(9, state="CLAIMED"), NOW)
+    assert await queue.tasks(["tsk_1"]) == {"tsk_1": mine}
+    assert events.ids == ["claimed"]
+
+
+async def test_of_many_who_change_a_task_at_once_one_does(queue: PlatformTaskQueue):
+    await queue.open_task(task(1))
+    claims = [task(1, state="CLAIMED", assignee=f"user:{number}") for number in range(5)]
+    done = await asyncio.gather(*(queue.change_task(task(1), claim, NOW) for claim in claims))
+    assert sorted(done) == [False] * 4 + [True]
+
+
+async def test_a_dead_letter_is_removed_once_it_was_handled(letters: PlatformDeadLetterStore):
+    await letters.put(letter(1))
+    for _ in range(2):
+        await letters.remove(letter(1).id)
+    assert await letters.letters([letter(1).id]) == {}
+
+
+async def test_a_started_process_tells_its_events_once(log: PlatformProcessLog, events: RecordedEvents):
+    for _ in range(2):
+        await log.start(process(), [event("started")])
+    assert events.ids == ["started"]

@@ -334,3 +334,26 @@ class TestChanging:
     async def test_an_unknown_order_is_said(self, erp: BusinessCentral):
         with pytest.raises(NotFound):
             await erp.change_order(ErpOrderChange("chg:1", "ord_none", (changed(),)))
+
+
+class TestPostings:
+    async def test_what_was_allocated_is_posted_with_its_lines_and_read_once(
+        self, erp: BusinessCentral, served: ServedSandbox
+    ):
+        assert await erp.posted_after(0, 10) == ()
+        made = await erp.create_order(order(1, line(1), line(2, "PMP-0042", "2")))
+        await erp.allocate("or:ord_t1:alloc:1", made.id)
+        await erp.change_order(ErpOrderChange("chg:1", made.id, (changed(2, "0", "36.10"),)))
+        await served.http.put("/_sandbox/clock", json={"speed": 100_000})
+        async with asyncio.timeout(15):
+            while not (found := await erp.posted_after(0, 10)):
+                pass
+        (posted,) = found
+        assert (posted.entry, posted.invoice.order_id, posted.invoice.account_id) == (1, "ord_t1", "acc_1")
+        assert [(entry.line_no, entry.quantity, entry.net.amount) for entry in posted.lines] == [
+            (1, 3, Decimal("37.04"))
+        ]
+        after = (await erp.orders([made.id]))[made.id]
+        assert posted.freight == after.freight
+        assert posted.invoice.total.amount == Decimal("37.04") + posted.tax.amount + posted.freight.amount
+        assert await erp.posted_after(posted.entry, 10) == ()

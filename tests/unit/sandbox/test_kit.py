@@ -266,6 +266,14 @@ class TestState:
             now = datetime.fromisoformat((await http.get("/_sandbox/health")).json()["now"])
         assert now - datetime.now(UTC) > timedelta(hours=23)
 
+    def test_a_store_of_another_version_is_refused_with_what_to_do(self, tmp_path: Path):
+        settings = SandboxSettings(name="counter", database=tmp_path / "counter.db")
+        build_app(Counter(), settings, no_world).state.host.store.close()
+        newer = Counter()
+        newer.schema = f"{Counter.schema}; CREATE TABLE more (id TEXT)"
+        with pytest.raises(ValueError, match="another version"):
+            build_app(newer, settings, no_world)
+
     def test_a_failed_transaction_leaves_nothing(self):
         store = Store(None)
         store.script(Counter.schema)
