@@ -93,13 +93,21 @@ class Estimator:
             return None
         return Place(place.subgraph, self._index.target(holder.join, holder.owner, field.name), holder.provided)
 
+    def entering(self, subgraph: str, type_name: str, field: str) -> tuple[str, JoinField | None]:
+        """Return by which type a subgraph that is entered resolves a field, and its definition; None when by a key."""
+        index = self._index
+        for owner in (type_name, *index.interfaces(type_name)):
+            join = index.local(subgraph, owner, field)
+            if join is not None and (owner == type_name or index.is_interface_object(subgraph, owner)):
+                return owner, join
+        return type_name, None
+
     def entered(self, subgraph: str, type_name: str, field: SelectedField) -> Place:
         """Return the place of a composite field's objects after an entity fetch of ``type_name`` to the subgraph."""
         index = self._index
-        for owner in (type_name, *index.interfaces(type_name)):
-            join = index.local(subgraph, owner, field.name)
-            if join is not None and (owner == type_name or index.is_interface_object(subgraph, owner)):
-                return Place(subgraph, index.target(join, owner, field.name), self._provides(join, owner, field.name))
+        owner, join = self.entering(subgraph, type_name, field.name)
+        if join is not None:
+            return Place(subgraph, index.target(join, owner, field.name), self._provides(join, owner, field.name))
         declared = index.declared(subgraph, type_name, field.name) or JoinField(subgraph)
         return Place(subgraph, index.target(declared, type_name, field.name))
 

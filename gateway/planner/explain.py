@@ -9,7 +9,8 @@ from gateway.graph import SubgraphIndex
 from gateway.operation.document import Guards, Operation, SelectedField
 from gateway.plan import to_json, to_text
 from gateway.plan.nodes import OutputField
-from gateway.planner.build import Draft, PlanBuilder
+from gateway.planner.choose import PlanBuilder
+from gateway.planner.draft import Draft
 from gateway.planner.draw import draw_graph, draw_steps
 from gateway.planner.schedule import schedule
 from gateway.planner.steps import Step

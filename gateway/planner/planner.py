@@ -9,7 +9,7 @@ from __future__ import annotations
 from gateway.graph import SubgraphIndex
 from gateway.operation.document import Operation
 from gateway.plan.nodes import QueryPlan
-from gateway.planner.build import PlanBuilder
+from gateway.planner.choose import PlanBuilder
 from gateway.planner.schedule import schedule
 from gateway.supergraph import Supergraph
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.operation.document import SelectedField
 from gateway.planner.cost import Slot
+from gateway.planner.draft import Draft
 from gateway.planner.estimate import Estimator, Place
 from gateway.planner.steps import Presence, Step
 
@@ -51,22 +52,11 @@ class Choice:
 
 
 class Ranking:
-    """The requests that a plan has so far, and what ways cost beside them.
+    """Prices ways by the requests that a draft has so far."""
 
-    Attributes:
-        deadline: stage until which the plan needs requests anyway; to finish before it is worth nothing.
-    """
-
-    def __init__(self, estimator: Estimator) -> None:
+    def __init__(self, draft: Draft, estimator: Estimator) -> None:
+        self._draft = draft
         self._estimator = estimator
-        self._slots: set[Slot] = set()
-        self._stages: dict[str, set[int]] = {}
-        self.deadline = 0
-
-    def note(self, step: Step) -> None:
-        """Take note of a request that the plan has from now on."""
-        self._slots.add((step.stage, step.subgraph))
-        self._stages.setdefault(step.subgraph, set()).add(step.stage)
 
     def best(self, at_hand: Iterable[Presence], type_name: str, field: SelectedField, ways: Iterable[Way]) -> Choice:
         """Return the best of several ways to a field of objects that are ``at_hand``."""
@@ -79,13 +69,13 @@ class Ranking:
             inner = self._estimator.estimate(field.fields, self._below(presences, type_name, field, way))
             missing, depth, entered = inner.missing, inner.depth, inner.entered
             slots = {(stage + way.stage, name) for stage, name in inner.slots}
-        new = len(slots - self._slots)
+        new = len(slots - self._draft.slots)
         finish = way.stage + depth
         if way.step is None:
-            latest = max(self.deadline, finish) - depth
-            new += not any(way.stage <= stage <= latest for stage in self._stages.get(way.subgraph, ()))
+            latest = max(self._draft.deadline, finish) - depth
+            new += not any(way.stage <= stage <= latest for stage in self._draft.stages.get(way.subgraph, ()))
             entered += self._estimator.size(field)
-        return Choice(missing, max(finish, self.deadline), new, entered, finish, way)
+        return Choice(missing, max(finish, self._draft.deadline), new, entered, finish, way)
 
     def _below(self, presences: tuple[Presence, ...], type_name: str, field: SelectedField, way: Way) -> Place:
         """Return where a field's objects will be when it is placed in this way."""

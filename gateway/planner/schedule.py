@@ -11,35 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphql import print_ast
-from graphql.language import FragmentDefinitionNode, FragmentSpreadNode, Visitor, visit
-from graphql.language import VariableNode as _VariableNode
 
 from gateway.graph import SubgraphIndex
 from gateway.operation.document import Operation, SelectedField
 from gateway.plan.nodes import (
-    ConditionNode,
     ContextVariable,
-    DeferNode,
     DeferredPart,
     EntityCall,
     EntityTarget,
     Fetch,
     FetchId,
-    FetchNode,
-    FlattenNode,
     Guard,
     OperationKind,
     OutputField,
-    ParallelNode,
-    PlanNode,
     QueryPlan,
     Representation,
     RequiredSelection,
-    SequenceNode,
     SubgraphName,
-    SubscriptionNode,
 )
-from gateway.planner.build import Draft
+from gateway.planner.arrange import arrange
+from gateway.planner.draft import Draft
+from gateway.planner.introspection import write_introspection
 from gateway.planner.optimize.join_steps import join_steps
 from gateway.planner.steps import Level, Position, Step
 from gateway.planner.write import SelectionWriter, write_guards
@@ -69,7 +61,7 @@ def schedule(index: SubgraphIndex, operation: Operation, draft: Draft) -> QueryP
         fetches=fetches,
         output=_output(operation.fields, draft.root, draft),
         root_type=operation.root_type,
-        introspection=_introspection(operation),
+        introspection=write_introspection(operation),
         deferred=tuple(
             DeferredPart(
                 fragment.label,
@@ -78,7 +70,7 @@ def schedule(index: SubgraphIndex, operation: Operation, draft: Draft) -> QueryP
             )
             for number, fragment in enumerate(operation.deferred)
         ),
-        root=_Tree(operation, fetches, requests).root(),
+        root=arrange(operation, fetches, [(request.part, request.stage) for request in requests]),
     )
 
 
@@ -221,92 +213,3 @@ def _output(fields: Sequence[SelectedField], position: Position, draft: Draft) -
             )
         )
     return tuple(found)
-
-
-class _Tree:
-    """Arranges the requests as a tree of stages, each deferred part by itself."""
-
-    def __init__(self, operation: Operation, fetches: Sequence[Fetch], requests: Sequence[_Request]) -> None:
-        self._operation = operation
-        self._fetches = fetches
-        self._stages: dict[int | None, dict[int, list[PlanNode]]] = {}
-        for fetch, request in zip(fetches, requests, strict=True):
-            self._stages.setdefault(request.part, {}).setdefault(request.stage, []).append(_node(fetch))
-        self._parts = {part for field in operation.fields for one in field.walk() for part in one.deferred}
-
-    def root(self) -> PlanNode | None:
-        """Return the tree, None when nothing is fetched."""
-        if not self._fetches:
-            return None
-        if self._operation.kind == "subscription":
-            rest = self._rounds(None)[1:]
-            return SubscriptionNode(FetchNode(self._fetches[0].id), _sequence(rest) if rest else None)
-        return self._part(None)
-
-    def _part(self, part: int | None) -> PlanNode | None:
-        rounds = self._rounds(part)
-        own = _sequence(rounds) if rounds else None
-        inner = tuple(
-            (number, self._part(number))
-            for number, fragment in enumerate(self._operation.deferred)
-            if fragment.parent == part and number in self._parts
-        )
-        return DeferNode(own, inner) if inner else own
-
-    def _rounds(self, part: int | None) -> list[PlanNode]:
-        return [_parallel(nodes) for _, nodes in sorted(self._stages.get(part, {}).items())]
-
-
-def _node(fetch: Fetch) -> PlanNode:
-    node: PlanNode = FetchNode(fetch.id)
-    if fetch.at:
-        node = FlattenNode(fetch.at, node)
-    if len(fetch.calls) == 1 and len(fetch.calls[0].targets) == 1:
-        node = FlattenNode(fetch.calls[0].targets[0].path, node)
-    for guard in reversed(fetch.guards):
-        node = ConditionNode(guard, node)
-    return node
-
-
-def _parallel(nodes: Sequence[PlanNode]) -> PlanNode:
-    return nodes[0] if len(nodes) == 1 else ParallelNode(tuple(nodes))
-
-
-def _sequence(nodes: Sequence[PlanNode]) -> PlanNode:
-    return nodes[0] if len(nodes) == 1 else SequenceNode(tuple(nodes))
-
-
-class _Uses(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.variables: dict[str, None] = {}
-        self.fragments: dict[str, None] = {}
-
-    def enter_variable(self, node: _VariableNode, *_: object) -> None:
-        self.variables[node.name.value] = None
-
-    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
-        self.fragments[node.name.value] = None
-
-
-def _introspection(operation: Operation) -> str | None:
-    """Return the introspection part of an operation as a document of its own, None when there is none."""
-    if not operation.introspection:
-        return None
-    definitions = {
-        node.name.value: node for node in operation.document.definitions if isinstance(node, FragmentDefinitionNode)
-    }
-    uses = _Uses()
-    for node in operation.introspection:
-        visit(node, uses)
-    done: dict[str, str] = {}
-    while pending := [name for name in uses.fragments if name not in done]:
-        for name in pending:
-            done[name] = print_ast(definitions[name])
-            visit(definitions[name], uses)
-    variables = [
-        print_ast(node) for node in operation.variable_definitions if node.variable.name.value in uses.variables
-    ]
-    head = f"query({','.join(variables)})" if variables else ""
-    body = " ".join(print_ast(node) for node in operation.introspection)
-    return "\n".join([f"{head}{{{body}}}", *done.values()])

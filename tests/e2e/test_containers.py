@@ -6,6 +6,7 @@ and the order in which they may start are those of the file.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +34,23 @@ pytestmark = pytest.mark.slow
 
 
 def _ports() -> dict[str, int]:
-    """Return a free port for each that the file names; the sandboxes need four in a row."""
+    """Return a free port for each that the file names; the sandboxes get four in a row.
+
+    They lie below the range from which the system takes ports for connections, so nothing takes one meanwhile.
+    """
     named = sorted({service["environment"]["PORT"] for service in OURS.values() if "environment" in service})
-    taken = {}
-    for name in named:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            taken[name] = probe.getsockname()[1]
-    while not all(_is_free(taken["4100"] + offset) for offset in range(4)):
-        taken["4100"] += 4
-    return taken
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    wanted = [(name, 4 if name == "4100" else 1) for name in named]
+    count = sum(size for _, size in wanted)
+    for base in range(15_000 + os.getpid() % 1_000 * 10, 32_000, count):
+        with ExitStack() as probes:
+            try:
+                for port in range(base, base + count):
+                    probes.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+        firsts = itertools.accumulate((size for _, size in wanted[:-1]), initial=base)
+        return dict(zip(named, firsts, strict=True))
+    pytest.fail("no row of free ports")
 
 
 class Containers:
@@ -223,6 +227,7 @@ def test_an_order_crosses_processes_into_the_warehouse(containers: Containers) -
                 "accountId": "acc_1",
                 "shipToId": "shp_1",
                 "channel": "PORTAL",
+                "waitMs": 10_000,
                 "poNumber": "PO-CONTAINERS",
                 "lines": [{"lineNo": 1, "sku": "VLV-0042", "quantity": {"value": "2", "uom": "EA"}}],
             }
