@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TOUR ?= 1
 DEMO := $(BIN)/crossdock demo $(if $(filter 0,$(TOUR)),--no-tour)
 
-.PHONY: help install demo clean-demo test test-slow test-kill lint format schema lock clean
+.PHONY: help install demo clean-demo test test-slow test-kill lint check-schema format schema lock clean
 
 help:
 	@echo "make install       the virtual environment with everything locked (other targets do it by themselves)"
@@ -17,7 +17,8 @@ help:
 	@echo "make test-slow     crash, container-command and other long suites"
 	@echo "make test-node     npm clients and the GraphQL over HTTP audit (needs Node; installs into var/node)"
 	@echo "make test-kill     kill a program at every moment of every process (an hour on two cores)"
-	@echo "make lint          ruff, mypy, import rules, lock file"
+	@echo "make lint          ruff, mypy, import rules, check-schema"
+	@echo "make check-schema  what schema/supergraph.graphql breaks for clients of the one where the branch began"
 	@echo "make schema        write schema/sdl and schema/supergraph.graphql from the code"
 	@echo "make lock          resolve requirements.lock and requirements-run.lock again"
 
@@ -61,6 +62,18 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
+	@$(MAKE) --no-print-directory check-schema
+
+BASE ?= origin/main
+RECORDED ?= crossdock/scenarios
+
+# Below a second and without network. Without git, or a branch to compare with, there is nothing to check.
+check-schema: $(STAMP)
+	@mkdir -p var
+	@base=$$(git merge-base HEAD $(BASE) 2>/dev/null || git merge-base HEAD main 2>/dev/null || true); \
+	if [ -n "$$base" ] && git show "$$base:schema/supergraph.graphql" > var/published.graphql 2>/dev/null; then \
+		$(BIN)/crossdock check --supergraph schema/supergraph.graphql --against var/published.graphql --operations $(RECORDED); \
+	else echo "no published schema to compare with"; fi
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

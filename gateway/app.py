@@ -13,8 +13,9 @@ from gateway.config import CorsSettings, ServerSettings
 from gateway.policies.edge import wrap_edge
 from gateway.server.graphiql import graphiql_routes
 from gateway.server.health import health_routes
-from gateway.server.http import HttpEndpoint, Receive, Scope, Send
+from gateway.server.http import HttpEndpoint, HttpLimits, Receive, Scope, Send
 from gateway.server.ws import WsEndpoint
+from gateway.tracing import Tracing
 
 __all__ = ["GatewayApp"]
 
@@ -31,12 +32,14 @@ class GatewayApp:
         more_routes: Sequence[BaseRoute] = (),
         *,
         has_cookies: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         self._http = http
         self._websocket = websocket
         self._path = settings.path
         self._is_ready = True
-        self._start: Callable[[], Awaitable[None]] | None = None
+        self._tracing = tracing
+        self._starts: list[Callable[[], Awaitable[None]]] = []
         self._stop: Callable[[], Awaitable[None]] | None = None
         pages = graphiql_routes(settings.path, settings.examples) if settings.graphiql else []
         self._edge = wrap_edge(self._dispatch, cors, settings.response_headers, has_cookies=has_cookies)
@@ -46,12 +49,17 @@ class GatewayApp:
         )
 
     def on_start(self, start: Callable[[], Awaitable[None]]) -> None:
-        """Set what is awaited when the server starts."""
-        self._start = start
+        """Add what is awaited when the server starts."""
+        self._starts.append(start)
 
     def on_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
         """Set what is awaited when the server stops."""
         self._stop = stop
+
+    def change(self, propagate: tuple[str, ...], limits: HttpLimits) -> None:
+        """Read other headers of requests, and bound these otherwise, from now on."""
+        self._http.change(propagate, limits)
+        self._websocket.change(propagate)
 
     async def aclose(self) -> None:
         """End the streams that outlive a request."""
@@ -59,6 +67,13 @@ class GatewayApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        if self._tracing is not None and scope["type"] != "lifespan" and self._is_graphql(scope):
+            with self._tracing.request(scope):
+                await self._serve(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._has_edge:
             await self._edge(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == self._path:
@@ -81,8 +96,8 @@ class GatewayApp:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        if self._start is not None:
-            await self._start()
+        for start in self._starts:
+            await start()
         yield
         self._is_ready = False
         if self._stop is not None:

@@ -1,4 +1,4 @@
-"""``compose``, ``plan`` and ``gateway``: the engine on the command line.
+"""``compose``, ``check``, ``plan`` and ``gateway``: the engine on the command line.
 
 Exit codes: 0 done; 1 the subgraphs do not compose, or the operation has no plan; 2 an input cannot be used.
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gateway.check_command import make_check
 from gateway.config_commands import config as config_commands
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ app.add_typer(config_commands, name="config")
 
 _GC_THRESHOLDS = (50_000, 50, 100)
 """Python's own 700 suit small programs; one large answer makes thousands of objects, all freed by reference counts."""
+
+_SUBGRAPH_KEYS = {"name", "url", "sdl", "sdl_file"}
 
 _BAD_INPUT = 2
 _REFUSED = 1
@@ -113,6 +116,8 @@ def gateway(
         _fail(error.message)
     if source is not None and settings.supergraph.reload:
         built.follow(source, settings.supergraph.poll)
+    if config is not None:
+        built.heed_hangup(lambda: _settings(config, host, port))
     _serve(built.asgi, settings)
 
 
@@ -121,6 +126,10 @@ def _source(supergraph: Path | None, settings: GatewaySettings) -> SupergraphSou
     from gateway.server.reload import FileSource, UrlSource  # noqa: PLC0415
 
     given = settings.supergraph
+    if supergraph is None and given.directory is not None:
+        from gateway.server.sdl_directory import SdlDirectory  # noqa: PLC0415
+
+        return SdlDirectory(given.directory, {name: own.url or "" for name, own in settings.subgraphs.items()})
     if supergraph is not None or given.file is not None:
         return FileSource(supergraph or given.file or Path())
     return None if given.url is None else UrlSource(given.url, given.timeout)
@@ -157,6 +166,7 @@ def _settings(config: Path | None, host: str | None, port: int | None) -> Gatewa
 
 def _serve(asgi: Any, settings: GatewaySettings) -> None:
     import gc  # noqa: PLC0415
+    import logging  # noqa: PLC0415
     import signal  # noqa: PLC0415
 
     import uvicorn  # noqa: PLC0415
@@ -166,6 +176,9 @@ def _serve(asgi: Any, settings: GatewaySettings) -> None:
     # uvicorn drains, puts back the handler that it found, and raises the signal again: then the work is done.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     log_to(sys.stderr)
+    if settings.server.port:
+        address = f"http://{settings.server.host}:{settings.server.port}{settings.server.path}"
+        logging.getLogger("gateway").info("starting at %s", address)
     gc.collect()
     gc.freeze()  # schema and supergraph stay for good; walking them again and again would cost a sixth of the work
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -179,6 +192,7 @@ def _serve(asgi: Any, settings: GatewaySettings) -> None:
         date_header=False,
         proxy_headers=False,  # whose word on addresses counts is a setting of ours
         ws_max_size=settings.limits.max_request_bytes,
+        ws_per_message_deflate=False,  # tens of KiB for each socket of a browser, for messages of some hundred bytes
         timeout_graceful_shutdown=10,
     )
 
@@ -191,6 +205,15 @@ def _compose_for_serving(subgraphs: Path) -> str:
     if composition.supergraph is None:
         raise CompositionError(str(problem) for problem in composition.errors)
     return str(composition.supergraph)
+
+
+def _compose_for_check(subgraphs: Path) -> str | None:
+    from gateway.composition import compose as compose_subgraphs  # noqa: PLC0415
+
+    composition = compose_subgraphs(_read_subgraphs(subgraphs))
+    for problem in composition.errors:
+        typer.echo(str(problem), err=True)
+    return None if composition.supergraph is None else str(composition.supergraph)
 
 
 def _read_subgraphs(path: Path) -> list[Any]:
@@ -215,8 +238,15 @@ def _read_subgraphs(path: Path) -> list[Any]:
         _fail(f"{path}: a list of {{name, url, sdl_file or sdl}} is expected")
     sources = []
     for entry in entries:
+        unknown = sorted(entry.keys() - _SUBGRAPH_KEYS)
+        if unknown:
+            accepted = ", ".join(sorted(_SUBGRAPH_KEYS))
+            _fail(f"{path}: subgraph {entry['name']} has the unknown key {unknown[0]}; accepted: {accepted}")
         if "sdl" not in entry and "sdl_file" not in entry:
-            _fail(f"{path}: subgraph {entry['name']} has neither sdl nor sdl_file")
+            _fail(
+                f"{path}: subgraph {entry['name']} has neither sdl nor sdl_file; "
+                "a federation subgraph tells its SDL itself: ask it for {_service{sdl}}"
+            )
         sdl = entry["sdl"] if "sdl" in entry else _read(path.parent / str(entry["sdl_file"]))
         sources.append(SubgraphSource(name=str(entry["name"]), url=str(entry.get("url") or ""), sdl=str(sdl)))
     return sources
@@ -239,6 +269,9 @@ def _one_of(option: str, value: str, accepted: tuple[str, ...]) -> None:
 def _fail(message: str, code: int = _BAD_INPUT) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
+
+
+app.command(name="check")(make_check(_compose_for_check))
 
 
 def main() -> None:

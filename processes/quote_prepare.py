@@ -46,6 +46,7 @@ MAX_VALIDITY = timedelta(days=365)
 REQUESTED = "REQUESTED"
 """Source of a price that the sales rep asked for."""
 
+
 @dataclass(frozen=True, slots=True)
 class _QuotedLine:
     line: QuoteLine

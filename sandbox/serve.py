@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     from sandbox.kit.vendor import Vendor
     from sandbox.world.model import WorldModel
 
-__all__ = ["CREDENTIALS", "ERP_COMPANY", "NAMES", "WEBHOOK_SECRETS", "Address", "Moment", "moment_of", "serve", "world_of"]
+__all__ = [
+    "CREDENTIALS",
+    "ERP_COMPANY",
+    "NAMES",
+    "WEBHOOK_SECRETS",
+    "Address",
+    "Moment",
+    "moment_of",
+    "serve",
+    "world_of",
+]
 
 NAMES = ("crm", "erp", "wms", "tms")
 

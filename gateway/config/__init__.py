@@ -2,9 +2,11 @@
 
 from gateway.config.authorization import AuthorizationSettings
 from gateway.config.browsers import CorsSettings, CsrfSettings
+from gateway.config.changes import check_change
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import AutomaticDocuments, DocumentSettings, TrustedDocuments
 from gateway.config.headers import HeaderSettings, SubgraphHeaderSettings
+from gateway.config.idempotency import IdempotencySettings
 from gateway.config.identity import (
     ApiKeySettings,
     DevelopmentIdentity,
@@ -40,6 +42,7 @@ __all__ = [
     "ExampleTab",
     "GatewaySettings",
     "HeaderSettings",
+    "IdempotencySettings",
     "IdentitySettings",
     "IntrospectionSettings",
     "KeySetSettings",
@@ -59,6 +62,7 @@ __all__ = [
     "TokenIdentity",
     "TrafficSettings",
     "TrustedDocuments",
+    "check_change",
     "load_settings",
     "read_file",
     "settings_from",

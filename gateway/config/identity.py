@@ -85,6 +85,8 @@ class TokenIdentity(Section):
     """Cookie that carries a token when there is no ``authorization``. Set ``csrf`` and ``cors`` with care then."""
     leeway: Duration = 5.0
     """How far clocks may differ."""
+    end_subscriptions: bool = True
+    """End a subscription with UNAUTHENTICATED when the token with which it began expires, and close its WebSocket."""
     scope_claim: str = "scope"
     """Claim with the scopes, as a string with spaces or a list."""
     policy_claim: str = "policies"

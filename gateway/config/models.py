@@ -9,6 +9,7 @@ from gateway.config.browsers import CorsSettings, CsrfSettings
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import DocumentSettings
 from gateway.config.headers import HeaderSettings
+from gateway.config.idempotency import IdempotencySettings
 from gateway.config.identity import IdentitySettings
 from gateway.config.introspection import IntrospectionSettings
 from gateway.config.limits import LimitSettings
@@ -44,6 +45,8 @@ class GatewaySettings(Section):
     """How many subscriptions clients may have and how these are kept alive."""
     identity: IdentitySettings = IdentitySettings()
     """Who requests come from."""
+    idempotency: IdempotencySettings = IdempotencySettings()
+    """Mutations with a key of the client's, by which a second attempt is known."""
     cors: CorsSettings | None = None
     """Which pages of other sites may read answers; none without it."""
     csrf: CsrfSettings = CsrfSettings()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from gateway.config.section import Duration, Section
@@ -29,6 +31,13 @@ class SubscriptionSettings(Section):
     nothing can be written for three times as long is cut."""
     resume_for: Duration = 60.0
     """How long the gateway tries to take up a resumable stream that broke, before it ends the subscription."""
+    share_subgraph_streams: Literal["none", "resumable", "all"] = "resumable"
+    """Which identical streams of the same principal come from a subgraph only once: none; those of ``@resumable``
+    fields, which begin at a cursor or now, so that joining later misses nothing; or all. Choose all when no
+    subscription of the graph begins with a state of things that one who joins later would miss."""
+    public_fields: tuple[str, ...] = ()
+    """Fields, as ``Subscription.<field>``, whose events are the same for everybody: the subgraph is not told who asks,
+    and all principals share one stream. Fields of other subgraphs in the answer are still asked for by each."""
     shared_event_streams: bool = True
     """Accept event streams that carry several operations (graphql-sse, single connection mode). In front of several
     workers or instances the requests of one client have to reach the same one."""

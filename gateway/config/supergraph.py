@@ -18,10 +18,15 @@ class SupergraphSettings(Section):
     """File with the supergraph; ``--supergraph`` on the command line comes before it."""
     url: str | None = Field(default=None, pattern=r"^https?://")
     """Address of the supergraph. Whoever can change it decides where requests go, so use https beyond this machine."""
+    directory: Path | None = None
+    """Directory with the schema of each subgraph as ``<name>.graphql``, composed by the gateway; the addresses are
+    ``subgraphs.<name>.url``. With ``reload`` it is composed again when a file comes, goes or changes."""
     reload: bool = False
     """Serve a changed supergraph without a restart."""
     poll: Duration = 10.0
-    """Time between two looks: at the time and size of the file, or at the address, which answers by ETag."""
+    """Time between two looks: at time and size of the files, or at the address, which answers by ETag. The signal
+    SIGHUP looks at once, and reads the settings anew: those of ``limits`` (but ``max_request_bytes``), ``rates.rules``
+    and ``headers`` are taken over, and a file in which others have changed is refused as a whole."""
     timeout: Duration = 10.0
     """Time for one download."""
     drain: Duration = 300.0
@@ -29,6 +34,6 @@ class SupergraphSettings(Section):
 
     @model_validator(mode="after")
     def _choose_one_source(self) -> SupergraphSettings:
-        if self.file is not None and self.url is not None:
-            raise ValueError("give either file or url")
+        if sum(source is not None for source in (self.file, self.url, self.directory)) > 1:
+            raise ValueError("give one of file, url and directory")
         return self

@@ -21,10 +21,14 @@ class ErrorSettings(Section):
 
 
 class TelemetrySettings(Section):
-    """Log and metrics of requests."""
+    """Log, metrics and traces of requests."""
 
     request_log: Literal["none", "failed", "all"] = "failed"
     """Write a line for no operation, those with errors, or every one; never with variables, headers or texts."""
+    tracing: Literal["none", "pass_on", "spans"] = "none"
+    """Read no trace context; pass the client's W3C ``traceparent`` on to subgraphs, or begin a trace where it has none;
+    or add spans of request, plan and fetch through OpenTelemetry (``pip install crossdock[telemetry]``). With the last
+    two the id of the trace is ``correlation_id`` in the log and ``correlationId`` in masked errors."""
     metrics: bool = False
     """Serve metrics for Prometheus. They are open to whoever reaches the server."""
     metrics_path: str = Field(default="/metrics", pattern=r"^/[^?#]+$")

@@ -10,7 +10,10 @@ __all__ = ["CircuitSettings", "RetrySettings", "TrafficSettings"]
 
 
 class RetrySettings(Section):
-    """Queries that are sent again when a subgraph cannot be reached or says 429, 502, 503 or 504. Never mutations."""
+    """Requests that are sent again when a subgraph cannot be reached or says 429, 502, 503 or 504.
+
+    Mutations only with a key, see ``idempotency.retry``.
+    """
 
     max_retries: int = Field(default=1, ge=0, le=10)
     """Further attempts after the first; all share the time of one answer."""

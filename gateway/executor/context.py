@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.errors import ErrorCode, SubgraphError
 from gateway.transport.base import SubgraphTransport
 
-__all__ = ["ExecutionContext"]
+__all__ = ["Audience", "ExecutionContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Those who may share a stream.
+
+    Attributes:
+        who: what its members have in common besides the request.
+        headers: sent for the stream in place of the operation's, None when these are right.
+    """
+
+    who: Hashable
+    headers: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class ExecutionContext:
         renew_headers: makes the headers anew for each event of a subscription, which outlives what they prove.
         timeout_s: seconds that all fetches of the operation or event may take together, None for no such bound.
         deadline: monotonic time at which these are over.
+        has_keys: all that the mutation changes has a key, so that its fetches may be sent again.
+        audience: with whom its stream is shared, None for nobody.
     """
 
     transports: Mapping[str, SubgraphTransport]
@@ -34,6 +49,8 @@ class ExecutionContext:
     renew_headers: Callable[[], tuple[tuple[str, str], ...]] | None = None
     timeout_s: float | None = None
     deadline: float | None = None
+    has_keys: bool = False
+    audience: Audience | None = None
 
     def flag(self, variable: str) -> bool:
         """Return the value of a Boolean variable, its default when it was left out."""

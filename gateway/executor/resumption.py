@@ -30,6 +30,7 @@ from graphql.language import (
 
 from gateway.executor.context import ExecutionContext
 from gateway.plan.nodes import Fetch
+from gateway.transport.base import SharingTerms
 
 __all__ = ["LONGEST_PAUSE_S", "ResumableField", "ResumableStream", "Resume", "compile_resumption", "pauses"]
 
@@ -89,6 +90,18 @@ class ResumableStream:
         if cursor is not None:
             values[self.variable] = cursor
         return self.prefix + orjson.dumps(values) + b"}"
+
+    def sharing(self, context: ExecutionContext, cursor: str | None) -> SharingTerms:
+        """Return with which other requests for the stream one after ``cursor`` may be shared."""
+        return SharingTerms(self.body(context, None), None, cursor, self._read_cursor)
+
+    def _read_cursor(self, event: bytes) -> str | None:
+        try:
+            answer = orjson.loads(event)
+        except orjson.JSONDecodeError:
+            return None
+        data = answer.get("data") if isinstance(answer, dict) else None
+        return self.cursor_of(data) if isinstance(data, dict) else None
 
     def cursor_of(self, data: Mapping[str, Any] | None) -> str | None:
         """Return the cursor of an event, None when it has none."""

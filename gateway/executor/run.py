@@ -265,7 +265,10 @@ class _Execution:
         name = fetch.fetch.subgraph
         context = self._context
         transport = context.transport(name)
-        request = SubgraphRequest(body, context.headers, context.left_s(name), fetch.fetch.kind == "mutation")
+        is_mutation = fetch.fetch.kind == "mutation"
+        request = SubgraphRequest(
+            body, context.headers, context.left_s(name), is_mutation, has_key=is_mutation and context.has_keys
+        )
         response = await transport.send(request)
         if self._plan.is_single:
             self._body = response.body

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import orjson
 
@@ -24,7 +25,7 @@ from gateway.executor.context import ExecutionContext
 from gateway.executor.result import ExecutionResult
 from gateway.executor.resumption import LONGEST_PAUSE_S, ResumableStream, Resume, pauses
 from gateway.executor.run import complete_event, variables_of
-from gateway.transport.base import SubgraphRequest
+from gateway.transport.base import SharingTerms, SubgraphRequest
 
 __all__ = ["subscribe"]
 
@@ -39,7 +40,7 @@ async def subscribe(
     if resume is None:
         stream = plan.fetches[0]
         body = stream.bare_body or stream.prefix + orjson.dumps(variables_of(stream, context)) + b"}"
-        events = _follow(plan, context, body, None)
+        events = _follow(plan, context, _request(context, body, SharingTerms(body, None)), None)
     else:
         events = _follow_on(plan, context, resume)
     has_events = False
@@ -58,11 +59,10 @@ async def subscribe(
 
 
 async def _follow(
-    plan: ExecutablePlan, context: ExecutionContext, body: bytes, stream: ResumableStream | None
+    plan: ExecutablePlan, context: ExecutionContext, request: SubgraphRequest, stream: ResumableStream | None
 ) -> AsyncGenerator[ExecutionResult, None]:
     """Yield the results of one request for the stream."""
     name = plan.fetches[0].fetch.subgraph
-    request = SubgraphRequest(body, context.headers)
     async with aclosing(context.transport(name).subscribe(request)) as events:
         async for event in events:
             data, errors = decode_event(event, name)
@@ -88,7 +88,8 @@ async def _follow_on(
     while True:
         begun_at, last = loop.time(), cursor
         try:
-            async with aclosing(_follow(plan, context, stream.body(context, cursor), stream)) as results:
+            request = _request(context, stream.body(context, cursor), stream.sharing(context, cursor))
+            async with aclosing(_follow(plan, context, request, stream)) as results:
                 async for result in results:
                     has_begun = True
                     if result.cursor is not None:
@@ -117,6 +118,14 @@ async def _follow_on(
                 raise _EndedAfter(error, cursor) from error
         await asyncio.sleep(next(waits))
         context = context.for_event()
+
+
+def _request(context: ExecutionContext, body: bytes, terms: SharingTerms) -> SubgraphRequest:
+    audience = context.audience
+    if audience is None:
+        return SubgraphRequest(body, context.headers)
+    headers = context.headers if audience.headers is None else audience.headers
+    return SubgraphRequest(body, headers, sharing=replace(terms, audience=audience.who))
 
 
 class _EndedAfter(SubgraphError):

@@ -49,10 +49,12 @@ def parse_operation(
     max_tokens: int = MAX_TOKENS,
     check: Callable[[DocumentNode], None] | None = None,
     defers: Callable[[str], bool | None] | None = None,
+    rewrite: Callable[[DocumentNode], DocumentNode] | None = None,
 ) -> Operation:
     """Parse, validate and normalise one operation of a document.
 
-    ``check`` looks at the parsed document before anything of it is validated, and raises to refuse it.
+    ``check`` looks at the parsed document before anything of it is validated, and raises to refuse it. ``rewrite`` then
+    returns the document to validate.
 
     ``defers`` gives the value of a variable that switches deferring, None when the client gave none. Without it the
     operation is answered at once, as the specification allows a server that is asked to defer.
@@ -64,6 +66,8 @@ def parse_operation(
     document = _parse(text, max_tokens)
     if check is not None:
         check(document)
+    if rewrite is not None:
+        document = rewrite(document)
     errors = _faults(supergraph, document, text)
     if errors:
         raise RequestError(ErrorCode.GRAPHQL_VALIDATION_FAILED, errors[0].message, errors=tuple(errors))

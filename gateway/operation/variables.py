@@ -70,6 +70,11 @@ class VariableChecker:
             elif isinstance(definition.type, NonNullTypeNode):
                 self._required.append((name, print_ast(definition.type)))
 
+    @property
+    def all_defaults(self) -> Mapping[str, Any]:
+        """Default values of all variables that have one."""
+        return self._defaults
+
     def check(self, given: Mapping[str, Any] | None) -> Variables:
         """Return the checked variables.
 

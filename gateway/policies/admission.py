@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.config import RateRule
 from gateway.operation import Operation
 from gateway.policies.cost_estimate import OperationCost
 from gateway.policies.cost_weights import CostWeights
@@ -31,6 +32,10 @@ class Admission:
     def __init__(self, demand: Demand, rates: RateLimits) -> None:
         self._demand = demand
         self._rates = rates
+
+    def with_rules(self, rules: tuple[RateRule, ...]) -> Admission:
+        """Return the same with other rate limits."""
+        return Admission(self._demand, self._rates.with_rules(rules))
 
     @property
     def is_on(self) -> bool:

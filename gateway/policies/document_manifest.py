@@ -14,7 +14,7 @@ import orjson
 
 from gateway.errors import ConfigError
 
-__all__ = ["Manifest", "read_manifests"]
+__all__ = ["Manifest", "read_documents", "read_manifests"]
 
 _APOLLO = "apollo-persisted-query-manifest"
 
@@ -49,10 +49,15 @@ def read_manifests(paths: Iterable[Path]) -> Manifest:
     Raises:
         ConfigError: a file cannot be read or is no manifest.
     """
-    return Manifest(document for path in paths for document in _read(path))
+    return Manifest(document for path in paths for document in read_documents(path))
 
 
-def _read(path: Path) -> Iterator[tuple[str, str | None, str]]:
+def read_documents(path: Path) -> Iterator[tuple[str, str | None, str]]:
+    """Yield id, client (None for all) and text of each document of a file.
+
+    Raises:
+        ConfigError: the file cannot be read or is no manifest.
+    """
     try:
         content = orjson.loads(path.read_bytes())
     except OSError as error:

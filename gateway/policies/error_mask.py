@@ -7,11 +7,11 @@ may help. What the gateway itself says of a subgraph that gave no usable answer 
 from __future__ import annotations
 
 import logging
-import uuid
 from typing import Any
 
 from gateway.config import ErrorSettings
 from gateway.errors import ErrorCode
+from gateway.tracing import correlation_id
 
 __all__ = ["ErrorMask"]
 
@@ -44,7 +44,7 @@ class ErrorMask:
         hidden = [error for error in errors if self._hides(error)]
         if not hidden:
             return
-        identifier = uuid.uuid4().hex
+        identifier = correlation_id()
         for error in hidden:
             extensions = error["extensions"]
             _log.warning("subgraph error %s: %s %s", identifier, error.get("message"), extensions)

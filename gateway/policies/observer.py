@@ -8,6 +8,7 @@ from gateway.executor import DeferredResult, ExecutionResult
 from gateway.policies.error_mask import ErrorMask
 from gateway.policies.request_log import RequestLog, codes_of
 from gateway.server.request import RequestContext
+from gateway.tracing import NoTracing, Tracing
 
 if TYPE_CHECKING:
     from gateway.policies.metrics import Metrics
@@ -18,10 +19,13 @@ __all__ = ["Observer"]
 class Observer:
     """The policy of one gateway; ``metrics`` is None where none are served."""
 
-    def __init__(self, mask: ErrorMask, log: RequestLog, metrics: Metrics | None) -> None:
+    def __init__(
+        self, mask: ErrorMask, log: RequestLog, metrics: Metrics | None, tracing: Tracing | None = None
+    ) -> None:
         self._mask = mask
         self._log = log
         self.metrics = metrics
+        self.tracing = tracing or NoTracing()
         self.wants_all = metrics is not None or log.wants_all
 
     def hide(self, result: ExecutionResult | DeferredResult) -> None:

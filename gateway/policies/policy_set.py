@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.config import AuthorizationSettings, DocumentSettings, GatewaySettings, LimitSettings, RateSettings
 from gateway.policies.admission import Admission
@@ -18,7 +18,7 @@ from gateway.policies.rate_store import MemoryRates, RateStore, RedisRates
 from gateway.policies.shared_redis import SharedRedis
 from gateway.policies.variable_limits import VariableLimits
 
-__all__ = ["PolicySet", "compile_policies"]
+__all__ = ["PolicySet", "change_policies", "compile_policies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,18 @@ def compile_policies(settings: GatewaySettings, redis: SharedRedis | None = None
         admission=Admission(Demand(settings.demand), _rates(settings.rates, redis)),
         load=Load(settings.load),
         documents=_documents(settings.documents, redis),
+    )
+
+
+def change_policies(policies: PolicySet, settings: GatewaySettings) -> PolicySet:
+    """Return the policies with the limits and rates of other settings; what they count and keep stays."""
+    limits = settings.limits
+    return replace(
+        policies,
+        operations=_operation_limits(limits),
+        max_tokens=limits.max_tokens,
+        variables=VariableLimits(limits.max_variables_bytes),
+        admission=policies.admission.with_rules(settings.rates.rules),
     )
 
 

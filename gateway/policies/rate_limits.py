@@ -23,6 +23,10 @@ class RateLimits:
         self._rules = rules
         self._store = store
 
+    def with_rules(self, rules: tuple[RateRule, ...]) -> RateLimits:
+        """Return other rules on the same allowances; what was used of a rule that keeps its name stays used."""
+        return RateLimits(rules, self._store)
+
     @property
     def is_on(self) -> bool:
         """Whether there is any rule."""

@@ -25,7 +25,8 @@ async def run_batch(pipeline: Pipeline, body: bytes, context: RequestContext, mo
     Queries run side by side. A batch with a mutation runs one request after another, in the order of the array.
 
     Raises:
-        RequestError: BAD_REQUEST, the body is no array of requests; LIMIT_EXCEEDED, there are too many in it.
+        RequestError: BAD_REQUEST, the body is no array of requests; LIMIT_EXCEEDED, there are too many in it;
+            IDEMPOTENCY_KEY_INVALID, one key came for several mutations.
     """
     try:
         payloads = orjson.loads(body)
@@ -36,7 +37,11 @@ async def run_batch(pipeline: Pipeline, body: bytes, context: RequestContext, mo
     if len(payloads) > most:
         message = f"the batch has {len(payloads)} requests, at most {most} are accepted; send several batches"
         raise RequestError(ErrorCode.LIMIT_EXCEEDED, message)
-    if any([await _may_change(pipeline, payload, context) for payload in payloads]):
+    changes = sum([await _may_change(pipeline, payload, context) for payload in payloads])
+    if changes > 1 and context.idempotency_key is not None:
+        message = f"Idempotency-Key is the key of one mutation, and the batch has {changes}: send each by itself"
+        raise RequestError(ErrorCode.IDEMPOTENCY_KEY_INVALID, message)
+    if changes:
         answers = [await _run(pipeline, payload, context) for payload in payloads]
     else:
         answers = list(await asyncio.gather(*(_run(pipeline, payload, context) for payload in payloads)))

@@ -38,6 +38,7 @@ Scope = MutableMapping[str, Any]
 _FlightKey = tuple[bytes, RequestContext]
 
 _TOKEN = b"x-graphql-event-stream-token"
+_IDEMPOTENCY_KEY = b"idempotency-key"
 _CONTENT_TYPES = {kind: kind.value.encode() for kind in ResponseKind}
 
 
@@ -74,6 +75,7 @@ class HttpEndpoint:
         stream_limits: StreamLimits | None = None,
         shared_streams: SharedStreams | None = None,
         share_requests: bool = False,
+        reads_keys: bool = True,
     ) -> None:
         self._pipeline = pipeline
         self._identity = identity
@@ -85,7 +87,13 @@ class HttpEndpoint:
         self._stream_limits = stream_limits or StreamLimits()
         self._shared_streams = shared_streams
         self._share = share_requests
+        self._reads_keys = reads_keys
         self._flights: dict[_FlightKey, asyncio.Task[Answer]] = {}
+
+    def change(self, propagate: tuple[str, ...], limits: HttpLimits) -> None:
+        """Read other headers, and bound requests otherwise, from now on."""
+        self._propagate = frozenset(name.lower().encode() for name in propagate)
+        self._limits = limits
 
     async def aclose(self) -> None:
         """End the streams that outlive a request."""
@@ -94,7 +102,7 @@ class HttpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        accept, content_type, encoding, token, passed = self._scan(scope)
+        accept, content_type, encoding, token, passed, key = self._scan(scope)
         accepted = choose(accept)
         kind = accepted.kind if accepted is not None and accepted.kind in JSON_KINDS else ResponseKind.JSON
         more: Headers = ()
@@ -102,7 +110,7 @@ class HttpEndpoint:
             principal = self._identity(request_headers(scope))
             if not isinstance(principal, Principal):
                 principal = await principal
-            context = RequestContext(principal, passed, self._clients(scope))
+            context = RequestContext(principal, passed, self._clients(scope), key)
             if accepted is None:
                 raise _not_acceptable(accept)  # noqa: TRY301 - every refusal is written in one place below
             method = scope["method"]
@@ -132,10 +140,11 @@ class HttpEndpoint:
         is_gzip = least is not None and len(answer) >= least and bool(encoding) and accepts_gzip(encoding)
         await respond(send, status, _CONTENT_TYPES[kind], answer, is_gzip=is_gzip, more=more)
 
-    def _scan(self, scope: Scope) -> tuple[str, str, bytes, str, tuple[tuple[str, str], ...]]:
-        """Return accept, content type, accepted encodings, token and the headers to pass on, in one walk."""
+    def _scan(self, scope: Scope) -> tuple[str, str, bytes, str, tuple[tuple[str, str], ...], str | None]:
+        """Return accept, content type, accepted encodings, token, the headers to pass on, and the key, in one walk."""
         accept = content_type = token = ""
         encoding = b""
+        key: str | None = None
         passed: list[tuple[str, str]] = []
         for name, value in scope["headers"]:
             if name == b"accept":
@@ -146,9 +155,11 @@ class HttpEndpoint:
                 encoding = value
             elif name == _TOKEN:
                 token = value.decode("latin-1")
+            elif name == _IDEMPOTENCY_KEY and self._reads_keys:
+                key = value.decode("latin-1") if key is None else f"{key},{value.decode('latin-1')}"
             if name in self._propagate:
                 passed.append((name.decode("latin-1"), value.decode("latin-1")))
-        return accept, content_type, encoding, token, tuple(passed)
+        return accept, content_type, encoding, token, tuple(passed), key
 
     async def _read_post(
         self, scope: Scope, content_type: str, receive: Receive

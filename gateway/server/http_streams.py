@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from gateway.executor import ExecutionResult
 from gateway.server.pipeline import error_result
-from gateway.server.streams import ResultBuffer, StreamLimits
+from gateway.server.streams import Quiet, ResultBuffer, StreamLimits
 
 __all__ = ["Framing", "Receive", "Send", "serve_stream", "wait_for_disconnect"]
 
@@ -81,18 +81,18 @@ async def _write(buffer: ResultBuffer[R], framing: Framing[R], send: Send, limit
         await write(framing.start)
     while True:
         try:
-            async with asyncio.timeout(limits.heartbeat_s) as pause:
-                result = await buffer.take()
+            result = await buffer.take(is_timed=True)
+        except Quiet:
+            if framing.heartbeat:
+                await write(framing.heartbeat)
+            continue
         except Exception as error:  # noqa: BLE001 - a stream that started can only end with a message that says why
-            if pause.expired():
-                if framing.heartbeat:
-                    await write(framing.heartbeat)
-                continue
             await write(framing.fault(error_result(error)))
             break
         if result is None:
             break
-        await write(framing.result(result))
+        more = buffer.take_waiting()
+        await write(framing.result(result) + b"".join(map(framing.result, more)) if more else framing.result(result))
     await write(framing.end, more=False)
 
 

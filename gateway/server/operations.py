@@ -72,6 +72,11 @@ class Operations:
         if task is not None:
             task.cancel()
 
+    async def finish(self, within_s: float) -> None:
+        """Wait until no operation is under way and the last message of each is sent, or for the time given."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_s)
+
     async def aclose(self) -> None:
         """End every operation."""
         tasks = list(self._tasks)

@@ -12,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,22 +32,27 @@ from gateway.executor import (
 from gateway.executor.resumption import ResumableStream, Resume, compile_resumption
 from gateway.executor.shape import SchemaTypes
 from gateway.operation import parse_operation
+from gateway.operation.key_variable import with_key_variable
 from gateway.operation.variables import VariableChecker
 from gateway.plan.nodes import QueryPlan
 from gateway.policies.admission import Terms
 from gateway.policies.cost_weights import read_weights
 from gateway.policies.error_mask import ErrorMask
 from gateway.policies.observer import Observer
-from gateway.policies.policy_set import PolicySet, compile_policies
+from gateway.policies.policy_set import PolicySet, change_policies, compile_policies
 from gateway.policies.request_log import RequestLog, hash_of
 from gateway.server.authorization import Closed, closed_coordinates, enforce, restore
 from gateway.server.claims import ClaimsSigner
+from gateway.server.expiry import Place, until_expiry
+from gateway.server.idempotency import UnderWay, compile_keys, idempotent_fields, read_key
 from gateway.server.overrides import OverrideLabels
 from gateway.server.prepared import Graph, MakesPlans, Prepared, Switches
 from gateway.server.principal import Principal
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.resumption import resumable_fields
+from gateway.server.stream_sharing import StreamSharing
 from gateway.supergraph import Supergraph
+from gateway.tracing import correlation_id
 from gateway.transport.base import SubgraphTransport
 from gateway.transport.with_upload import UploadTransports
 
@@ -80,12 +84,17 @@ class Pipeline:
         observer: Observer | None = None,
         resume_for_s: float = 60.0,
         overrides: OverrideLabels | None = None,
+        retries_keyed: bool = True,
+        stream_sharing: StreamSharing | None = None,
     ) -> None:
         self._max_plans = max_cached_plans
         self._max_text = max_cached_text_bytes
         self._claims = claims
         self._resume_for_s = resume_for_s
         self._timeout_s = operation_timeout_s
+        self._retries_keyed = retries_keyed
+        self._stream_sharing = stream_sharing or StreamSharing()
+        self._under_way = UnderWay()
         self._observer = observer or Observer(ErrorMask(ErrorSettings()), RequestLog("none"), None)
         self._policies = policies or compile_policies(GatewaySettings())
 
@@ -101,7 +110,8 @@ class Pipeline:
         weights = read_weights(supergraph) if self._policies.admission.is_on else None
         labels = overrides or OverrideLabels(supergraph)
         types = SchemaTypes(supergraph.api_schema)
-        return Graph(supergraph, planner, transports, types, resumable_fields(supergraph), labels, weights)
+        resumable, keyed = resumable_fields(supergraph), idempotent_fields(supergraph)
+        return Graph(supergraph, planner, transports, types, resumable, keyed, labels, weights)
 
     async def replace(
         self,
@@ -124,13 +134,25 @@ class Pipeline:
         before, self._graph = self._graph, graph
         return before
 
+    async def change(self, settings: GatewaySettings, transports: Mapping[str, SubgraphTransport]) -> Graph:
+        """Take over limits and rates, for operations that come from now on; else as :meth:`replace`."""
+        self._policies = change_policies(self._policies, settings)
+        self._max_plans = settings.limits.max_cached_plans
+        self._max_text = settings.limits.max_cached_text_bytes
+        graph = self._graph
+        return await self.replace(graph.supergraph, graph.planner, transports, graph.overrides)
+
     @property
     def cached_plans(self) -> int:
         """Number of prepared operations in memory."""
         return len(self._graph.cache)
 
-    def prepare(self, request: GraphQLRequest, principal: Principal, *, in_parts: bool = False) -> Prepared:
+    def prepare(
+        self, request: GraphQLRequest, principal: Principal, *, in_parts: bool = False, brings_key: bool = False
+    ) -> Prepared:
         """Return the prepared operation; ``in_parts`` leaves deferred fragments for later answers.
+
+        With ``brings_key`` a header gives the key of a mutation that the document may leave out.
 
         Raises:
             RequestError: the document, the operation name or the principal's rights do not allow it.
@@ -143,12 +165,14 @@ class Pipeline:
             self._closed_for(principal),
             self._graph.overrides.active(),
             switches,
+            brings_key,
         )
         found = self._graph.cache.get(key)
         if found is not None:
             self._graph.cache.move_to_end(key)
             return found
-        found = self._prepare(self._graph, *key)
+        with self._observer.tracing.planning():
+            found = self._prepare(self._graph, *key)
         if len(request.query) <= self._max_text:
             self._graph.cache[key] = found
             if len(self._graph.cache) > self._max_plans:
@@ -165,7 +189,8 @@ class Pipeline:
         try:
             if documents.wants(request):
                 request = await documents.resolve(request, context.client)
-            return self.prepare(request, context.principal, in_parts=in_parts)
+            brings_key = context.idempotency_key is not None and bool(self._graph.keyed)
+            return self.prepare(request, context.principal, in_parts=in_parts, brings_key=brings_key)
         except GatewayError as error:
             self._observer.refused(str(error.code))
             raise
@@ -178,8 +203,10 @@ class Pipeline:
         closed: Closed,
         labels: frozenset[str],
         switches: Switches | None,
+        brings_key: bool,
     ) -> Prepared:
         policies = self._policies
+        write_key = partial(with_key_variable, operation_name=operation_name, fields=graph.keyed)
         operation = parse_operation(
             graph.supergraph,
             text,
@@ -187,6 +214,7 @@ class Pipeline:
             max_tokens=policies.max_tokens,
             check=policies.operations.check,
             defers=None if switches is None else dict(switches).get,
+            rewrite=write_key if brings_key else None,
         )
         policies.introspection.check(operation, closed)
         visible, denied = enforce(operation, closed, policies.authorization)
@@ -201,6 +229,7 @@ class Pipeline:
             compile_plan(plan, schema, graph.types),
             checker,
             _resumption(graph, plan),
+            compile_keys(operation, graph.keyed) if graph.keyed else None,
             terms,
             hash_of(text),
             graph,
@@ -236,6 +265,18 @@ class Pipeline:
         if prepared.operation.kind == "subscription":
             message = "a subscription needs a stream: ask with Accept: text/event-stream or over a WebSocket"
             raise RequestError(ErrorCode.NOT_ACCEPTABLE, message, http_status=406)
+        if prepared.keyed is None or context.idempotency_key is None:
+            return await self._run(prepared, request, context)
+        with self._hold(prepared, context):
+            return await self._run(prepared, request, context)
+
+    def _hold(self, prepared: Prepared, context: RequestContext) -> AbstractContextManager[None]:
+        """Keep a mutation whose key came by the header from running twice at the same time."""
+        if prepared.keyed is None or context.idempotency_key is None:
+            return nullcontext()
+        return self._under_way.hold(prepared.keyed, context.principal, read_key(context.idempotency_key))
+
+    async def _run(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         execution = self._context(prepared, request, context)
         terms, load = prepared.terms, self._policies.load
         started = time.perf_counter()
@@ -268,6 +309,14 @@ class Pipeline:
         prepared = await self.open(request, context, in_parts=True)
         if prepared.operation.kind == "subscription":
             raise RequestError(ErrorCode.NOT_ACCEPTABLE, "a subscription is not answered in parts", http_status=406)
+        with self._hold(prepared, context):
+            async with aclosing(self._deliver(prepared, request, context)) as results:
+                async for result in results:
+                    yield result
+
+    async def _deliver(
+        self, prepared: Prepared, request: GraphQLRequest, context: RequestContext
+    ) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
         execution = await self._admit(prepared, request, context)
         started, errors = time.perf_counter(), _Errors()
         prepared.graph.running += 1
@@ -281,20 +330,31 @@ class Pipeline:
             prepared.graph.leave()
             self._note(prepared, context, started, errors.kept)
 
-    async def stream(self, request: GraphQLRequest, context: RequestContext) -> AsyncGenerator[ExecutionResult, None]:
+    def stream(self, request: GraphQLRequest, context: RequestContext) -> AsyncGenerator[ExecutionResult, None]:
         """Run any operation as a stream; queries and mutations give one result.
 
         A resumable stream moves to the next supergraph when that is served, after the last event.
 
         Raises:
-            RequestError, PlanningError: nothing was started; or the next supergraph does not have the stream any more.
+            RequestError, PlanningError: nothing was started; or the next supergraph does not have the stream any more;
+                or what proves the principal holds no longer.
         """
+        place = Place(request.resume_after)
+        results = self._stream(request, context, place)
+        expires_at = context.principal.expires_at
+        return results if expires_at is None else until_expiry(results, expires_at, place)
+
+    async def _stream(
+        self, request: GraphQLRequest, context: RequestContext, place: Place
+    ) -> AsyncGenerator[ExecutionResult, None]:
         prepared = await self.open(request, context)
         if prepared.operation.kind != "subscription":
             yield await self.run(prepared, request, context)
             return
         execution = await self._admit(prepared, request, context)
         after = request.resume_after
+        if after is None and prepared.resumable is not None:
+            place.cursor = prepared.resumable.start(execution)
         while True:
             resume = self._resume(prepared, after)
             async with aclosing(self._follow(prepared, execution, resume, context)) as results:
@@ -350,7 +410,11 @@ class Pipeline:
     def _context(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionContext:
         if request.variables:
             self._policies.variables.check(request.variables)
-        variables = prepared.variables.check(request.variables)
+        given, keyed = request.variables, prepared.keyed
+        if keyed is not None and context.idempotency_key is not None:
+            given = keyed.fill(given, prepared.variables.all_defaults, read_key(context.idempotency_key))
+        variables = prepared.variables.check(given)
+        has_keys = keyed is not None and self._retries_keyed and keyed.has_all(variables)
         make = None if self._claims is None else partial(self._signed, self._claims, context)
         headers = context.headers if make is None else make()
         timeout_s = self._timeout_s
@@ -360,7 +424,11 @@ class Pipeline:
             if request.upload is None
             else UploadTransports(prepared.graph.transports, request.upload)
         )
-        return ExecutionContext(transports, variables.values, variables.defaults, headers, make, timeout_s, deadline)
+        is_stream = prepared.operation.kind == "subscription"
+        audience = self._stream_sharing.audience(prepared, context) if is_stream else None
+        return ExecutionContext(
+            transports, variables.values, variables.defaults, headers, make, timeout_s, deadline, has_keys, audience
+        )
 
     @staticmethod
     def _signed(claims: ClaimsSigner, context: RequestContext) -> tuple[tuple[str, str], ...]:
@@ -404,7 +472,7 @@ def error_result(error: Exception) -> ExecutionResult:
         given = error.extensions if isinstance(error, RequestError) else {}
         extensions: dict[str, Any] = {**given, "code": str(error.code)}
         return ExecutionResult(None, [{"message": error.message, "extensions": extensions}])
-    identifier = uuid.uuid4().hex
+    identifier = correlation_id()
     _log.error("internal error %s", identifier, exc_info=error)
     message = f"the gateway failed to answer; its log has the reason under {identifier}"
     code = str(ErrorCode.INTERNAL_ERROR)

@@ -17,6 +17,7 @@ from gateway.plan.nodes import QueryPlan
 from gateway.policies.admission import Terms
 from gateway.policies.cost_weights import CostWeights
 from gateway.server.authorization import Closed
+from gateway.server.idempotency import KeyedFields, KeyedMutation
 from gateway.server.overrides import OverrideLabels
 from gateway.server.principal import Principal
 from gateway.supergraph import Supergraph
@@ -36,8 +37,9 @@ class MakesPlans(Protocol):
 Switches = tuple[tuple[str, bool], ...]
 """Boolean variables with their values; fragments may be deferred by them."""
 
-PlanKey = tuple[str, str | None, Closed, frozenset[str], Switches | None]
-"""Text, operation name, closed coordinates, override labels; for an answer in parts the switches, else None."""
+PlanKey = tuple[str, str | None, Closed, frozenset[str], Switches | None, bool]
+"""Text, operation name, closed coordinates, override labels; for an answer in parts the switches, else None; whether a
+header brings the key that the text may leave out."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +58,7 @@ class Graph:
     transports: Mapping[str, SubgraphTransport]
     types: SchemaTypes
     resumable: Mapping[str, ResumableField]
+    keyed: KeyedFields
     overrides: OverrideLabels
     weights: CostWeights | None
     cache: OrderedDict[PlanKey, Prepared] = field(default_factory=OrderedDict)
@@ -84,6 +87,7 @@ class Prepared:
     plan: ExecutablePlan
     variables: VariableChecker
     resumable: ResumableStream | None
+    keyed: KeyedMutation | None
     terms: Terms | None
     digest: str
     graph: Graph

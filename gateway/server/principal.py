@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["ANONYMOUS", "Identity", "Principal", "anonymous", "client_of", "everybody", "identify"]
@@ -18,12 +18,14 @@ class Principal:
         scopes: scopes that it holds.
         policies: policies that it meets.
         claims: what else is known of it and told to subgraphs: names with hashable JSON values (lists as tuples).
+        expires_at: Unix time at which what proves it holds no longer, None for never; it makes nobody somebody else.
     """
 
     subject: str | None = None
     scopes: frozenset[str] = frozenset()
     policies: frozenset[str] = frozenset()
     claims: tuple[tuple[str, Any], ...] = ()
+    expires_at: float | None = field(default=None, compare=False)
 
 
 ANONYMOUS = Principal()

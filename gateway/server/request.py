@@ -78,11 +78,15 @@ class RequestContext:
     """Who asks, by what program, and what is passed on to subgraphs (lower-case header names with values).
 
     The program makes no difference to the answer, so two contexts that differ in it alone are equal.
+
+    Attributes:
+        idempotency_key: the header ``Idempotency-Key`` as it came, None without one.
     """
 
     principal: Principal = ANONYMOUS
     headers: tuple[tuple[str, str], ...] = field(default=())
     client: Client = field(default=NO_CLIENT, compare=False)
+    idempotency_key: str | None = None
 
 
 def read_body(body: bytes) -> GraphQLRequest:

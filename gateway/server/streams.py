@@ -11,7 +11,7 @@ from typing import Generic, Self, TypeVar
 
 from gateway.errors import ErrorCode, RequestError
 
-__all__ = ["ResultBuffer", "StreamLimits", "SubscriptionCounter"]
+__all__ = ["Quiet", "ResultBuffer", "StreamLimits", "SubscriptionCounter"]
 
 _PATIENCE_FOR_ONE_WRITE = 3
 """A write may take this many times the patience for a full buffer, so that the client can still be told the reason."""
@@ -69,6 +69,10 @@ class SubscriptionCounter:
 R = TypeVar("R")
 
 
+class Quiet(Exception):
+    """Nothing came in the time that it was waited for."""
+
+
 class ResultBuffer(Generic[R]):
     """Reads a stream ahead of its client, a bounded number of results, and ends it when the client does not keep up.
 
@@ -84,6 +88,10 @@ class ResultBuffer(Generic[R]):
         self._room: asyncio.Future[None] | None = None
         """Done when something was taken of a full buffer."""
         self._is_over = False
+        self._is_quiet = False
+        self._quiet_at = 0.0
+        self._clock: asyncio.TimerHandle | None = None
+        """Rings when the taker waits too long; it stays over several events, since most streams have none for long."""
         self._fault: Exception | None = None
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
@@ -101,13 +109,16 @@ class ResultBuffer(Generic[R]):
         self._waiting.clear()
         self._reader.cancel()
         self._is_over = True
+        if self._clock is not None:
+            self._clock.cancel()
         _wake(self._taker)
 
-    async def take(self) -> R | None:
-        """Return the next result, None at the end of the stream.
+    async def take(self, *, is_timed: bool = False) -> R | None:
+        """Return the next result, None at the end of the stream; ``is_timed`` waits no longer than a heartbeat's pause.
 
         Raises:
             GatewayError: the stream failed, or ended with SLOW_CLIENT; what had arrived before was returned first.
+            Quiet: nothing came within that time.
 
         Cancel/retry: cancelling loses nothing.
         """
@@ -117,10 +128,34 @@ class ResultBuffer(Generic[R]):
                 if fault is not None:
                     raise fault
                 return None
+            if is_timed:
+                self._wind()
             self._taker = asyncio.get_running_loop().create_future()
             await self._taker
+            if self._is_quiet and not self._waiting and not self._is_over:
+                raise Quiet
         _wake(self._room)
         return self._waiting.pop(0)
+
+    def take_waiting(self) -> list[R]:
+        """Return what has arrived besides, which can be sent in one go; nothing most of the time."""
+        found, self._waiting = self._waiting, []
+        if found:
+            _wake(self._room)
+        return found
+
+    def _wind(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._is_quiet, self._quiet_at = False, loop.time() + self._limits.heartbeat_s
+        if self._clock is None:
+            self._clock = loop.call_at(self._quiet_at, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop.time() < self._quiet_at:
+            self._clock = loop.call_at(self._quiet_at, self._ring, loop)
+            return
+        self._clock, self._is_quiet = None, True
+        _wake(self._taker)
 
     async def _read(self) -> None:
         try:

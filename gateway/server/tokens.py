@@ -145,13 +145,15 @@ class TokenReader:
     def _accept(self, token: str, claims: Mapping[str, Any]) -> Principal:
         settings = self._settings
         told = {name: _hashable(claims[name]) for name in settings.pass_claims if name in claims}
+        expires_at = float(claims["exp"]) + settings.leeway
         principal = Principal(
             str(claims["sub"]),
             frozenset(_words(claims.get(settings.scope_claim))),
             frozenset(_words(claims.get(settings.policy_claim))),
             tuple(sorted(told.items())),
+            expires_at if settings.end_subscriptions else None,
         )
-        until = min(self._clock() + REMEMBER_S, float(claims["exp"]) + settings.leeway)
+        until = min(self._clock() + REMEMBER_S, expires_at)
         self._proved[token] = (until, principal)
         if len(self._proved) > MAX_REMEMBERED:
             self._proved.popitem(last=False)

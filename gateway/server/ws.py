@@ -2,7 +2,8 @@
 
 Each operation runs in its own task, and all write through one socket, whose ``send`` waits while the client does not
 read. What waits for a slow client is bounded per operation; one that stays slow loses its operations, one that does
-not read at all its connection.
+not read at all its connection. When the token that opened a socket expires, its operations end and then the socket:
+clients go on with a new token by a new one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway.errors import GatewayError
 from gateway.executor import ExecutionResult
 from gateway.policies.clients import ClientReader
+from gateway.server.expiry import sleep_until_expiry
 from gateway.server.operations import Operations
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, client_of, identify
@@ -51,6 +53,10 @@ class WsEndpoint:
         self.max_per_connection = max_per_connection
         self.init_timeout_s = init_timeout_s
 
+    def change(self, propagate: tuple[str, ...]) -> None:
+        """Read other headers from now on; sockets that are open keep theirs."""
+        self.propagate = tuple(name.lower() for name in propagate)
+
     async def __call__(self, socket: WebSocket) -> None:
         """Serve one socket until it closes."""
         dialect = choose_dialect(socket.scope.get("subprotocols", ()))
@@ -80,27 +86,32 @@ class _Connection:
             endpoint.pipeline, endpoint.counter, self, endpoint.stream_limits, endpoint.max_per_connection
         )
         self._is_closed = False
-        self._stalled = asyncio.Event()
+        self._conversation: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        conversation = asyncio.get_running_loop().create_task(self._converse())
-        stalled = asyncio.get_running_loop().create_task(self._stalled.wait())
+        conversation = self._conversation = asyncio.get_running_loop().create_task(self._converse())
         try:
-            await asyncio.wait({conversation, stalled}, return_when=asyncio.FIRST_COMPLETED)
-            if conversation.done():
+            await asyncio.wait({conversation})
+            if not conversation.cancelled():
                 conversation.result()
         finally:
             self._is_closed = True
-            for task in (conversation, stalled):
-                task.cancel()
-            await asyncio.gather(conversation, stalled, return_exceptions=True)
+            conversation.cancel()
+            await asyncio.gather(conversation, return_exceptions=True)
             await self._operations.aclose()
 
+    def _end(self) -> None:
+        if self._conversation is not None:
+            self._conversation.cancel()
+
     async def _converse(self) -> None:
-        beating: asyncio.Task[None] | None = None
+        running: list[asyncio.Task[None]] = []
         try:
             context = await self._shake_hands()
-            beating = asyncio.get_running_loop().create_task(self._beat())
+            loop = asyncio.get_running_loop()
+            running.append(loop.create_task(self._beat()))
+            if context.principal.expires_at is not None:
+                running.append(loop.create_task(self._leave_at(context.principal.expires_at)))
             client = client_of(context.principal, context.client.address)
             while True:
                 await self._handle(await self._receive(), context, client)
@@ -110,9 +121,9 @@ class _Connection:
         except WebSocketDisconnect:
             self._is_closed = True
         finally:
-            if beating is not None:
-                beating.cancel()
-                await asyncio.gather(beating, return_exceptions=True)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def _shake_hands(self) -> RequestContext:
         try:
@@ -186,6 +197,17 @@ class _Connection:
             await asyncio.sleep(self._limits.heartbeat_s)
             await self._send_text(self._dialect.heartbeat)
 
+    async def _leave_at(self, expires_at: float) -> None:
+        """Close the socket once the token that opened it has expired; each operation is told so before."""
+        await sleep_until_expiry(expires_at)
+        await self._operations.finish(self._limits.write_s)
+        self._is_closed = True
+        try:
+            async with asyncio.timeout(self._limits.write_s):
+                await self._socket.close(4403, "Forbidden: the token has expired")
+        finally:
+            self._end()
+
     async def _send(self, message: dict[str, Any]) -> None:
         await self._send_text(orjson.dumps(message).decode())
 
@@ -196,7 +218,7 @@ class _Connection:
             async with asyncio.timeout(self._limits.write_s):
                 await self._socket.send_text(text)
         except TimeoutError:
-            self._stalled.set()
+            self._end()
         except (WebSocketDisconnect, RuntimeError):
             if not self._is_closed:  # the socket went away between two messages; the receiving side ends everything
                 self._is_closed = True

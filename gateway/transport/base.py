@@ -6,13 +6,30 @@ mapped at the one place where the library's own exceptions are caught.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.transport.upload import Upload
 
-__all__ = ["SubgraphRequest", "SubgraphResponse", "SubgraphTransport", "read_retry_after"]
+__all__ = ["SharingTerms", "SubgraphRequest", "SubgraphResponse", "SubgraphTransport", "read_retry_after"]
+
+
+@dataclass(frozen=True, slots=True)
+class SharingTerms:
+    """With whom a stream may be shared.
+
+    Attributes:
+        body: the request's body without a cursor.
+        audience: who asks, as far as it makes a difference to the stream.
+        after: cursor after which the stream begins; None begins with what happens from now on.
+        cursor_of: reads the cursor of an event; None when the stream cannot be taken up again.
+    """
+
+    body: bytes
+    audience: Hashable
+    after: str | None = None
+    cursor_of: Callable[[bytes], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +40,10 @@ class SubgraphRequest:
         body: JSON of ``query``, ``operationName``, ``variables``, ``extensions``; never changed after.
         headers: lower-case names with values, content headers not among them.
         timeout_s: seconds from now in which the whole answer must have come; None leaves it to the transport's limit.
-        is_mutation: True forbids sharing the request and sending it twice.
+        is_mutation: True forbids sharing the request, and sending it twice unless it has a key.
+        has_key: the mutation has a key by which the subgraph knows a second one, so that it may be sent again.
         upload: files that go with the body, which is then the ``operations`` of a multipart request.
+        sharing: with whom its stream may be shared; None for nobody, and where there is no stream.
     """
 
     body: bytes
@@ -32,6 +51,8 @@ class SubgraphRequest:
     timeout_s: float | None = None
     is_mutation: bool = False
     upload: Upload | None = None
+    has_key: bool = False
+    sharing: SharingTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)

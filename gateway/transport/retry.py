@@ -1,6 +1,6 @@
-"""Send a query again when a subgraph failed in a way that passes: unreachable, or a status that says so.
+"""Send a request again when a subgraph failed in a way that passes: unreachable, or a status that says so.
 
-- Mutations are never sent twice: the first may have taken effect.
+- Mutations are sent twice only with a key by which the subgraph knows them: the first may have taken effect.
 - The pause before each further attempt is random up to a bound that doubles, so that gateways do not knock in step; a
   subgraph's ``Retry-After`` is obeyed when there is time for it.
 - All attempts share the time of the request.
@@ -26,7 +26,7 @@ _PASSING = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class RetryRules:
-    """How often and how fast a query is sent again.
+    """How often and how fast a request is sent again.
 
     Attributes:
         max_retries: further attempts after the first.
@@ -92,7 +92,7 @@ class RetryTransport:
 
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
-        if request.is_mutation:
+        if request.is_mutation and not request.has_key:
             return await self._inner.send(request)
         self._budget.earn()
         timeout_s = self._rules.timeout_s if request.timeout_s is None else request.timeout_s

@@ -36,7 +36,7 @@ class _WithFiles:
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         """Send the files with the request that they belong to; it must not be sent twice then."""
         if self._upload.belongs_to(request.body):
-            request = replace(request, upload=self._upload, is_mutation=True)
+            request = replace(request, upload=self._upload, is_mutation=True, has_key=False)
         return await self._inner.send(request)
 
     def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes, None]:

@@ -187,6 +187,16 @@ class GraphSuite:
         assert problem["__typename"] == "IdempotencyConflict"
         assert problem["originalProcessId"] == first["process"]["id"]
 
+    async def test_a_key_in_the_header_is_the_key_of_the_order(self, whole: Whole):
+        given = submission()
+        body = {"query": scenario("order").query, "variables": {"input": given}}
+        headers = {"idempotency-key": f'"{given.pop("idempotencyKey")}"'}
+        first, again = [
+            (await whole.http.post("/graphql", json=body, headers=headers)).json()["data"]["orderSubmit"]
+            for _ in range(2)
+        ]
+        assert (again["order"]["id"], first["replayed"], again["replayed"]) == (first["order"]["id"], False, True)
+
     async def test_a_shipment_is_followed_to_its_delivery_and_resumed_without_gap_or_double(self, whole: Whole):
         shown = scenario("shipments")
         async with following(whole, shown.query, {"account": BUYER}) as stream:

@@ -128,6 +128,8 @@ def test_plan_ends_with_exit_code_2_for_what_it_does_not_know(graph, more):
         (["--supergraph", "good.graphql", "--config", "unknown.yaml"], "the supergraph has no such subgraph"),
         (["--supergraph", "no-url.graphql"], "an http or https address is needed"),
         (["--subgraphs", "bad.json"], "the subgraphs do not compose"),
+        (["--subgraphs", "typo.json"], "subgraph a has the unknown key uri; accepted: name, sdl, sdl_file, url"),
+        (["--subgraphs", "no-sdl.json"], "ask it for {_service{sdl}}"),
     ],
 )
 def test_a_gateway_that_cannot_start_says_why_with_exit_code_2(tmp_path, arguments, message):
@@ -140,6 +142,8 @@ def test_a_gateway_that_cannot_start_says_why_with_exit_code_2(tmp_path, argumen
         "bad.yaml": "what: 1",
         "unknown.yaml": "subgraphs: {other: {}}",
         "bad.json": json.dumps([{"name": "a", "url": "", "sdl": "type Query { a: What }"}]),
+        "typo.json": json.dumps([{"name": "a", "uri": "http://a", "sdl": "type Query { a: Int }"}]),
+        "no-sdl.json": json.dumps([{"name": "a", "url": "http://a"}]),
     }
     for name, content in files.items():
         (tmp_path / name).write_text(content)
@@ -164,6 +168,7 @@ def test_a_gateway_serves_until_it_is_told_to_stop(graph):
             process.terminate()
         _, stderr = process.communicate(timeout=10)
     assert "Traceback" not in stderr
+    assert f"starting at http://127.0.0.1:{port}/graphql" in stderr
 
 
 def _wait_until_ready(port: int, process: subprocess.Popen[str]) -> None:

@@ -15,7 +15,7 @@ from schema.enums import SourceSystem
 from tests.support.graph_suite import submission
 from tests.support.whole import Whole, in_process
 
-S, O, B = SourceSystem, Operation, Behaviour
+S, Op, B = SourceSystem, Operation, Behaviour
 SANDBOXES = {S.CLOUD_ERP: "erp", S.WMS: "wms", S.TMS: "tms", S.CRM: "crm"}
 OUT = {"outages": [{"after_s": 0, "for_s": 600}]}
 WITHIN_S = 30.0
@@ -125,14 +125,14 @@ async def shown_with_nulls(whole: Whole, before: dict[str, Any], cell: Fallback)
 
 Check = Callable[[Whole, dict[str, Any], Any], Awaitable[None]]
 CHECKS: dict[tuple[Operation, Behaviour | None], Check] = {
-    (O.PRICE, B.REMEMBERED): priced_from_memory,
-    (O.PRICE, None): priced_as_ever,
-    (O.PROMISE, B.REMEMBERED): promised_from_memory,
-    (O.PROMISE, B.WITHOUT): promised_without_inbound,
-    (O.PROMISE, None): promised_as_ever,
-    (O.SUBMIT, B.BUFFERED): submitted,
-    (O.STATUS, B.READ_MODEL): shown_from_records,
-    (O.STATUS, B.NULL): shown_with_nulls,
+    (Op.PRICE, B.REMEMBERED): priced_from_memory,
+    (Op.PRICE, None): priced_as_ever,
+    (Op.PROMISE, B.REMEMBERED): promised_from_memory,
+    (Op.PROMISE, B.WITHOUT): promised_without_inbound,
+    (Op.PROMISE, None): promised_as_ever,
+    (Op.SUBMIT, B.BUFFERED): submitted,
+    (Op.STATUS, B.READ_MODEL): shown_from_records,
+    (Op.STATUS, B.NULL): shown_with_nulls,
 }
 
 

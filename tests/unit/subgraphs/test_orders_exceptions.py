@@ -186,7 +186,7 @@ class TestAllowedActions:
         [
             pytest.param("RECEIVED", None, ["CANCEL"], id="received"),
             pytest.param("VALIDATING", None, [], id="being decided"),
-            pytest.param("ON_HOLD", None, ["CHANGE", "CANCEL", "RELEASE_HOLD"], id="held"),
+            pytest.param("ON_HOLD", None, ["CANCEL", "RELEASE_HOLD"], id="held"),
             pytest.param("ACCEPTED", None, ["CHANGE", "CANCEL"], id="accepted"),
             pytest.param("ACCEPTED", S.RELEASED, ["CHANGE", "CANCEL"], id="released"),
             pytest.param("ACCEPTED", S.PICKING, [], id="being picked"),

@@ -16,7 +16,7 @@ from gateway.server.incremental import incremental_parts
 from gateway.server.multipart import SUBSCRIPTION_PARTS
 from gateway.server.negotiate import ResponseKind
 from gateway.server.sse import EVENTS
-from gateway.server.streams import ResultBuffer, StreamLimits
+from gateway.server.streams import Quiet, ResultBuffer, StreamLimits
 
 
 class Source:
@@ -134,7 +134,7 @@ FRAMINGS = pytest.mark.parametrize(
 
 @FRAMINGS
 async def test_a_client_that_takes_nothing_is_cut_and_its_source_closed(framing):
-    client, source = Client(reads=2), Source(3, waits=True)
+    client, source = Client(reads=1), Source(3, waits=True)
     async with asyncio.timeout(5):
         await serve_stream(source.results(), framing, client.receive, client.send, StreamLimits(4, 0.02))
     assert source.closed.is_set()
@@ -209,3 +209,30 @@ async def test_many_streams_leave_nothing_behind():
             await buffer.take()
     gc.collect()
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_results_that_wait_together_are_written_in_one_go():
+    client = Client()
+    async with asyncio.timeout(5):
+        await serve_stream(Source(3).results(), EVENTS, client.receive, client.send, StreamLimits())
+    start, events, end = client.messages
+    assert events["body"].count(b"event: next") == 3
+    assert (start["type"], end["more_body"]) == ("http.response.start", False)
+
+
+async def test_who_waits_for_a_result_is_told_of_each_pause_and_of_the_end():
+    moved = asyncio.Event()
+
+    async def results() -> AsyncGenerator[ExecutionResult, None]:
+        yield ExecutionResult({"n": 0})
+        await moved.wait()
+
+    buffer = ResultBuffer(results(), StreamLimits(heartbeat_s=0.01))
+    async with asyncio.timeout(5), buffer:
+        assert await buffer.take(is_timed=True) is not None
+        with pytest.raises(Quiet):
+            await buffer.take(is_timed=True)
+        with pytest.raises(Quiet):
+            await buffer.take(is_timed=True)
+        moved.set()
+        assert await buffer.take(is_timed=True) is None

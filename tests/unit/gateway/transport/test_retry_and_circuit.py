@@ -11,6 +11,8 @@ from gateway.executor import ExecutionContext
 from gateway.transport.base import SubgraphRequest, SubgraphResponse, read_retry_after
 from gateway.transport.circuit import CircuitRules, CircuitState, CircuitTransport
 from gateway.transport.retry import RetryBudget, RetryRules, RetryTransport
+from gateway.transport.upload import Upload
+from gateway.transport.with_upload import UploadTransports
 
 QUERY = SubgraphRequest(b"{}")
 GOOD = SubgraphResponse(200, "application/json", b"{}")
@@ -22,6 +24,11 @@ def failure(code: ErrorCode = ErrorCode.SUBGRAPH_UNAVAILABLE, *, retryable: bool
 
 def status(number: int, retry_after_s: float | None = None) -> SubgraphResponse:
     return SubgraphResponse(number, "text/plain", b"", retry_after_s)
+
+
+async def no_pieces():
+    return
+    yield b""
 
 
 class Script:
@@ -105,6 +112,20 @@ async def test_a_mutation_is_sent_once(outcome):
             await Retries(script).transport.send(mutation)
     else:
         assert await Retries(script).transport.send(mutation) is outcome
+    assert len(script.requests) == 1
+
+
+async def test_a_mutation_with_a_key_is_sent_again():
+    script = Script(failure(), GOOD)
+    assert await Retries(script).transport.send(SubgraphRequest(b"{}", is_mutation=True, has_key=True)) is GOOD
+    assert len(script.requests) == 2
+
+
+async def test_a_mutation_with_files_is_sent_once_although_it_has_a_key():
+    script = Script(status(503), GOOD)
+    files = UploadTransports({"s": Retries(script).transport}, Upload(b"x", b"{}", (("file",),), no_pieces()))
+    request = SubgraphRequest(b'{"variables":{"file":null}}', is_mutation=True, has_key=True)
+    assert (await files["s"].send(request)).status == 503
     assert len(script.requests) == 1
 
 
