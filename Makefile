@@ -36,9 +36,9 @@ demo: $(STAMP)
 clean-demo:
 	rm -rf var/demo
 
-# Files are spread over the cores; each core has servers of its own.
+# Files are spread over four processes with servers of their own; half of a test's time is waiting.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
