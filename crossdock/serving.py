@@ -40,7 +40,7 @@ async def serving(app: Any, where: socket.socket) -> AsyncIterator[None]:
         date_header=False,
         proxy_headers=False,  # whose word on addresses counts is a setting of the gateway's
         ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,  # tens of KiB for each socket of a browser, for messages of some hundred bytes
+        ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
         timeout_graceful_shutdown=STOP_S,
     )
     config.load()

@@ -192,7 +192,7 @@ def _serve(asgi: Any, settings: GatewaySettings) -> None:
         date_header=False,
         proxy_headers=False,  # whose word on addresses counts is a setting of ours
         ws_max_size=settings.limits.max_request_bytes,
-        ws_per_message_deflate=False,  # tens of KiB for each socket of a browser, for messages of some hundred bytes
+        ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
         timeout_graceful_shutdown=10,
     )
 
