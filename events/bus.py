@@ -125,7 +125,8 @@ class RedisBus:
 
     async def _read(self, started: asyncio.Event) -> None:
         last: str | bytes | None = None
-        while True:
+        # Not only cancellation ends it: the Redis client can swallow one that comes at a bad moment.
+        while self._reader is asyncio.current_task():
             try:
                 if last is None:
                     newest = await self._redis.xrevrange(self._stream, count=1)

@@ -194,3 +194,30 @@ async def test_redis_going_away_costs_time_and_not_events(database: Database) ->
 
     assert [one.event.data["number"] for one in await following] == [2, 3]
     await gone.aclose()
+
+
+class Deaf(Redis):
+    """A client that swallows the cancellation of a read, as the real one does when it comes at a bad moment."""
+
+    async def xread(self, *args: object, **options: object) -> object:
+        try:
+            return await super().xread(*args, **options)  # type: ignore[arg-type]
+        except asyncio.CancelledError:
+            return {}
+
+
+async def test_a_follower_can_leave_even_when_redis_swallows_the_cancellation(
+    database: Database, redis_url: str
+) -> None:
+    redis = Deaf.from_url(redis_url)
+    log = SqlEventLog(database, RedisBus(redis))
+    stream = log.follow(ALL, None)
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while not waiting.done():
+            await log.append([event(1)])
+            await asyncio.wait({waiting}, timeout=0.05)
+        assert (await waiting).event == event(1)
+        await stream.aclose()
+    await redis.aclose()
