@@ -76,7 +76,10 @@ async def test_a_large_limit_opens_a_task_for_a_second_person(decider: EngineDec
     onboarding_id = await submit(decider, HUGE)
     first, second = (f"tsk_{onboarding_id}_credit{suffix}" for suffix in ("", "_2"))
     await resolve(decider, first, CONTROLLER)
-    assert (await stored(world, onboarding_id)).status is OnboardingStatus.AWAITING_DECISION
+    async with asyncio.timeout(20):
+        while not await world.use.tasks.tasks([second]):
+            await asyncio.sleep(0.01)
+    await becomes(world, onboarding_id, OnboardingStatus.AWAITING_DECISION)
     (problem,) = (await resolve(decider, second, CONTROLLER, key="t-2")).problems
     assert getattr(problem, "rule", None) == "SECOND_PERSON"
     assert (await resolve(decider, second, SECOND, key="t-3")).problems == ()

@@ -70,7 +70,7 @@ QUERIES = pytest.mark.parametrize(
 async def test_events_end_with_the_token(query, after):
     log = OpenLog(2)
     async with served(log) as address, httpx.AsyncClient(base_url=address) as client:
-        answer = await client.post("/graphql", json={"query": query}, headers={"accept": EVENTS}, timeout=10)
+        answer = await client.post("/graphql", json={"query": query}, headers={"accept": EVENTS}, timeout=30)
         await log.closed.wait()
     found = [json.loads(line[6:]) for line in answer.text.split("\n") if line.startswith("data: {")]
     assert len(found) == 3
@@ -82,7 +82,7 @@ async def test_events_end_with_the_token(query, after):
 async def test_parts_end_with_the_token(query, after):
     log = OpenLog(2)
     async with served(log) as address, httpx.AsyncClient(base_url=address) as client:
-        answer = await client.post("/graphql", json={"query": query}, headers={"accept": PARTS}, timeout=10)
+        answer = await client.post("/graphql", json={"query": query}, headers={"accept": PARTS}, timeout=30)
         await log.closed.wait()
     assert '"UNAUTHENTICATED"' in answer.text
     assert (f'"resumeAfter":"{after}"' in answer.text) is (after is not None)
@@ -92,7 +92,7 @@ async def test_parts_end_with_the_token(query, after):
 @QUERIES
 async def test_an_operation_on_a_shared_event_stream_ends_with_the_token_and_the_next_brings_a_new_one(query, after):
     log = OpenLog(2)
-    async with served(log) as address, httpx.AsyncClient(base_url=address, timeout=10) as client:
+    async with served(log) as address, httpx.AsyncClient(base_url=address, timeout=30) as client:
         token = {TOKEN: (await client.put("/graphql")).text}
         request = client.build_request("GET", "/graphql", headers={**token, "accept": EVENTS})
         stream = await client.send(request, stream=True)
@@ -150,5 +150,5 @@ async def test_a_stream_that_had_no_event_yet_names_the_cursor_with_which_it_beg
     log = OpenLog(1)
     query = 'subscription { changed(topic: "t", after: "e1") { n } }'
     async with served(log) as address, httpx.AsyncClient(base_url=address) as client:
-        answer = await client.post("/graphql", json={"query": query}, headers={"accept": EVENTS}, timeout=10)
+        answer = await client.post("/graphql", json={"query": query}, headers={"accept": EVENTS}, timeout=30)
     check(json.loads(answer.text.split("data: ")[1].split("\n")[0])["errors"], "e1")
