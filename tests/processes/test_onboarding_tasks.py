@@ -77,7 +77,9 @@ async def test_a_large_limit_opens_a_task_for_a_second_person(decider: EngineDec
     first, second = (f"tsk_{onboarding_id}_credit{suffix}" for suffix in ("", "_2"))
     await resolve(decider, first, CONTROLLER)
     async with asyncio.timeout(20):
-        while not await world.use.tasks.tasks([second]):
+        while True:
+            if await world.use.tasks.tasks([second]):
+                break
             await asyncio.sleep(0.01)
     await becomes(world, onboarding_id, OnboardingStatus.AWAITING_DECISION)
     (problem,) = (await resolve(decider, second, CONTROLLER, key="t-2")).problems
