@@ -2,7 +2,7 @@
 
 The journal gives the runs of a dead program back only to whoever comes under the same name. So a program takes the
 lowest free slot of its database by itself, and holds it by a lock that ends with the program, however it ends: a
-restarted program finds the slot of the dead one free and goes on with its runs. See ``docs/adr/0003-worker-slots.md``.
+restarted program finds the slot of the dead one free and goes on with its runs. See ``docs/adr/0007-worker-slots.md``.
 """
 
 from __future__ import annotations
