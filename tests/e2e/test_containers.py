@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -139,9 +140,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "var").mkdir()
     (made / "schema").mkdir()
     (made / "schema/supergraph.graphql").write_text((ROOT / "schema/supergraph.graphql").read_text())
-    (made / "deploy").mkdir()
-    for file in (ROOT / "deploy").iterdir():
-        (made / "deploy" / file.name).write_text(file.read_text())
+    shutil.copytree(ROOT / "deploy", made / "deploy")
     return made
 
 
