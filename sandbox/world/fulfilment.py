@@ -229,11 +229,12 @@ class _Maker:
         posted = min(delivered + timedelta(hours=self._chance.whole(1, 20)), self._now)
         due = posted.date() + timedelta(days=_TERMS_DAYS[account.payment_terms])
         days_late = (self._now.date() - due).days
+        pays_early = self._chance.happens(35)  # drawn for all: what follows must not hang on the hour
         status, balance = "POSTED", total
         if account.id == LATE_PAYER:
             is_paid = days_late > LATE_PAYER_DAYS
         else:
-            is_paid = days_late > 0 or (days_late > -10 and self._chance.happens(35))
+            is_paid = days_late > 0 or (days_late > -10 and pays_early)
         if is_paid:
             status, balance = "PAID", Decimal(0)
         if account.id != LATE_PAYER and 0 < days_late <= 14 and total > 900:
@@ -243,8 +244,8 @@ class _Maker:
 
     def returns(self, orders: Sequence[WorldOrder]) -> tuple[WorldReturn, ...]:
         """Return what came back: damaged lines of SO-204511 first, then others of the last year."""
-        since = self._now - timedelta(days=360)
-        done = [order for order in orders if order.completed_at and order.completed_at > since]
+        since = max(order.submitted_at for order in orders).date() - timedelta(days=350)
+        done = [order for order in orders if order.completed_at and order.submitted_at.date() > since]
         story = next(order for order in orders if order.number == _COMPLETED_STORY)
         chosen = [story, *self._chance.sample([order for order in done if order is not story], RETURNS - 1)]
         return tuple(self._return(number, order, order is story) for number, order in enumerate(chosen, 1))

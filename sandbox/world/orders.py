@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox.world.chance import Chance
@@ -86,11 +86,12 @@ def make_orders(
     sold = [item for item in items if item.status == "ACTIVE" and item.sku not in STOCK and not item.restricted_regions]
     planned = {ORDER_COUNT - plan.from_end: plan for plan in ORDERS}
     made = []
-    for position, submitted in enumerate(_times(chance, now), 1):
+    last_day = _last_day(now)
+    for position, submitted in enumerate(_times(chance, last_day), 1):
         plan = planned.get(position)
         if plan is None:
             account_id = "acc_1" if position == COMPLETED_ORDER else chance.choices(buyers, weights)[0].id
-            stage = "completed" if position == COMPLETED_ORDER else _stage(chance, (now - submitted).days)
+            stage = "completed" if position == COMPLETED_ORDER else _stage(chance, (last_day - submitted.date()).days)
             wanted = _wanted(chance, sold, 4 if position == COMPLETED_ORDER else None)
         else:
             account_id, stage, wanted = plan.account_id, plan.stage, _planned(plan, by_sku)
@@ -100,15 +101,22 @@ def make_orders(
     return tuple(made)
 
 
-def _times(chance: Chance, now: datetime) -> list[datetime]:
-    """Return increasing times in working hours, the last ones a few hours ago."""
-    day = (now - timedelta(hours=30)).replace(minute=0, second=0, microsecond=0)
+def _last_day(now: datetime) -> date:
+    """Return the last day with orders: its working hours are over, at whatever time of the day the world is made.
+
+    Ages count from it, so that the same orders are held and open in the morning and in the evening.
+    """
+    return (now - timedelta(hours=30)).date()
+
+
+def _times(chance: Chance, last_day: date) -> list[datetime]:
+    """Return increasing times in working hours."""
     times = []
     for _ in range(ORDER_COUNT):
-        at = day - timedelta(days=chance.whole(0, DAYS - 1))
-        times.append(at.replace(hour=chance.whole(12, 22), minute=chance.whole(0, 59), second=chance.whole(0, 59)))
-    latest = now - timedelta(hours=3)
-    return sorted(min(at, latest - timedelta(seconds=place)) for place, at in enumerate(times))
+        day = last_day - timedelta(days=chance.whole(0, DAYS - 1))
+        clock = time(chance.whole(12, 22), chance.whole(0, 59), chance.whole(0, 59), tzinfo=UTC)
+        times.append(datetime.combine(day, clock))
+    return sorted(times)
 
 
 def _stage(chance: Chance, age_days: int) -> str:

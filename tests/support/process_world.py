@@ -65,10 +65,8 @@ from tests.support.fake_systems import (
 from tests.support.rule_records import NOW, SIGNING_KEY, item, rule, ship_to, stock, terms, warehouse
 
 REP = Principal(subject="user:usr_1", roles=("sales_rep",))
-QUICK = RetryPolicy(quick=2, base_s=0.01, wait_s=0.02, wait_max_s=0.05, slow_after_s=0.5)
-"""Retries in milliseconds, so that tests wait for nothing."""
-PATIENT = replace(QUICK, slow_after_s=30)
-"""The same for tests that want the whole answer: a slow machine does not count as a system that does not answer."""
+QUICK = RetryPolicy(quick=2, base_s=0.01, wait_s=0.02, wait_max_s=0.05, slow_after_s=30)
+"""Retries in milliseconds, so that tests wait for nothing; a slow machine does not count as a silent system."""
 
 
 @dataclass

@@ -48,8 +48,8 @@ SETTLED_WITHIN_S = 20.0
 QUIET_S = 0.3
 """Without a call for this long, the copy of stock is filled."""
 
-FAST = 3_600.0
-"""An hour of warehouse and carrier in a second."""
+FAST = 5 * 3_600.0
+"""Five hours of warehouse and carrier in a second; from order to door it takes a day at most."""
 
 
 @cache

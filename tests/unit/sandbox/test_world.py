@@ -37,6 +37,15 @@ class TestSameness:
     def test_another_seed_makes_another_world(self, demo: WorldModel):
         assert generate_world(43, NOW).orders != demo.orders
 
+    @pytest.mark.parametrize("hour", [0, 3, 5, 6, 12, 18, 21, 23])
+    def test_the_hour_of_the_day_decides_nothing_that_is_worked_with(self, demo: WorldModel, hour: int):
+        def seen(world: WorldModel) -> list[object]:
+            orders = [(order.id, order.account_id, order.status, order.hold_kind) for order in world.orders]
+            returns = [(back.rma_number, back.order_id, back.status) for back in world.returns]
+            return [*orders, *returns, *((bill.order_id, bill.total) for bill in world.invoices)]
+
+        assert seen(generate_world(42, NOW.replace(hour=hour))) == seen(demo)
+
     def test_a_moment_without_a_zone_is_refused(self):
         with pytest.raises(ValueError, match="time zone"):
             generate_world(42, datetime(2026, 3, 4))  # noqa: DTZ001 - that is what is refused

@@ -26,7 +26,7 @@ from subgraphs.accounts.app import accounts_schema, build_accounts
 from subgraphs.context import RequestContext
 from tests.support.onboarding_records import address
 from tests.support.onboarding_runs import prepare
-from tests.support.process_world import PATIENT, ProcessWorld, process_world
+from tests.support.process_world import QUICK, ProcessWorld, process_world
 from tests.support.subgraph_requests import CLAIMS, STAFF, STRANGER, ask, customer, data, staff
 
 SUBMIT = """mutation ($input: OnboardingSubmitInput!) { onboardingSubmit(input: $input) { replayed
@@ -78,7 +78,7 @@ class Place:
 async def place(sqlite_url: str) -> AsyncIterator[Place]:
     async with process_world(sqlite_url) as world:
         prepare(world)
-        async with ProcessEngine(EngineSettings(sqlite_url, retries=PATIENT), world.use) as engine:
+        async with ProcessEngine(EngineSettings(sqlite_url, retries=QUICK), world.use) as engine:
             use = world.use
             ports = AccountPorts(
                 directory=world.crm,
