@@ -80,7 +80,7 @@ async def test_connections_of_the_old_graph_are_closed_once_nothing_uses_them(mo
         transport.aclose = aclose
         return transport
 
-    monkeypatch.setattr("gateway.bootstrap._build_http", build)
+    monkeypatch.setattr("gateway.bootstrap.transports.build_http", build)
     async with build_gateway(compose(OLD)) as gateway:
         assert (await gateway.execute("{ a }")).to_dict() == {"data": {"a": 1}}
         await gateway.reload(compose(NEW))

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 import structlog
 
-from gateway.bootstrap import _tracing
+from gateway.bootstrap.observation import build_tracing
 from gateway.config import settings_from
 from gateway.errors import ConfigError
 from gateway.logs import log_to
@@ -63,7 +63,7 @@ async def test_errors_and_lines_of_log_carry_the_id_of_the_trace():
 @pytest.mark.skipif(find_spec("opentelemetry") is not None, reason="OpenTelemetry is installed")
 def test_spans_without_open_telemetry_are_refused_with_what_to_install():
     with pytest.raises(ConfigError, match=r"pip install crossdock\[telemetry\]"):
-        _tracing(settings_from({"telemetry": {"tracing": "spans"}}, {}))
+        build_tracing(settings_from({"telemetry": {"tracing": "spans"}}, {}))
 
 
 @needs_sdk
@@ -74,7 +74,7 @@ async def test_request_plan_and_fetches_are_spans_of_the_clients_trace(monkeypat
     spans_of = pytest.importorskip("gateway.tracing.spans").Spans
     exporter, provider = memory.InMemorySpanExporter(), sdk.TracerProvider()
     provider.add_span_processor(export.SimpleSpanProcessor(exporter))
-    monkeypatch.setattr("gateway.bootstrap._tracing", lambda _: spans_of(provider))
+    monkeypatch.setattr("gateway.bootstrap.build.build_tracing", lambda _: spans_of(provider))
     kit = IN_PROCESS.with_settings(telemetry={"tracing": "spans"})
     async with http(kit) as client:
         for _ in range(2):

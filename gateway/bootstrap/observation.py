@@ -1,0 +1,63 @@
+"""Metrics and traces, each loaded only where the settings want it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.config import GatewaySettings
+from gateway.errors import ConfigError
+from gateway.tracing import NoTracing, PassOn, Tracing
+
+if TYPE_CHECKING:
+    from gateway.policies.loop_lag import LoopLag
+    from gateway.policies.metrics import Metrics
+    from gateway.policies.policy_set import PolicySet
+    from gateway.server.pipeline import Pipeline
+    from gateway.server.streams import SubscriptionCounter
+    from gateway.transport.shared_streams import StreamCount
+
+__all__ = ["build_metrics", "build_tracing", "watch_figures"]
+
+
+def build_metrics(settings: GatewaySettings) -> Metrics | None:
+    """Return where figures are counted, None where none are served."""
+    if not settings.telemetry.metrics:
+        return None
+    from gateway.policies.metrics import Metrics  # noqa: PLC0415 - who serves no metrics need not load them
+
+    return Metrics()
+
+
+def build_tracing(settings: GatewaySettings) -> Tracing:
+    """Return the tracing of the settings.
+
+    Raises:
+        ConfigError: it needs an extra that is not installed.
+    """
+    mode = settings.telemetry.tracing
+    if mode != "spans":
+        return PassOn() if mode == "pass_on" else NoTracing()
+    try:
+        from gateway.tracing.spans import Spans  # noqa: PLC0415 - an optional extra
+    except ImportError as error:
+        raise ConfigError(
+            'telemetry.tracing is "spans": install OpenTelemetry, pip install crossdock[telemetry]'
+        ) from error
+    return Spans()
+
+
+def watch_figures(
+    metrics: Metrics,
+    pipeline: Pipeline,
+    policies: PolicySet,
+    counter: SubscriptionCounter,
+    subgraph_streams: StreamCount,
+    lag: LoopLag,
+) -> None:
+    """Add the figures that are read whenever metrics are asked for."""
+    metrics.watch("gateway_plans", "Prepared operations in memory.", lambda: pipeline.cached_plans)
+    metrics.watch("gateway_running", "Queries and mutations under way.", lambda: policies.load.running)
+    metrics.watch("gateway_waiting", "Queries and mutations that wait.", lambda: policies.load.waiting)
+    metrics.watch("gateway_streams", "Subscriptions under way.", lambda: counter.running)
+    metrics.watch("gateway_subgraph_streams", "Streams from subgraphs.", lambda: subgraph_streams.running)
+    metrics.watch("gateway_loop_lag_seconds", "Worst delay of the event loop of late.", lambda: lag.worst_s)
