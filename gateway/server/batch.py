@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from gateway.errors import ErrorCode, GatewayError, RequestError
-from gateway.server.pipeline import Pipeline, error_result
+from gateway.server.failures import error_result
+from gateway.server.pipeline import Pipeline
 from gateway.server.request import RequestContext, read_payload
 
 __all__ = ["is_batch", "run_batch"]

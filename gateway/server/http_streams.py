@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.executor import ExecutionResult
-from gateway.server.pipeline import error_result
+from gateway.server.failures import error_result
 from gateway.server.streams import Quiet, ResultBuffer, StreamLimits
 
 __all__ = ["Framing", "Receive", "Send", "serve_stream", "wait_for_disconnect"]

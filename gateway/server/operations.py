@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.executor import ExecutionResult
-from gateway.server.pipeline import Pipeline, error_result
+from gateway.server.failures import error_result
+from gateway.server.pipeline import Pipeline
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.streams import ResultBuffer, StreamLimits, SubscriptionCounter
 

@@ -10,9 +10,9 @@ from math import ceil
 import orjson
 
 from gateway.errors import ErrorCode, GatewayError, RequestError, http_status_for
+from gateway.server.failures import error_result
 from gateway.server.http_streams import Send
 from gateway.server.negotiate import ResponseKind, qualities
-from gateway.server.pipeline import error_result
 
 __all__ = ["JSON_KINDS", "Answer", "Headers", "accepts_gzip", "refusal", "refusal_headers", "respond"]
 

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.errors import ErrorCode, InternalError, PlanningError, RequestError
 from gateway.server.authorization import closed_coordinates
+from gateway.server.failures import error_result
 from gateway.server.negotiate import Accepted, ResponseKind, choose
-from gateway.server.pipeline import error_result
 from gateway.server.principal import ANONYMOUS, Principal
 from gateway.server.request import read_query_string
 from gateway.server.respond import respond

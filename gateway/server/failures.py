@@ -1,0 +1,38 @@
+"""What a client is told of a failure before or outside execution."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateway.errors import ErrorCode, GatewayError, RequestError
+from gateway.executor import ExecutionResult
+from gateway.tracing import correlation_id
+
+__all__ = ["error_result"]
+
+_log = logging.getLogger("gateway")
+
+
+def error_result(error: Exception) -> ExecutionResult:
+    """Return the answer for a failure before or outside execution.
+
+    A fault of the client is shown as it is. Anything else is logged with its trace under an id, and the client gets
+    the id.
+    """
+    if isinstance(error, RequestError) and error.errors:
+        return ExecutionResult(None, [_with_code(dict(item.formatted), error.code) for item in error.errors])
+    if isinstance(error, GatewayError) and error.shown:
+        given = error.extensions if isinstance(error, RequestError) else {}
+        extensions: dict[str, Any] = {**given, "code": str(error.code)}
+        return ExecutionResult(None, [{"message": error.message, "extensions": extensions}])
+    identifier = correlation_id()
+    _log.error("internal error %s", identifier, exc_info=error)
+    message = f"the gateway failed to answer; its log has the reason under {identifier}"
+    code = str(ErrorCode.INTERNAL_ERROR)
+    return ExecutionResult(None, [{"message": message, "extensions": {"code": code, "correlationId": identifier}}])
+
+
+def _with_code(error: dict[str, Any], code: ErrorCode) -> dict[str, Any]:
+    extensions = {**error.get("extensions", {}), "code": str(code)}
+    return {**error, "extensions": extensions}

@@ -1,0 +1,186 @@
+"""Prepare operations against the supergraph that is served, and remember them.
+
+Text, operation name and what the principal may not see select a prepared operation from a bounded cache; a new one is
+parsed, validated, stripped of closed fields, planned and compiled. One that is refused is not remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+from gateway.errors import GatewayError
+from gateway.executor import compile_plan
+from gateway.executor.resumption import ResumableStream, compile_resumption
+from gateway.executor.shape import SchemaTypes
+from gateway.operation import parse_operation
+from gateway.operation.key_variable import with_key_variable
+from gateway.operation.variables import VariableChecker
+from gateway.plan.nodes import QueryPlan
+from gateway.policies.cost_weights import read_weights
+from gateway.policies.policy_set import PolicySet
+from gateway.policies.request_log import hash_of
+from gateway.server.authorization import Closed, closed_coordinates, enforce, restore
+from gateway.server.idempotency import compile_keys, idempotent_fields
+from gateway.server.overrides import OverrideLabels
+from gateway.server.prepared import Graph, MakesPlans, Prepared, Switches
+from gateway.server.principal import Principal
+from gateway.server.request import GraphQLRequest
+from gateway.server.resumption import resumable_fields
+from gateway.supergraph import Supergraph
+from gateway.tracing import NoTracing, Tracing
+from gateway.transport.base import SubgraphTransport
+
+__all__ = ["Preparer", "make_graph"]
+
+MAX_WARMED = 200
+"""Operations that are prepared for a new supergraph before it is served."""
+
+MAX_PRINCIPAL_SHAPES = 10_000
+"""Principals whose closed coordinates are remembered; a later one starts the memory afresh."""
+
+
+class Preparer:
+    """Prepares operations; ``graph`` is the one that is served now.
+
+    Args:
+        policies: what operations have to keep to.
+        max_cached: operations that are remembered.
+        max_text: characters of the longest text that is remembered.
+        tracing: where planning is told of.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        policies: PolicySet,
+        max_cached: int = 1000,
+        max_text: int = 64 * 1024,
+        tracing: Tracing | None = None,
+    ) -> None:
+        self.graph = graph
+        self._policies = policies
+        self._max_cached = max_cached
+        self._max_text = max_text
+        self._tracing = tracing or NoTracing()
+
+    def change(self, policies: PolicySet, max_cached: int, max_text: int) -> None:
+        """Prepare by other policies and bounds from now on; what is remembered is left to :meth:`replace`."""
+        self._policies, self._max_cached, self._max_text = policies, max_cached, max_text
+
+    async def replace(self, graph: Graph) -> Graph:
+        """Serve another graph from now on and return the one before.
+
+        The operations that were used last are prepared first, so that clients do not wait for plans all at once.
+        """
+        for key in list(self.graph.cache)[-MAX_WARMED:]:
+            try:
+                graph.cache[key] = self._prepare(graph, *key)
+            except GatewayError:
+                continue  # it does not fit the new graph; whoever asks is told why
+            await asyncio.sleep(0)
+        before, self.graph = self.graph, graph
+        return before
+
+    def prepare(self, request: GraphQLRequest, principal: Principal, *, in_parts: bool, brings_key: bool) -> Prepared:
+        """Return the prepared operation; see :meth:`gateway.server.pipeline.Pipeline.prepare`."""
+        graph = self.graph
+        switches = _switches(request) if in_parts and "@defer" in request.query else None
+        closed = self._closed_for(principal)
+        key = (request.query, request.operation_name, closed, graph.overrides.active(), switches, brings_key)
+        found = graph.cache.get(key)
+        if found is not None:
+            graph.cache.move_to_end(key)
+            return found
+        with self._tracing.planning():
+            found = self._prepare(graph, *key)
+        if len(request.query) <= self._max_text:
+            graph.cache[key] = found
+            if len(graph.cache) > self._max_cached:
+                graph.cache.popitem(last=False)
+        return found
+
+    def _prepare(
+        self,
+        graph: Graph,
+        text: str,
+        operation_name: str | None,
+        closed: Closed,
+        labels: frozenset[str],
+        switches: Switches | None,
+        brings_key: bool,
+    ) -> Prepared:
+        policies = self._policies
+        write_key = partial(with_key_variable, operation_name=operation_name, fields=graph.keyed)
+        operation = parse_operation(
+            graph.supergraph,
+            text,
+            operation_name,
+            max_tokens=policies.max_tokens,
+            check=policies.operations.check,
+            defers=None if switches is None else dict(switches).get,
+            rewrite=write_key if brings_key else None,
+        )
+        policies.introspection.check(operation, closed)
+        visible, denied = enforce(operation, closed, policies.authorization)
+        plan = graph.planner.plan(visible, override_labels=labels)
+        if denied:
+            plan = restore(plan, denied)
+        schema = graph.supergraph.api_schema
+        checker = VariableChecker(operation.variable_definitions, schema)
+        terms = None if graph.weights is None else policies.admission.terms(visible, graph.weights)
+        return Prepared(
+            visible,
+            compile_plan(plan, schema, graph.types),
+            checker,
+            _resumption(graph, plan),
+            compile_keys(operation, graph.keyed) if graph.keyed else None,
+            terms,
+            hash_of(text),
+            graph,
+        )
+
+    def _closed_for(self, principal: Principal) -> Closed:
+        rules = self.graph.supergraph.authorization
+        introspection = self._policies.introspection
+        if not rules and introspection.is_open:
+            return frozenset()
+        found = self.graph.closed.get(principal)
+        if found is None:
+            if len(self.graph.closed) >= MAX_PRINCIPAL_SHAPES:
+                self.graph.closed.clear()
+            found = closed_coordinates(rules, principal) | introspection.closed_for(principal)
+            self.graph.closed[principal] = found
+        return found
+
+
+def make_graph(
+    supergraph: Supergraph,
+    planner: MakesPlans,
+    transports: Mapping[str, SubgraphTransport],
+    overrides: OverrideLabels | None,
+    *,
+    is_weighed: bool,
+) -> Graph:
+    """Return a supergraph with what is made from it once; ``is_weighed`` where costs are counted.
+
+    Raises:
+        SupergraphError: a directive of the gateway stands where it means nothing.
+    """
+    weights = read_weights(supergraph) if is_weighed else None
+    labels = overrides or OverrideLabels(supergraph)
+    types = SchemaTypes(supergraph.api_schema)
+    resumable, keyed = resumable_fields(supergraph), idempotent_fields(supergraph)
+    return Graph(supergraph, planner, transports, types, resumable, keyed, labels, weights)
+
+
+def _resumption(graph: Graph, plan: QueryPlan) -> ResumableStream | None:
+    if not graph.resumable or plan.kind != "subscription":
+        return None
+    field = graph.resumable.get(f"{plan.root_type}.{plan.output[0].name}")
+    return None if field is None else compile_resumption(plan.fetches[0], field)
+
+
+def _switches(request: GraphQLRequest) -> Switches:
+    return tuple(sorted((name, value) for name, value in (request.variables or {}).items() if isinstance(value, bool)))
