@@ -1,0 +1,114 @@
+"""Invoices and returns of the ERP, beside its orders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from processes.journal import read, write
+from schema.enums import ReturnStatus, SourceSystem
+from schema.records.invoices import PostedInvoice
+from schema.records.orders import Invoice, Return, ReturnLine
+from schema.records.returns import NewReturn, return_id
+from schema.records.values import Money
+from tests.support.fake_systems.erp_orders import FakeOrders
+from tests.support.fake_systems.rows import per_account, per_order
+from tests.support.fake_systems.script import Kept, Script
+
+
+class FakeAccounting(FakeOrders):
+    """Invoices and returns of the ERP, beside its orders."""
+
+    def __init__(self, script: Script, kept: Kept) -> None:
+        super().__init__(script, kept)
+        self.invoices_by_id: dict[str, Invoice] = {}
+        self.postings: list[PostedInvoice] = []
+        self.returns_by_id: dict[str, Return] = {}
+
+    async def invoices(self, ids: Sequence[str]) -> Mapping[str, Invoice]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices")
+        return {entry: self.invoices_by_id[entry] for entry in ids if entry in self.invoices_by_id}
+
+    async def invoices_of(self, account_ids: Sequence[str], limit: int) -> Mapping[str, tuple[Invoice, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices_of")
+        found = per_account(self.invoices_by_id, account_ids)
+        return {name: tuple(reversed(entries))[:limit] for name, entries in found.items()}
+
+    async def invoices_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Invoice, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices_of_orders")
+        return per_order(self.invoices_by_id, order_ids)
+
+    async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "posted_after")
+        return tuple(posted for posted in self.postings if posted.entry > entry)[:limit]
+
+    async def returns(self, ids: Sequence[str]) -> Mapping[str, Return]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "returns")
+        return {entry.id: entry for entry in self._returns().values() if entry.id in ids}
+
+    async def returns_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "returns_of")
+        found = per_account(self._returns(), account_ids)
+        return {name: tuple(reversed(entries)) for name, entries in found.items()}
+
+    async def returns_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "returns_of_orders")
+        return per_order(self._returns(), order_ids)
+
+    def _returns(self) -> dict[str, Return]:
+        made = [read(Return, json.loads(body)) for body in self.kept.all("rma")]
+        return {**self.returns_by_id, **{entry.id: entry for entry in made}}
+
+    async def create_return(self, new: NewReturn) -> Return:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "create_return")
+        if not self.kept.all("rma", new.rma_number):
+            document = self.document(f"or:{new.order_id}:erp")
+            account_id = "acc_1" if document is None else document.account_id
+            at = datetime.now(UTC)
+            made = Return(
+                return_id(new.rma_number), new.rma_number, account_id, new.order_id, ReturnStatus.APPROVED,
+                new.lines, None, at,
+            )  # fmt: skip
+            self._keep_return(made)
+        await self.script.leave("create_return")
+        return self._returns()[return_id(new.rma_number)]
+
+    async def cancel_return(self, number: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "cancel_return")
+        found = self._returns().get(return_id(number))
+        if found is not None:
+            self._keep_return(replace(found, status=ReturnStatus.CANCELLED))
+
+    async def receive_return(self, key: str, number: str, lines: tuple[ReturnLine, ...]) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "receive_return")
+        if not self.kept.all("rma_key", key):
+            self.kept.put("rma_key", key, number)
+            found = self._returns()[return_id(number)]
+            self._keep_return(replace(found, status=ReturnStatus.INSPECTED, lines=lines))
+        await self.script.leave("receive_return")
+
+    async def credit_return(self, key: str, number: str) -> Money:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "credit_return")
+        found = self._returns()[return_id(number)]
+        if not self.kept.all("rma_key", key):
+            self.kept.put("rma_key", key, number)
+            total = sum((line.quantity.value for line in found.lines), Decimal(0))
+            found = replace(found, status=ReturnStatus.CREDITED, credit=Money(total * Decimal("36.10"), "USD"))
+            self._keep_return(found)
+        await self.script.leave("credit_return")
+        assert found.credit is not None
+        return found.credit
+
+    async def replace_return(self, key: str, number: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "replace_return")
+        if not self.kept.all("rma_key", key):
+            self.kept.put("rma_key", key, number)
+            self._keep_return(replace(self._returns()[return_id(number)], status=ReturnStatus.REPLACED))
+        await self.script.leave("replace_return")
+
+    def _keep_return(self, entry: Return) -> None:
+        self.kept.drop("rma", entry.rma_number)
+        self.kept.put("rma", entry.rma_number, json.dumps(write(entry)))
