@@ -19,7 +19,8 @@ from processes.quote_approval import approval_problems
 from processes.quote_decision import QuoteVerdict, decide_quote
 from processes.registry import ORDER
 from processes.replay import Reopens, replay_letters
-from processes.starter import EngineStarter, platform_down
+from processes.starter import EngineStarter
+from processes.starts import platform_down
 from processes.task_desk import TaskDesk, retry_process
 from processes.worker import ProcessEngine
 from schema.enums import OrderStatus, ProcessState, QuoteStatus

@@ -1,0 +1,144 @@
+"""Starts of quotes, orders and their changes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from processes.amend_case import CANCELLATION, CHANGE, AmendRequest, submission_of
+from processes.api import (
+    LineChange,
+    OrderCancellation,
+    OrderChange,
+    OrderSubmission,
+    QuotePreparation,
+    Started,
+)
+from processes.order_case import OrderRequest
+from processes.order_checks import failed
+from processes.quote_approval import approval_problems
+from processes.quote_case import QuoteRequest
+from processes.starts import LOOK_S, RECEIVE_WAIT_S, Starts, platform_down, refused, seconds
+from schema.enums import OrderStatus
+from schema.records.identity import Principal
+from schema.records.problems import Problem
+from systems.errors import ConnectorError
+
+__all__ = ["OrderStarts"]
+
+_REFUSED = (OrderStatus.REJECTED,)
+
+
+class OrderStarts(Starts):
+    """Starts quote to order (P2), order submission (P3), and changes and cancellations of orders (P7)."""
+
+    async def submit_order(
+        self, submission: OrderSubmission, *, key: str, principal: Principal, wait_ms: int
+    ) -> Started:
+        """Start order submission (P3) and wait at most ``wait_ms`` for its decision.
+
+        Cancel/retry: safe to repeat with the same key.
+        """
+        claimed = await self._claim("orderSubmit", key, principal, submission)
+        if isinstance(claimed, Started):
+            return claimed
+        process_id, replayed = claimed
+        order_id = process_id.replace("prc_", "ord_", 1)
+        request = OrderRequest(process_id, order_id, submission, principal.subject, self._use.clock.now())
+        await self._engine.start_order(request)
+        await self._engine.decision(process_id, seconds(wait_ms))
+        return await self._order_answer(process_id, order_id, replayed=replayed)
+
+    async def prepare_quote(
+        self, preparation: QuotePreparation, *, key: str, principal: Principal, wait_ms: int
+    ) -> Started:
+        """Start quote to order (P2), as far as pricing and approval, and wait at most ``wait_ms`` for it.
+
+        Cancel/retry: safe to repeat with the same key.
+        """
+        claimed = await self._claim("quotePrepare", key, principal, preparation)
+        if isinstance(claimed, Started):
+            return claimed
+        process_id, replayed = claimed
+        quote_id = process_id.replace("prc_", "quo_", 1)
+        request = QuoteRequest(process_id, quote_id, preparation, principal.subject, self._use.clock.now())
+        await self._engine.start_quote(request)
+        await self._engine.decision(process_id, seconds(wait_ms))
+        return await self._quote_answer(process_id, quote_id, replayed=replayed)
+
+    async def change_order(self, change: OrderChange, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start a change of an order (P7) and wait at most ``wait_ms`` for its end.
+
+        Cancel/retry: safe to repeat with the same key.
+        """
+        return await self._amend("orderChange", CHANGE, change, change.lines, key, principal, wait_ms)
+
+    async def cancel_order(
+        self, cancellation: OrderCancellation, *, key: str, principal: Principal, wait_ms: int
+    ) -> Started:
+        """Start the cancellation of an order (P7) and wait at most ``wait_ms`` for its end.
+
+        Cancel/retry: safe to repeat with the same key.
+        """
+        return await self._amend("orderCancel", CANCELLATION, cancellation, (), key, principal, wait_ms)
+
+    async def _amend(
+        self,
+        operation: str,
+        kind: str,
+        asked: OrderChange | OrderCancellation,
+        lines: tuple[LineChange, ...],
+        key: str,
+        principal: Principal,
+        wait_ms: int,
+    ) -> Started:
+        try:
+            order = (await self._use.orders.orders([asked.order_id])).get(asked.order_id)
+        except ConnectorError as error:
+            return refused(platform_down(error))
+        if order is None:
+            said = f"order {asked.order_id} was not submitted here: whoever entered it changes it in the ERP"
+            return refused(failed("NOT_SUBMITTED_HERE", said, "orderId"))
+        claimed = await self._claim(operation, key, principal, asked)
+        if isinstance(claimed, Started):
+            return claimed
+        process_id, replayed = claimed
+        request = AmendRequest(
+            process_id=process_id,
+            kind=kind,
+            order_id=order.id,
+            version=asked.version,
+            reason=asked.reason,
+            submission=submission_of(order),
+            asked_by=principal.subject,
+            asked_at=self._use.clock.now(),
+            lines=lines,
+        )
+        await self._engine.start(kind, request)
+        await self._engine.decision(process_id, seconds(wait_ms))
+        ending = await self._engine.ending(process_id)
+        problems = () if ending is None else ending.problems
+        return Started(process_id, await self._state(process_id), order.id, problems, replayed)
+
+    async def _order_answer(self, process_id: str, order_id: str, *, replayed: bool) -> Started:
+        order = None
+        deadline = time.monotonic() + RECEIVE_WAIT_S
+        while order is None:
+            order = (await self._use.orders.orders([order_id])).get(order_id)
+            if order is None and time.monotonic() > deadline:
+                break
+            if order is None:
+                await asyncio.sleep(LOOK_S)
+        state = await self._state(process_id)
+        refused = order is not None and order.status in _REFUSED
+        entity = None if refused else order_id
+        return Started(process_id, state, entity, order.exceptions if order is not None else (), replayed)
+
+    async def _quote_answer(self, process_id: str, quote_id: str, *, replayed: bool) -> Started:
+        quote = (await self._use.quotes.quotes([quote_id])).get(quote_id)
+        ending = await self._engine.ending(process_id)
+        problems: tuple[Problem, ...] = () if ending is None else ending.problems
+        if quote is not None and not problems:
+            problems = approval_problems(quote)
+        state = await self._state(process_id)
+        return Started(process_id, state, None if quote is None else quote_id, problems, replayed)
