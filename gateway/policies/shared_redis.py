@@ -29,11 +29,25 @@ MAX_CONNECTIONS = 32
 
 
 class SharedRedis:
-    """Runs commands. Opens its pool on first use, because it belongs to the running event loop."""
+    """Runs commands. Opens its pool on first use, because it belongs to the running event loop.
 
-    def __init__(self, settings: RedisSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        timeout_s: seconds for one command, in place of the settings'.
+        decodes: answers are text; else they are bytes.
+    """
+
+    def __init__(
+        self,
+        settings: RedisSettings,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        timeout_s: float | None = None,
+        decodes: bool = True,
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._timeout_s = timeout_s or settings.timeout
+        self._decodes = decodes
         self._client: redis.asyncio.Redis | None = None
         self._paused_until = 0.0
 
@@ -47,10 +61,10 @@ class SharedRedis:
             return None
         if self._client is None:
             self._client = redis.asyncio.Redis.from_url(
-                self._settings.url, max_connections=MAX_CONNECTIONS, decode_responses=True
+                self._settings.url, max_connections=MAX_CONNECTIONS, decode_responses=self._decodes
             )
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(self._timeout_s):
                 return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         except (RedisError, OSError, TimeoutError) as error:
             self._paused_until = self._clock() + PAUSE_S
