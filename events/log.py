@@ -15,7 +15,22 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, insert, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.bus import Bus
@@ -41,6 +56,9 @@ MAX_READ = 1_000
 
 MAX_KEYS = 5_000
 """Keys in one statement; SQLite takes 32,766 parameters and PostgreSQL 65,535."""
+
+FEW = 4
+"""So many events are written one by one, a statement each; more by five statements, however many they are."""
 
 _LOCK_KEY = 0x6576656E74
 """PostgreSQL advisory lock of appenders ("event" as a number)."""
@@ -103,8 +121,19 @@ class SqlEventLog:
             await self._audit(connection, [entry.event for entry in stored], change)
 
     async def _insert(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
-        if connection.dialect.name == "postgresql":
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        is_postgres = connection.dialect.name == "postgresql"
+        if is_postgres:
+            await connection.execute(_LOCK, {"key": _LOCK_KEY})
+        if len(events) > FEW:
+            return await self._insert_many(connection, events)
+        statement, now, stored = _APPEND[is_postgres], datetime.now(UTC), []
+        for event in events:
+            written = (await connection.execute(statement, _row(event, now))).first()
+            if written is not None:
+                stored.append(StoredEvent(event, written.position, written.sequence, now))
+        return tuple(stored)
+
+    async def _insert_many(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
         fresh = await _without_known(connection, events)
         if not fresh:
             return ()
@@ -113,7 +142,7 @@ class SqlEventLog:
         rows = []
         for event in fresh:
             sequences[event.partition_key] = sequence = sequences.get(event.partition_key, 0) + 1
-            rows.append(_row(event, sequence, now))
+            rows.append({**_row(event, now), "sequence": sequence})
         positions = await _write(connection, rows)
         return tuple(
             StoredEvent(event, position, row["sequence"], now)
@@ -208,7 +237,7 @@ async def _write(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) ->
     position = event_log.c.position
     if len(rows) == 1:
         return list((await connection.execute(insert(event_log).returning(position), rows)).scalars())
-    last = (await connection.execute(select(func.max(position)))).scalar_one() or 0
+    last = await last_position(connection)
     await connection.execute(insert(event_log), rows)
     written = select(position).where(position > last).order_by(position)
     return list((await connection.execute(written)).scalars())
@@ -244,7 +273,7 @@ async def _position_of(connection: AsyncConnection, cursor: str) -> int:
 
 async def last_position(connection: AsyncConnection) -> int:
     """Return the position of the latest event, 0 when there is none."""
-    return int((await connection.execute(select(func.max(event_log.c.position)))).scalar_one() or 0)
+    return int((await connection.execute(_LAST)).scalar_one() or 0)
 
 
 async def events_after(
@@ -303,14 +332,35 @@ def _filtered(statement: Select[Any], where: EventFilter) -> Select[Any]:
     return statement
 
 
-def _row(event: Event, sequence: int, now: datetime) -> dict[str, Any]:
+def _append(insert_into: Callable[[Table], Any]) -> Any:
+    """Return the statement that appends one event unless it is known, numbered behind its partition's last.
+
+    Appenders take turns (PostgreSQL by the lock, SQLite by its own), so that the next number is nobody else's.
+    """
+    columns, earlier = event_log.c, event_log.alias("earlier")
+    highest = select(func.max(earlier.c.sequence)).where(earlier.c.partition_key == bindparam("partition_key"))
+    values: dict[str, Any] = {
+        column.name: bindparam(column.name, type_=column.type) for column in columns if not column.primary_key
+    }
+    values["sequence"] = func.coalesce(highest.scalar_subquery(), 0) + 1
+    statement = insert_into(event_log).values(values)
+    unless_known = statement.on_conflict_do_nothing(index_elements=[columns.source, columns.id])
+    return unless_known.returning(columns.position, columns.sequence)
+
+
+# Statements of every day are made once: SQLAlchemy takes longer to make and recognise one than to run it.
+_APPEND = {True: _append(postgresql.insert), False: _append(sqlite.insert)}
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_LAST = select(func.max(event_log.c.position))
+
+
+def _row(event: Event, now: datetime) -> dict[str, Any]:
     return {
         "id": event.id,
         "source": event.source,
         "type": event.type,
         "subject": event.subject,
         "partition_key": event.partition_key,
-        "sequence": sequence,
         "correlation_id": event.correlation_id,
         "causation_id": event.causation_id,
         "account_id": event.account_id,

@@ -2,7 +2,8 @@
 
 1. ``transaction()`` writes: everything within is one commit. On SQLite it begins ``IMMEDIATE``, because a transaction
    that reads first and writes later would fail when another one wrote in between.
-2. ``reading()`` reads: one consistent moment on SQLite, committed rows on PostgreSQL; it never waits for writers.
+2. ``reading()`` reads: one consistent moment on SQLite, committed rows on PostgreSQL, where it is no transaction; it
+   never waits for writers.
 3. Failures of the driver leave as :class:`systems.errors.ConnectorError`, so that callers know one kind of failure.
 
 Writers of one process take turns on SQLite by a lock, which costs microseconds where the file's own lock is polled for;
@@ -16,16 +17,19 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from sqlalchemy import URL, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from schema.enums import SourceSystem
 from schema.events.envelope import Event
@@ -52,7 +56,10 @@ class AppendEvents(Protocol):
 
 
 MAX_POOL_SIZE = 10
-"""Connections that one process holds; more would only wait for each other at the database."""
+"""Connections that one process holds, on PostgreSQL so many to write and so many to read.
+
+More would only wait for each other at the database.
+"""
 
 POOL_WAIT_S = 10.0
 """Longest wait for a free connection before the database counts as unavailable."""
@@ -66,9 +73,22 @@ WAL_PAUSE_S = 0.01
 STATEMENT_TIMEOUT_S = 30.0
 """Longest run of one statement on PostgreSQL; ledgers read and write by key, so more means trouble."""
 
+IDLE_S = 1.0
+"""A connection of PostgreSQL that was not used for this long is asked whether it still lives before it is used."""
+
 _WRITING = "platform_writing"
+_USED_AT = "platform_used_at"
 _SQLITE = "sqlite"
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
+
+
+@dataclass(frozen=True, slots=True)
+class _Engines:
+    """Pools of connections, and how transactions on them begin."""
+
+    plain: AsyncEngine
+    reader: AsyncEngine
+    writer: AsyncEngine
 
 
 class Database:
@@ -85,8 +105,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = MAX_POOL_SIZE) -> None:
         self._url = _checked(url)
         self._pool_size = min(max(pool_size, 1), MAX_POOL_SIZE)
-        self._engine: AsyncEngine | None = None
-        self._writer: AsyncEngine | None = None
+        self._engines: _Engines | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
 
@@ -101,13 +120,13 @@ class Database:
         return self._url.render_as_string(hide_password=True)
 
     @property
-    def engine(self) -> AsyncEngine:
-        """The engine, for libraries that want one; its transactions are for reading on SQLite.
+    def reader(self) -> AsyncEngine:
+        """The engine that ``reading()`` uses, for whoever watches its statements.
 
         Raises:
             RuntimeError: the database is not open, or was opened in another event loop.
         """
-        return self._opened()[0]
+        return self._opened().reader
 
     async def __aenter__(self) -> Self:
         """Make the engine; connections are made when they are first wanted.
@@ -115,12 +134,11 @@ class Database:
         Raises:
             Unavailable: the SQLite file cannot be made, or stays locked.
         """
-        if self._engine is not None:
+        if self._engines is not None:
             raise RuntimeError("the database is open already")
         if self.is_sqlite:
             await asyncio.to_thread(_make_sqlite_file, Path(str(self._url.database)))
-        self._engine = _sqlite_engine(self._url, self._pool_size) if self.is_sqlite else self._postgres_engine()
-        self._writer = self._engine.execution_options(**{_WRITING: True})
+        self._engines = self._sqlite_engines() if self.is_sqlite else self._postgres_engines()
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         return self
@@ -129,9 +147,10 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection."""
-        engine, self._engine, self._writer = self._engine, None, None
-        if engine is not None:
-            await engine.dispose()
+        engines, self._engines = self._engines, None
+        if engines is not None:
+            await engines.plain.dispose()
+            await engines.reader.dispose()
 
     @asynccontextmanager
     async def transaction(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
@@ -147,7 +166,7 @@ class Database:
             Rejected: the database cannot hold a value.
             Unavailable: the database does not answer; ``outcome_unknown`` when it failed while committing.
         """
-        writer = self._opened()[1]
+        writer = self._opened().writer
         committing = False
         try:
             async with self._own_turn(operation), writer.begin() as connection:
@@ -158,14 +177,14 @@ class Database:
 
     @asynccontextmanager
     async def reading(self, operation: str = "read") -> AsyncIterator[AsyncConnection]:
-        """Yield a connection to read with; what is written through it is lost.
+        """Yield a connection to read with; what is written through it is refused (PostgreSQL) or lost (SQLite).
 
         Raises:
             Unavailable: the database does not answer.
         """
-        engine = self._opened()[0]
+        reader = self._opened().reader
         try:
-            async with engine.connect() as connection:
+            async with reader.connect() as connection:
                 yield connection
         except (StatementError, PoolTimeoutError) as error:
             raise _translated(error, operation, outcome_unknown=False) from error
@@ -186,26 +205,42 @@ class Database:
         finally:
             self._turn.release()
 
-    def _opened(self) -> tuple[AsyncEngine, AsyncEngine]:
-        if self._engine is None or self._writer is None:
+    def _opened(self) -> _Engines:
+        if self._engines is None:
             raise RuntimeError("the database is not open: use it within 'async with'")
         if asyncio.get_running_loop() is not self._loop:
             raise RuntimeError("the database was opened in another event loop: open one database per loop")
-        return self._engine, self._writer
+        return self._engines
 
-    def _postgres_engine(self) -> AsyncEngine:
+    def _sqlite_engines(self) -> _Engines:
+        plain = _sqlite_engine(self._url, self._pool_size)
+        return _Engines(plain, plain, plain.execution_options(**{_WRITING: True}))
+
+    def _postgres_engines(self) -> _Engines:
+        """Readers have connections of their own without transactions.
+
+        Each statement sees what is committed by then either way, and a transaction costs two round trips more.
+        """
+        plain = self._postgres_engine()
+        reader = self._postgres_engine("-c default_transaction_read_only=on", isolation_level="AUTOCOMMIT")
+        return _Engines(plain, reader, plain)
+
+    def _postgres_engine(self, more: str = "", **settings: Any) -> AsyncEngine:
         options = (
             f"-c statement_timeout={STATEMENT_TIMEOUT_S * 1000:.0f} -c lock_timeout={LOCK_WAIT_S * 1000:.0f} "
-            f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_S * 1000:.0f} -c timezone=UTC"
+            f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_S * 1000:.0f} -c timezone=UTC {more}"
         )
-        return create_async_engine(
+        engine = create_async_engine(
             self._url,
             pool_size=self._pool_size,
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
-            pool_pre_ping=True,
             connect_args={"options": options, "connect_timeout": int(POOL_WAIT_S)},
+            **settings,
         )
+        event.listen(engine.sync_engine, "checkin", _note_use)
+        event.listen(engine.sync_engine, "checkout", partial(_ping_idle, engine.dialect))
+        return engine
 
 
 def insert_into(
@@ -274,6 +309,27 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get(_WRITING, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _ping_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Ask a connection that was not used for a while whether it still lives; a dead one is replaced.
+
+    One that was used just now is not asked: that would double the round trips of a busy program.
+    """
+    used_at = record.info.get(_USED_AT)
+    if used_at is not None and time.monotonic() - used_at > IDLE_S and not _lives(dialect, connection):
+        raise DisconnectionError
+
+
+def _lives(dialect: Dialect, connection: Any) -> bool:
+    try:
+        return dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        return False
 
 
 def _translated(error: StatementError | PoolTimeoutError, operation: str, *, outcome_unknown: bool) -> ConnectorError:

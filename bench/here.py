@@ -1,0 +1,6 @@
+"""Makes what lies beside this folder importable: ``tests`` is not installed."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
