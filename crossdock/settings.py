@@ -91,6 +91,13 @@ class SystemSettings(_Section):
     """Carriers, tracking and milestones."""
 
 
+class ProcessSettings(_Section):
+    """How processes treat the systems they work with."""
+
+    slow_after: Duration = 1.5
+    """How long one attempt at a system may take before whoever waits for the process is told that it waits."""
+
+
 class CrossdockSettings(_Section):
     """All settings."""
 
@@ -104,6 +111,8 @@ class CrossdockSettings(_Section):
     """Secret that signs price tokens, at least 32 characters; from the environment."""
     systems: SystemSettings
     """Where the systems are and how to sign in."""
+    processes: ProcessSettings = ProcessSettings()
+    """How processes treat the systems they work with."""
     gateway: GatewaySettings = GatewaySettings()
     """The gateway; see its own documentation."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
+
+# A suite that runs on several forms lives in tests.support; it tells what differs like any other test.
+pytest.register_assert_rewrite("tests.support.graph_suite")
 
 pytest_plugins = ("tests.support.databases", "tests.support.redis")
 

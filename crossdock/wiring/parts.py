@@ -14,6 +14,7 @@ from crossdock.wiring.systems import Systems, open_systems
 from processes.dependencies import Dependencies
 from processes.fallbacks import FALLBACKS, Operation
 from processes.rules.tokens import TokenSigner
+from processes.steps import RetryPolicy
 from processes.worker import EngineSettings
 from schema.enums import SourceSystem
 from subgraphs.claims import ClaimsReader
@@ -66,7 +67,8 @@ class Parts:
 
     def engine_settings(self) -> EngineSettings:
         """Return where this program carries processes."""
-        return EngineSettings(self.settings.database)
+        slow_after_s = self.settings.processes.slow_after
+        return EngineSettings(self.settings.database, retries=RetryPolicy(slow_after_s=slow_after_s))
 
 
 @asynccontextmanager

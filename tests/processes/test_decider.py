@@ -48,7 +48,7 @@ async def desk(database_url: str, world: ProcessWorld) -> AsyncIterator[EngineDe
 async def stopped(world: ProcessWorld, process_id: str | None, *states: ProcessState) -> ProcessState:
     """Return the state of a process when it is one of these."""
     assert process_id is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = (await world.use.process_log.processes([process_id])).get(process_id)
             if found is not None and found.state in states:
@@ -58,7 +58,7 @@ async def stopped(world: ProcessWorld, process_id: str | None, *states: ProcessS
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if await is_so():
                 return

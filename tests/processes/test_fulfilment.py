@@ -77,7 +77,7 @@ async def fulfilment(sqlite_url: str, world: ProcessWorld) -> AsyncIterator[Fulf
 
 
 async def ended(world: ProcessWorld, process_id: str) -> ProcessState:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = (await world.use.process_log.processes([process_id])).get(process_id)
             if found is not None and found.ended_at is not None:

@@ -59,7 +59,7 @@ class Finance:
 
     async def state(self, number: str, wanted: ProcessState) -> None:
         name = f"prc_invoice_{number}"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 found = (await self.world.use.process_log.processes([name])).get(name)
                 if found is not None and found.state is wanted:

@@ -76,7 +76,7 @@ async def test_a_large_limit_opens_a_task_for_a_second_person(decider: EngineDec
     onboarding_id = await submit(decider, HUGE)
     first, second = (f"tsk_{onboarding_id}_credit{suffix}" for suffix in ("", "_2"))
     await resolve(decider, first, CONTROLLER)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if await world.use.tasks.tasks([second]):
                 break

@@ -54,7 +54,7 @@ def news(entry: LedgerReturn, status: ReturnStatus, quantity: int = 2, event: st
 
 
 async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if await check():
                 return

@@ -101,7 +101,7 @@ async def test_a_slot_that_somebody_else_took_meanwhile_is_lost_and_the_keeper_s
     keeper = SlotKeeper(ours, 0, SOON, _NoRuns(), lost)
     await _cut(postgres_url)
     assert await other.take(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await keeper.run()
     assert told == ["lost"]
     for locks in (ours, other):
@@ -127,7 +127,7 @@ async def test_an_engine_that_loses_its_slot_stops_its_runs_and_ends_the_program
         ProcessEngine(EngineSettings(postgres_url, retries=QUICK, slot_times=slow), world.use, ended.set) as engine,
     ):
         assert engine.slot == 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await thief.take(0):
                 await _cut(postgres_url)
             await ended.wait()
@@ -170,7 +170,7 @@ async def test_of_many_survivors_one_takes_a_slot_over(locks_of: Callable[[], Sl
         locks = locks_of()
         assert await locks.take(number)
         keepers.append(asyncio.create_task(SlotKeeper(locks, number, SOON, runs, _never).run()))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await runs.done.wait()
     for keeper in keepers:
         keeper.cancel()
@@ -194,7 +194,7 @@ async def test_runs_of_a_slot_that_is_held_are_let_be(locks_of: Callable[[], Slo
 
     runs.slots_with_runs = counting  # type: ignore[method-assign]
     keeper = asyncio.create_task(SlotKeeper(ours, 0, SOON, runs, _never).run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await looks.wait()
     keeper.cancel()
     await asyncio.gather(keeper, return_exceptions=True)

@@ -30,7 +30,7 @@ async def starter(sqlite_url: str, world: ProcessWorld) -> AsyncIterator[EngineS
 async def ended(world: ProcessWorld, started: Started) -> ProcessState:
     """Return the state in which a process ends, waiting for it by its order's events."""
     assert started.process_id is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = (await world.use.process_log.processes([started.process_id])).get(started.process_id)
             if found is not None and found.ended_at is not None:

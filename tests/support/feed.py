@@ -46,7 +46,7 @@ class Feed:
 
     async def opened(self, many: int) -> list[Stream]:
         """Return the streams once so many were asked for."""
-        async with asyncio.timeout(10), self._asked:
+        async with asyncio.timeout(60), self._asked:
             await self._asked.wait_for(lambda: len(self.streams) >= many)
         return self.streams
 

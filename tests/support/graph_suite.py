@@ -41,6 +41,7 @@ def submission(*lines: tuple[str, str], account: str = BUYER, ship_to: str = "sh
             {"lineNo": place, "sku": sku, "quantity": {"value": value, "uom": "EA"}}
             for place, (sku, value) in enumerate(lines or (("VLV-0042", "2"),), 1)
         ],
+        "waitMs": 10_000,
         **changes,
     }
 

@@ -115,7 +115,7 @@ def _named(started: Started) -> str:
 
 
 async def _end(world: ProcessWorld, process_id: str) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = (await world.use.process_log.processes([process_id])).get(process_id)
             if found is not None and found.ended_at is not None:

@@ -76,7 +76,7 @@ async def carry(plan: dict[str, Any]) -> None:
 
 
 async def end(world: Any, process_id: str) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = (await world.use.process_log.processes([process_id])).get(process_id)
             if found is not None and found.ended_at is not None:

@@ -24,7 +24,7 @@ from crossdock.migrations import upgrade
 from crossdock.published import published_supergraph
 from crossdock.scenarios import scenario
 from crossdock.serving import listening, serving
-from crossdock.settings import CrossdockSettings
+from crossdock.settings import CrossdockSettings, ProcessSettings
 from crossdock.webhooks import webhook_routes
 from crossdock.wiring.parts import open_parts
 from crossdock.wiring.platform import open_platform
@@ -44,7 +44,10 @@ from systems.platform.history import import_history
 from tests.support.sandboxes import ServedSandbox, serve_sandbox
 
 SECRET = "a secret of tests that is long enough for all"
-SETTLED_WITHIN_S = 20.0
+SLOW_AFTER_S = 20.0
+"""A slow machine does not count as a system that does not answer."""
+
+SETTLED_WITHIN_S = 60.0
 QUIET_S = 0.3
 """Without a call for this long, the copy of stock is filled."""
 
@@ -165,6 +168,7 @@ async def _around(folder: Path) -> AsyncIterator[Any]:
             for name, vendor in vendors.items()
         }
         settings = demo_settings(folder, {name: sandbox.url for name, sandbox in sandboxes.items()}, SECRET)
+        settings = settings.model_copy(update={"processes": ProcessSettings(slow_after=SLOW_AFTER_S)})
         await upgrade(settings.database)
         async with open_platform(settings.database, None) as platform:
             await import_history(platform.database, platform.events.append_in, history_of(demo_world()))

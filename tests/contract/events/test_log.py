@@ -53,7 +53,7 @@ def log(database: Database, bus: Bus) -> SqlEventLog:
 async def take(log: SqlEventLog, count: int, where: EventFilter = ALL, after: str | None = None) -> list[StoredEvent]:
     found: list[StoredEvent] = []
     stream = log.follow(where, after)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for stored in stream:
             found.append(stored)
             if len(found) == count:
@@ -214,7 +214,7 @@ async def test_a_follower_can_leave_even_when_redis_swallows_the_cancellation(
     stream = log.follow(ALL, None)
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not waiting.done():
             await log.append([event(1)])
             await asyncio.wait({waiting}, timeout=0.05)

@@ -33,7 +33,7 @@ async def test_writers_cancelled_at_any_moment_write_both_rows_or_none(database:
         await _steps(dice.randrange(MOST_STEPS))
         writing.cancel()
         await asyncio.wait([writing])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await _write_pair(database, "last")
     async with database.reading() as connection:
         found = set((await connection.execute(select(number_sequences.c.name))).scalars())
@@ -54,5 +54,5 @@ async def test_readers_cancelled_at_any_moment_give_their_connections_back(datab
         for reader in readers:
             reader.cancel()
         await asyncio.wait(readers)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(read() for _ in range(12)))

@@ -345,7 +345,7 @@ class TestPostings:
         await erp.allocate("or:ord_t1:alloc:1", made.id)
         await erp.change_order(ErpOrderChange("chg:1", made.id, (changed(2, "0", "36.10"),)))
         await served.http.put("/_sandbox/clock", json={"speed": 100_000})
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not (found := await erp.posted_after(0, 10)):
                 pass
         (posted,) = found

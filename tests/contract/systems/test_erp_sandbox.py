@@ -22,7 +22,7 @@ from tests.support.small_worlds import small_world
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOW = datetime.now(UTC)
-WITHIN_S = 15
+WITHIN_S = 60
 STANDARD = f"/api/v2.0/companies({COMPANY})"
 EXTENSION = "/api/crossdock/distribution/v1.0"
 CUSTOM = f"{EXTENSION}/companies({COMPANY})"

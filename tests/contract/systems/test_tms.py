@@ -30,7 +30,7 @@ NOW = datetime.now(UTC)
 READY = NOW - timedelta(hours=3)
 DAY_S = 86_400
 FAST = 100_000.0
-WITHIN_S = 15
+WITHIN_S = 60
 PUNCTUAL, LATE = "SH-T1", "SH-T27"
 """Shipments of which the sandbox's carriers deliver one as planned, and the other late."""
 

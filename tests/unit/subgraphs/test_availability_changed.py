@@ -79,7 +79,7 @@ async def depot(sqlite_url: str) -> AsyncIterator[Depot]:
 
 
 async def take(stream: AsyncIterator[Any]) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         result = await anext(stream)
     assert not result.errors, result.errors
     found: dict[str, Any] = result.data["availabilityChanged"]

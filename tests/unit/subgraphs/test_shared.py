@@ -216,7 +216,7 @@ class TestSubscriptions:
     async def events(query: str) -> list[dict[str, Any]]:
         transport = InProcessTransport("a", APP)
         body = json.dumps({"query": query}).encode()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return [json.loads(event) async for event in transport.subscribe(SubgraphRequest(body, ()))]
 
     async def test_every_event_gets_a_reader_of_its_own(self):
