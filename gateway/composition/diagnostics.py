@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from graphql import SourceLocation
 from graphql.language import Node
+
+from gateway.composition.codes import Fault, Hint
 
 __all__ = ["Diagnostic", "Diagnostics", "Location", "Severity"]
 
@@ -38,7 +41,7 @@ class Diagnostic:
         coordinate: schema coordinate such as ``Product.price``, None when it concerns a whole subgraph.
     """
 
-    code: str
+    code: Fault | Hint
     severity: Severity
     message: str
     subgraphs: tuple[str, ...]
@@ -58,6 +61,9 @@ class Diagnostic:
             "coordinate": self.coordinate,
             "locations": [{"subgraph": one.subgraph, "line": one.line, "column": one.column} for one in self.locations],
         }
+
+
+_Place = Node | SourceLocation | None
 
 
 class Diagnostics:
@@ -81,30 +87,38 @@ class Diagnostics:
         return tuple(sorted(found, key=lambda item: (item.coordinate or "", item.code, item.message)))
 
     def error(
-        self, code: str, message: str, *, coordinate: str | None = None, at: Iterable[tuple[str, Node | None]] = ()
+        self, code: Fault, message: str, *, coordinate: str | None = None, at: Iterable[tuple[str, _Place]] = ()
     ) -> None:
         """Add an error; ``at`` pairs subgraph names with the nodes at fault."""
         self._add(code, Severity.ERROR, message, coordinate, at)
 
     def hint(
-        self, code: str, message: str, *, coordinate: str | None = None, at: Iterable[tuple[str, Node | None]] = ()
+        self, code: Hint, message: str, *, coordinate: str | None = None, at: Iterable[tuple[str, _Place]] = ()
     ) -> None:
         """Add a hint."""
         self._add(code, Severity.HINT, message, coordinate, at)
 
     def _add(
         self,
-        code: str,
+        code: Fault | Hint,
         severity: Severity,
         message: str,
         coordinate: str | None,
-        at: Iterable[tuple[str, Node | None]],
+        at: Iterable[tuple[str, _Place]],
     ) -> None:
         places = list(at)
-        locations = tuple(
-            Location(subgraph, node.loc.start_token.line, node.loc.start_token.column)
-            for subgraph, node in places
-            if node is not None and node.loc is not None
-        )
+        locations = tuple(_located(subgraph, place) for subgraph, place in places)
         subgraphs = tuple(dict.fromkeys(subgraph for subgraph, _ in places))
-        self._found.append(Diagnostic(code, severity, message, subgraphs, coordinate, locations))
+        self._found.append(Diagnostic(code, severity, message, subgraphs, coordinate, tuple(filter(None, locations))))
+
+
+def _located(subgraph: str, place: _Place) -> Location | None:
+    if isinstance(place, SourceLocation):
+        return Location(subgraph, place.line, place.column)
+    if place is None or place.loc is None:
+        return None
+    start = place.loc.start_token
+    description = getattr(place, "description", None)
+    if description is not None and description.loc is not None:
+        start = description.loc.end_token.next or start
+    return Location(subgraph, start.line, start.column)

@@ -6,22 +6,15 @@ rules are applied; the federation directives of its version are added for that c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphql import (
     DocumentNode,
     GraphQLError,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
-    GraphQLObjectType,
-    GraphQLSchema,
-    Undefined,
     build_ast_schema,
     parse,
-    print_ast,
     validate_schema,
-    value_from_ast,
     value_from_ast_untyped,
     visit,
 )
@@ -51,6 +44,7 @@ from graphql.language import (
 )
 from graphql.validation.validate import validate_sdl
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.links import FEDERATION, local_names, local_types, read_links
 from gateway.composition.prelude import prelude_for
@@ -114,10 +108,12 @@ def _parse(source: SubgraphSource, diagnostics: Diagnostics) -> DocumentNode | N
         return parse(source.sdl)
     except GraphQLError as error:
         place = error.locations[0] if error.locations else None
-        where = f"{source.file or source.name}:{place.line}:{place.column}: " if place else ""
-        diagnostics.error("INVALID_GRAPHQL", f"[{source.name}] {where}{error.message}", at=[(source.name, None)])
+        where = f"{source.file}:{place.line}:{place.column}: " if place and source.file else ""
+        diagnostics.error(Fault.INVALID_GRAPHQL, f"[{source.name}] {where}{error.message}", at=[(source.name, place)])
     except RecursionError:
-        diagnostics.error("INVALID_GRAPHQL", f"[{source.name}] the document nests too deeply", at=[(source.name, None)])
+        diagnostics.error(
+            Fault.INVALID_GRAPHQL, f"[{source.name}] the document nests too deeply", at=[(source.name, None)]
+        )
     return None
 
 
@@ -195,7 +191,7 @@ def _is_valid(subgraph: Subgraph, diagnostics: Diagnostics) -> bool:
     errors = [*_unknown_directives(subgraph), *_graphql_errors(_folded_document(subgraph))]
     for error in errors:
         diagnostics.error(
-            "INVALID_GRAPHQL",
+            Fault.INVALID_GRAPHQL,
             f"[{subgraph.name}] {error.message}",
             at=[(subgraph.name, node) for node in error.nodes or ()] or [(subgraph.name, None)],
         )
@@ -218,30 +214,11 @@ def _graphql_errors(document: DocumentNode) -> list[GraphQLError]:
         if errors:
             return errors
         schema = build_ast_schema(document, assume_valid_sdl=True)
-        return [*validate_schema(schema), *_default_errors(schema)]
+        return validate_schema(schema)
     except GraphQLError as error:
         return [error]
     except TypeError as error:
         return [GraphQLError(str(error))]
-
-
-def _default_errors(schema: GraphQLSchema) -> Iterator[GraphQLError]:
-    """Yield defaults that their types do not take; GraphQL's own rules leave them out."""
-    for type_ in schema.type_map.values():
-        owners: Iterable[Any] = [type_]
-        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
-            owners = type_.fields.values()
-        for owner in owners:
-            inputs = owner.fields if isinstance(owner, GraphQLInputObjectType) else getattr(owner, "args", {})
-            for name, one in inputs.items():
-                node = one.ast_node
-                if (
-                    node is not None
-                    and node.default_value is not None
-                    and value_from_ast(node.default_value, one.type) is Undefined
-                ):
-                    message = f"The default {print_ast(node.default_value)} of {name} is no {one.type}."
-                    yield GraphQLError(message, node)
 
 
 def _folded_document(subgraph: Subgraph) -> DocumentNode:

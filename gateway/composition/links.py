@@ -8,6 +8,7 @@ from typing import Any
 from graphql import DocumentNode, value_from_ast_untyped
 from graphql.language import ConstDirectiveNode, SchemaDefinitionNode, SchemaExtensionNode
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import LinkedFeature
 
@@ -79,16 +80,18 @@ def _read_link(
 ) -> LinkedFeature | None:
     arguments = {item.name.value: value_from_ast_untyped(item.value) for item in directive.arguments or ()}
 
-    def refuse(code: str, message: str) -> None:
+    def refuse(code: Fault, message: str) -> None:
         diagnostics.error(code, f"[{subgraph}] {message}", at=[(subgraph, directive)])
 
     address = arguments.get("url")
     if not isinstance(address, str):
-        refuse("INVALID_LINK_DIRECTIVE_USAGE", "@link needs a url")
+        refuse(Fault.INVALID_LINK_DIRECTIVE_USAGE, "@link needs a url")
         return None
     match = _ADDRESS.match(address)
     if match is None or not re.match(r"^https?://[^/]+/", address):
-        refuse("INVALID_LINK_IDENTIFIER", f"{address}: the address must have a path and end in a version such as v1.0")
+        refuse(
+            Fault.INVALID_LINK_IDENTIFIER, f"{address}: the address must have a path and end in a version such as v1.0"
+        )
         return None
     version = (int(match["major"]), int(match["minor"]))
     identity, name = match["identity"], match["name"]
@@ -96,16 +99,17 @@ def _read_link(
     if imports is None:
         return None
     if identity == FEDERATION:
+        latest = ".".join(map(str, LATEST_FEDERATION))
         if version[0] != 2 or version > LATEST_FEDERATION:
-            refuse("UNKNOWN_FEDERATION_LINK_VERSION", f"{address}: versions v2.0 to v2.12 are known")
+            refuse(Fault.UNKNOWN_FEDERATION_LINK_VERSION, f"{address}: versions v2.0 to v{latest} are known")
             return None
         for imported in imports:
             known = FEDERATION_DIRECTIVES.get(imported[1:]) if imported[0] == "@" else FEDERATION_TYPES.get(imported)
             if known is None or known > version:
-                refuse("INVALID_LINK_DIRECTIVE_USAGE", f"{address} has no element {imported} to import")
+                refuse(Fault.INVALID_LINK_DIRECTIVE_USAGE, f"{address} has no element {imported} to import")
                 return None
     elif identity == LINK and version != (1, 0):
-        code = "UNKNOWN_LINK_VERSION" if alone else "INVALID_LINK_DIRECTIVE_USAGE"
+        code = Fault.UNKNOWN_LINK_VERSION if alone else Fault.INVALID_LINK_DIRECTIVE_USAGE
         refuse(code, f"{address}: version v1.0 of link is known")
         return None
     alias = arguments.get("as") or name
@@ -119,11 +123,11 @@ def _read_imports(items: Any, refuse: Any) -> dict[str, str] | None:
             imports[item] = item
             continue
         if not isinstance(item, dict) or not isinstance(item.get("name"), str) or set(item) - {"name", "as"}:
-            refuse("INVALID_LINK_DIRECTIVE_USAGE", f"{item!r}: import a name, or an object with name and as")
+            refuse(Fault.INVALID_LINK_DIRECTIVE_USAGE, f"{item!r}: import a name, or an object with name and as")
             return None
         local = item.get("as") or item["name"]
         if local.startswith("@") != item["name"].startswith("@"):
-            refuse("INVALID_LINK_DIRECTIVE_USAGE", f"{item['name']} and {local} must both start with @, or neither")
+            refuse(Fault.INVALID_LINK_DIRECTIVE_USAGE, f"{item['name']} and {local} must both start with @, or neither")
             return None
         imports[item["name"]] = local
     return imports

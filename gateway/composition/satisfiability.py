@@ -9,10 +9,15 @@ and contexts that really occur.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from graphql.language import Node
+
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
+from gateway.composition.places import find_places
+from gateway.composition.subgraph_set import Subgraph
 from gateway.graph import SubgraphIndex
 from gateway.operation.document import SelectedField
 from gateway.operation.normalize import named_type
@@ -37,13 +42,13 @@ class _State:
     contexts: frozenset[str]
 
 
-def check_satisfiability(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+def check_satisfiability(supergraph: Supergraph, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
     """Report fields that composition lets clients see but nothing can resolve."""
-    _Walk(supergraph, diagnostics).run()
+    _Walk(supergraph, subgraphs, diagnostics).run()
 
 
 class _Walk:
-    def __init__(self, supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+    def __init__(self, supergraph: Supergraph, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
         joins = [
             join
             for type_ in supergraph.types.values()
@@ -53,6 +58,7 @@ class _Walk:
         labels = frozenset(join.override_label for join in joins if join.override_label)
         self._read_contexts = frozenset(one.context for join in joins for one in join.contexts)
         self._supergraph = supergraph
+        self._subgraphs = subgraphs
         self._indexes = [SubgraphIndex(supergraph)] + ([SubgraphIndex(supergraph, labels)] if labels else [])
         self._index = self._indexes[0]
         self._diagnostics = diagnostics
@@ -175,17 +181,17 @@ class _Walk:
         listed = "; ".join(f"{name} returns {', '.join(sorted(found)) or 'nothing'}" for name, found in types.items())
         if frozenset.intersection(*types.values()):
             self._diagnostics.hint(
-                "INCONSISTENT_RUNTIME_TYPES_FOR_SHAREABLE_RETURN",
+                Hint.INCONSISTENT_RUNTIME_TYPES_FOR_SHAREABLE_RETURN,
                 f"{coordinate} is shared, but its subgraphs can return different types: {listed}",
                 coordinate=coordinate,
-                at=[(name, None) for name in types],
+                at=self._places(coordinate, types),
             )
             return
         self._diagnostics.error(
-            "SHAREABLE_HAS_MISMATCHED_RUNTIME_TYPES",
+            Fault.SHAREABLE_HAS_MISMATCHED_RUNTIME_TYPES,
             f"{coordinate} is shared, but its subgraphs have no type in common that they can return: {listed}",
             coordinate=coordinate,
-            at=[(name, None) for name in types],
+            at=self._places(coordinate, types),
         )
 
     def _objects(self, declared: str) -> frozenset[str]:
@@ -209,8 +215,16 @@ class _Walk:
             return
         self._reported.add(coordinate)
         self._diagnostics.error(
-            "SATISFIABILITY_ERROR", message, coordinate=coordinate, at=[(name, None) for name in subgraphs]
+            Fault.SATISFIABILITY_ERROR, message, coordinate=coordinate, at=self._places(coordinate, subgraphs)
         )
+
+    def _places(self, coordinate: str, names: Iterable[str]) -> list[tuple[str, Node | None]]:
+        """Return where each of the named subgraphs defines a field, or at least its type."""
+        concerned = set(names)
+        found = [
+            find_places([one], coordinate) or [(one.name, None)] for one in self._subgraphs if one.name in concerned
+        ]
+        return [place for places in found for place in places]
 
 
 def _example(path: tuple[str, ...]) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from graphql import build_schema, lexicographic_sort_schema, print_schema
 
-from gateway.composition import Composition, SubgraphSource, compose
+from gateway.composition import Composition, Diagnostic, SubgraphSource, compose
+from gateway.composition.codes import Fault, Hint
 from gateway.supergraph import parse_supergraph
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("composition/*/case.md"))
@@ -27,10 +28,13 @@ def composed(case: Path) -> Composition:
     )
 
 
+def told(one: Diagnostic) -> str:
+    return f"{one}\n    on {one.coordinate or 'the whole'} in {', '.join(one.subgraphs) or 'no subgraph'}\n"
+
+
 def outcome(composition: Composition) -> dict[str, str | None]:
-    diagnostics = "\n".join(str(one) for one in (*composition.errors, *composition.hints))
     return {
-        "diagnostics.txt": f"{diagnostics}\n" if diagnostics else "",
+        "diagnostics.txt": "".join(told(one) for one in (*composition.errors, *composition.hints)),
         "supergraph.graphql": composition.supergraph,
         "api.graphql": f"{composition.api_schema}\n" if composition.api_schema is not None else None,
     }
@@ -56,6 +60,14 @@ def test_a_supergraph_that_was_kept_is_read_and_shows_the_same_schema(case: Path
         lexicographic_sort_schema(kept)
     )
     assert set(supergraph.subgraphs) == {path.stem for path in case.glob("subgraphs/*.graphql")}
+
+
+@pytest.mark.parametrize("code", [*Fault, *Hint], ids=lambda code: f"{type(code).__name__}-{code}")
+def test_every_code_has_a_case(code: Fault | Hint) -> None:
+    severity = "error" if isinstance(code, Fault) else "hint"
+    lines = [line for case in CASES for line in (case / "diagnostics.txt").read_text(encoding="utf-8").splitlines()]
+
+    assert any(line.startswith(f"{severity} {code}: ") for line in lines)
 
 
 def test_both_outcomes_are_among_the_cases() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphql import print_ast
 
+from gateway.composition.codes import Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.merged import MergedSchema
 from gateway.composition.subgraph_set import Applied, Subgraph
@@ -53,7 +54,7 @@ def merge_applied(coordinate: str, found: Found, schema: MergedSchema, diagnosti
         schema.features.add("cost")
         texts.append(_list_size(coordinate, by_name["listSize"], diagnostics))
     texts.extend(_custom(coordinate, by_name.get("", []), schema, diagnostics))
-    texts.extend(_deprecated(coordinate, found, by_name.get("deprecated", []), diagnostics))
+    texts.extend(_deprecated(coordinate, by_name.get("deprecated", []), diagnostics))
     texts.extend(_specified_by(by_name.get("specifiedBy", [])))
     return texts
 
@@ -70,7 +71,7 @@ def _custom(
         text = print_ast(applied.node)
         if not definition.repeatable and texts.setdefault(applied.name, text) != text:
             diagnostics.hint(
-                "INCONSISTENT_NON_REPEATABLE_DIRECTIVE_ARGUMENTS",
+                Hint.INCONSISTENT_NON_REPEATABLE_DIRECTIVE_ARGUMENTS,
                 f"{coordinate}: @{applied.name} has different arguments; the first ones are kept",
                 coordinate=coordinate,
                 at=[(subgraph.name, applied.node)],
@@ -94,7 +95,7 @@ def _hint_merged(
 ) -> None:
     if len({json.dumps(value, sort_keys=True) for value in values}) > 1:
         diagnostics.hint(
-            "MERGED_NON_REPEATABLE_DIRECTIVE_ARGUMENTS",
+            Hint.MERGED_NON_REPEATABLE_DIRECTIVE_ARGUMENTS,
             f"{coordinate}: @{name} has different arguments, which are merged",
             coordinate=coordinate,
             at=[(subgraph.name, applied.node) for subgraph, applied in found],
@@ -118,21 +119,22 @@ def _list_size(coordinate: str, found: list[tuple[Subgraph, Applied]], diagnosti
     return f"@listSize({', '.join(parts)})"
 
 
-def _deprecated(
-    coordinate: str, found: Found, deprecations: list[tuple[Subgraph, Applied]], diagnostics: Diagnostics
-) -> list[str]:
+def _deprecated(coordinate: str, deprecations: list[tuple[Subgraph, Applied]], diagnostics: Diagnostics) -> list[str]:
     if not deprecations:
         return []
     reasons = [str(applied.arguments.get("reason", "No longer supported")) for _, applied in deprecations]
+    kept = Counter(reasons).most_common(1)[0][0]
     if len(set(reasons)) > 1:
+        source = next(
+            subgraph.name for (subgraph, _), reason in zip(deprecations, reasons, strict=True) if reason == kept
+        )
         diagnostics.hint(
-            "INCONSISTENT_NON_REPEATABLE_DIRECTIVE_ARGUMENTS",
-            f"{coordinate}: @deprecated has different reasons",
+            Hint.INCONSISTENT_NON_REPEATABLE_DIRECTIVE_ARGUMENTS,
+            f"{coordinate}: @deprecated has different reasons; that of {source} is kept",
             coordinate=coordinate,
             at=[(subgraph.name, applied.node) for subgraph, applied in deprecations],
         )
-    _ = found
-    return [f"@deprecated(reason: {json.dumps(Counter(reasons).most_common(1)[0][0], ensure_ascii=False)})"]
+    return [f"@deprecated(reason: {json.dumps(kept, ensure_ascii=False)})"]
 
 
 def _specified_by(found: list[tuple[Subgraph, Applied]]) -> list[str]:

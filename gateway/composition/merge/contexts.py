@@ -7,6 +7,7 @@ import json
 from graphql import print_ast
 from graphql.language import NonNullTypeNode
 
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.ownership import Found
 from gateway.composition.subgraph_set import Definition, Member, Subgraph
@@ -51,8 +52,13 @@ def check_contextual(coordinate: str, name: str, own: Found, diagnostics: Diagno
         argument = member.arguments.get(name)
         if argument is None or argument.has("fromContext"):
             continue
-        message = f"[{subgraph.name}] {coordinate} is read from a context in another subgraph, but not here"
-        code = "CONTEXTUAL_ARGUMENT_NOT_CONTEXTUAL_IN_ALL_SUBGRAPHS"
-        is_required = isinstance(argument.type, NonNullTypeNode) and argument.default is None
-        report = diagnostics.error if is_required else diagnostics.hint
-        report(code, message, coordinate=coordinate, at=[(subgraph.name, argument.node)])
+        message = f"[{subgraph.name}] {coordinate} is read from a context in another subgraph, "
+        at = [(subgraph.name, argument.node)]
+        if isinstance(argument.type, NonNullTypeNode) and argument.default is None:
+            code = Fault.CONTEXTUAL_ARGUMENT_NOT_CONTEXTUAL_IN_ALL_SUBGRAPHS
+            message += "but must be given here; read it from a context here, too"
+            diagnostics.error(code, message, coordinate=coordinate, at=at)
+        else:
+            hint = Hint.CONTEXTUAL_ARGUMENT_NOT_CONTEXTUAL_IN_ALL_SUBGRAPHS
+            message += "but not here, where clients can no longer give it"
+            diagnostics.hint(hint, message, coordinate=coordinate, at=at)

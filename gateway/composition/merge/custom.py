@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from graphql.language import Node
+
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.links import FEDERATION, FEDERATION_DIRECTIVES
 from gateway.composition.merge.merged import MergedSchema
@@ -20,19 +23,19 @@ _SPECS = "https://specs.apollo.dev/"
 def check_import_names(subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
     """A directive that reaches the supergraph has one name there, so every subgraph imports it under the same one."""
     for directive in _MERGED:
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[tuple[str, Node | None]]] = {}
         for subgraph in subgraphs:
             for feature in subgraph.features:
                 local = feature.imports.get(f"@{directive}")
                 if local is not None and feature.identity.startswith(_SPECS):
-                    found.setdefault(local, []).append(subgraph.name)
+                    found.setdefault(local, []).append((subgraph.name, feature.node))
         if len(found) > 1:
-            listed = ", ".join(f"{name} in {', '.join(names)}" for name, names in found.items())
+            listed = ", ".join(f"{local} in {', '.join(name for name, _ in places)}" for local, places in found.items())
             diagnostics.error(
-                "LINK_IMPORT_NAME_MISMATCH",
+                Fault.LINK_IMPORT_NAME_MISMATCH,
                 f"@{directive} is imported under different names: {listed}",
                 coordinate=f"@{directive}",
-                at=[(name, None) for names in found.values() for name in names],
+                at=[place for places in found.values() for place in places],
             )
 
 
@@ -46,7 +49,7 @@ def hint_upgrades(subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> No
                     f"[{subgraph.name}] {feature.address} needs federation v{since[0]}.{since[1]}, which is assumed"
                 )
                 at = [(subgraph.name, feature.node)]
-                diagnostics.hint("IMPLICITLY_UPGRADED_FEDERATION_VERSION", message, at=at)
+                diagnostics.hint(Hint.IMPLICITLY_UPGRADED_FEDERATION_VERSION, message, at=at)
 
 
 def compose_directives(subgraphs: Sequence[Subgraph], schema: MergedSchema, diagnostics: Diagnostics) -> None:
@@ -63,7 +66,7 @@ def compose_directives(subgraphs: Sequence[Subgraph], schema: MergedSchema, diag
             known = links.get(feature.identity)
             if known is not None and known.version[0] != feature.version[0]:
                 diagnostics.error(
-                    "DIRECTIVE_COMPOSITION_ERROR",
+                    Fault.DIRECTIVE_COMPOSITION_ERROR,
                     f"{feature.identity} is linked in versions that do not fit: {known.address} and {feature.address}",
                     at=[(subgraph.name, applied.node)],
                 )
@@ -100,11 +103,11 @@ def _hint_uncomposed(
             at = [(subgraph.name, feature.node)]
             if feature.version[0] != composed.version[0]:
                 message = f"[{subgraph.name}] links {feature.address}, others compose {composed.address}"
-                diagnostics.hint("DIRECTIVE_COMPOSITION_INFO", message, at=at)
+                diagnostics.hint(Hint.DIRECTIVE_COMPOSITION_INFO, message, at=at)
             for item, local in imports[feature.identity].items():
                 if feature.imports.get(item, local) != local:
                     message = f"[{subgraph.name}] imports {item} as {feature.imports[item]}, others compose {local}"
-                    diagnostics.hint("DIRECTIVE_COMPOSITION_WARN", message, at=at)
+                    diagnostics.hint(Hint.DIRECTIVE_COMPOSITION_WARN, message, at=at)
 
 
 def _import(name: str, local: str) -> str:
@@ -116,7 +119,7 @@ def _feature(subgraph: Subgraph, applied: Applied, diagnostics: Diagnostics) -> 
 
     def refuse(message: str) -> None:
         diagnostics.error(
-            "DIRECTIVE_COMPOSITION_ERROR", f"[{subgraph.name}] {message}", at=[(subgraph.name, applied.node)]
+            Fault.DIRECTIVE_COMPOSITION_ERROR, f"[{subgraph.name}] {message}", at=[(subgraph.name, applied.node)]
         )
 
     name = applied.arguments.get("name")
@@ -128,7 +131,7 @@ def _feature(subgraph: Subgraph, applied: Applied, diagnostics: Diagnostics) -> 
         return None
     if subgraph.names.get(name[1:]) in _MERGED:
         diagnostics.hint(
-            "DIRECTIVE_COMPOSITION_INFO",
+            Hint.DIRECTIVE_COMPOSITION_INFO,
             f"[{subgraph.name}] {name} is composed without @composeDirective",
             at=[(subgraph.name, applied.node)],
         )
@@ -143,7 +146,7 @@ def _feature(subgraph: Subgraph, applied: Applied, diagnostics: Diagnostics) -> 
         if name in feature.imports.values() or name[1:] == feature.alias or name[1:].startswith(f"{feature.alias}__"):
             if feature.identity == FEDERATION or feature.identity.startswith(_SPECS):
                 diagnostics.hint(
-                    "DIRECTIVE_COMPOSITION_INFO",
+                    Hint.DIRECTIVE_COMPOSITION_INFO,
                     f"[{subgraph.name}] {name} is composed without @composeDirective",
                     at=[(subgraph.name, applied.node)],
                 )

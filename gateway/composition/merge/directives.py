@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from graphql.language import DirectiveDefinitionNode
 
+from gateway.composition.codes import Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.inputs import merge_arguments
 from gateway.composition.merge.merged import MergedDirective, MergedSchema
-from gateway.composition.merge.wording import merge_description
+from gateway.composition.merge.wording import merge_description, presence
 from gateway.composition.subgraph_set import Subgraph
 
 __all__ = ["merge_directives"]
@@ -37,35 +38,36 @@ def merge_directives(subgraphs: Sequence[Subgraph], schema: MergedSchema, diagno
         if name in _GIVEN or not any(places):
             continue
         if len(found) < len(subgraphs):
-            _hint("PRESENCE", f"@{name} is not in every subgraph and left out", name, found, diagnostics)
+            message = f"@{name} is {presence((s for s, _ in found), subgraphs)}, so it is left out"
+            _hint(Hint.INCONSISTENT_EXECUTABLE_DIRECTIVE_PRESENCE, message, name, found, diagnostics)
             continue
         common = set.intersection(*places)
         if not common:
-            message = f"@{name} has no location in common"
-            at = [(subgraph.name, node) for subgraph, node in found]
-            diagnostics.hint("NO_EXECUTABLE_DIRECTIVE_INTERSECTION", message, coordinate=f"@{name}", at=at)
+            message = f"@{name} has no location in common, so it is left out"
+            _hint(Hint.NO_EXECUTABLE_DIRECTIVE_INTERSECTION, message, name, found, diagnostics)
             continue
         if any(one != common for one in places):
             message = f"@{name} has different locations; those in common are kept"
-            _hint("LOCATIONS", message, name, found, diagnostics)
+            _hint(Hint.INCONSISTENT_EXECUTABLE_DIRECTIVE_LOCATIONS, message, name, found, diagnostics)
         if len({node.repeatable for _, node in found}) > 1:
-            _hint("REPEATABLE", f"@{name} is not repeatable in every subgraph", name, found, diagnostics)
+            message = f"@{name} is not repeatable in every subgraph, so it is not in the supergraph"
+            _hint(Hint.INCONSISTENT_EXECUTABLE_DIRECTIVE_REPEATABLE, message, name, found, diagnostics)
         members = [(subgraph, subgraph.directive_members[name]) for subgraph, _ in found]
         schema.directives[name] = MergedDirective(
             name=name,
             arguments=merge_arguments(f"@{name}", [(s, m.arguments) for s, m in members], schema, diagnostics),
-            description=merge_description(f"@{name}", [(s, m.description) for s, m in members], diagnostics),
+            description=merge_description(f"@{name}", members, diagnostics),
             is_repeatable=all(node.repeatable for _, node in found),
             locations=tuple(item.value for item in found[0][1].locations if item.value in common),
         )
 
 
 def _hint(
-    what: str,
+    code: Hint,
     message: str,
     name: str,
     found: Sequence[tuple[Subgraph, DirectiveDefinitionNode]],
     diagnostics: Diagnostics,
 ) -> None:
     at = [(subgraph.name, node) for subgraph, node in found]
-    diagnostics.hint(f"INCONSISTENT_EXECUTABLE_DIRECTIVE_{what}", message, coordinate=f"@{name}", at=at)
+    diagnostics.hint(code, message, coordinate=f"@{name}", at=at)

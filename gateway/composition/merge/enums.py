@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
 from gateway.composition.merge.merged import MergedSchema, MergedType, MergedValue
-from gateway.composition.merge.wording import graph_name, merge_description
+from gateway.composition.merge.wording import graph_name, merge_description, presence
 from gateway.composition.subgraph_set import Definition, Subgraph
 from gateway.operation.normalize import named_type
 
@@ -50,44 +51,45 @@ def merge_enum(
     diagnostics: Diagnostics,
 ) -> None:
     """Merge the values of an enum."""
-    at = [(subgraph.name, item.node) for subgraph, item in found]
     for name in dict.fromkeys(name for _, item in found for name in item.members):
         here = [(subgraph, item.members[name]) for subgraph, item in found if name in item.members]
         coordinate = f"{merged.name}.{name}"
         is_hidden = any(member.has("inaccessible") for _, member in here)
         if len(here) < len(found):
+            where = presence((subgraph for subgraph, _ in here), (subgraph for subgraph, _ in found))
+            at = [(s.name, item.members[name].node if name in item.members else item.node) for s, item in found]
             if use.is_input and use.is_output and not is_hidden:
-                where = ", ".join(subgraph.name for subgraph, _ in here)
                 diagnostics.error(
-                    "ENUM_VALUE_MISMATCH",
-                    f"{coordinate} is used for input and output but defined in {where} only",
+                    Fault.ENUM_VALUE_MISMATCH,
+                    f"{coordinate} is {where}, so {merged.name} cannot be used for both input and output",
                     coordinate=coordinate,
                     at=at,
                 )
             elif use.is_input and not is_hidden:
                 diagnostics.hint(
-                    "INCONSISTENT_ENUM_VALUE_FOR_INPUT_ENUM",
-                    f"{coordinate} is not in every subgraph and left out",
+                    Hint.INCONSISTENT_ENUM_VALUE_FOR_INPUT_ENUM,
+                    f"{coordinate} is {where}, so it is left out",
                     coordinate=coordinate,
                     at=at,
                 )
                 continue
             elif not is_hidden and use.is_output:
                 diagnostics.hint(
-                    "INCONSISTENT_ENUM_VALUE_FOR_OUTPUT_ENUM",
-                    f"{coordinate} is not in every subgraph",
+                    Hint.INCONSISTENT_ENUM_VALUE_FOR_OUTPUT_ENUM,
+                    f"{coordinate} is {where}",
                     coordinate=coordinate,
                     at=at,
                 )
         merged.values[name] = MergedValue(
             name,
-            merge_description(coordinate, [(s, m.description) for s, m in here], diagnostics),
+            merge_description(coordinate, here, diagnostics),
             [f"@join__enumValue(graph: {graph_name(subgraph.name)})" for subgraph, _ in here],
             merge_applied(coordinate, [(s, m.directives) for s, m in here], schema, diagnostics),
         )
+    at = [(subgraph.name, item.node) for subgraph, item in found]
     if not use.is_input and not use.is_output:
-        diagnostics.hint("UNUSED_ENUM_TYPE", f"{merged.name} is defined but not used", coordinate=merged.name, at=at)
+        diagnostics.hint(Hint.UNUSED_ENUM_TYPE, f"{merged.name} is defined but not used", coordinate=merged.name, at=at)
     if not merged.values:
         diagnostics.error(
-            "EMPTY_MERGED_ENUM_TYPE", f"{merged.name}: no value is in every subgraph", coordinate=merged.name, at=at
+            Fault.EMPTY_MERGED_ENUM_TYPE, f"{merged.name}: no value is in every subgraph", coordinate=merged.name, at=at
         )

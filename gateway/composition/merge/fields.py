@@ -10,8 +10,9 @@ import json
 from collections.abc import Sequence
 
 from graphql import print_ast
-from graphql.language import TypeNode
+from graphql.language import Node, TypeNode
 
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
 from gateway.composition.merge.contexts import check_contextual, context_arguments
@@ -20,8 +21,8 @@ from gateway.composition.merge.merged import MergedField, MergedInput, MergedSch
 from gateway.composition.merge.overrides import OverrideFinder
 from gateway.composition.merge.ownership import Found, is_external, is_referenced, is_shareable
 from gateway.composition.merge.type_refs import widest
-from gateway.composition.merge.wording import field_set_text, graph_name, merge_description
-from gateway.composition.subgraph_set import Definition, Subgraph
+from gateway.composition.merge.wording import field_set_text, graph_name, merge_description, presence
+from gateway.composition.subgraph_set import Definition, Member, Subgraph
 
 __all__ = ["FieldMerger"]
 
@@ -104,9 +105,7 @@ class FieldMerger:
             name=name,
             type=type_,
             arguments={},
-            description=merge_description(
-                coordinate, [(s, m.description) for s, _, m in (own or here)], self._diagnostics
-            ),
+            description=merge_description(coordinate, [(s, m) for s, _, m in (own or here)], self._diagnostics),
             applied=merge_applied(coordinate, [(s, m.directives) for s, _, m in here], self._schema, self._diagnostics),
         )
         field.arguments = self._merge_arguments(coordinate, here)
@@ -122,13 +121,16 @@ class FieldMerger:
         listed = ", ".join(f"{print_ast(m.type)} in {s.name}" for s, _, m in here if m.type is not None)
         if merged is None:
             self._diagnostics.error(
-                "FIELD_TYPE_MISMATCH", f"{coordinate} has types that do not fit: {listed}", coordinate=coordinate, at=at
+                Fault.FIELD_TYPE_MISMATCH,
+                f"{coordinate} has types that do not fit: {listed}",
+                coordinate=coordinate,
+                at=at,
             )
             return candidates[0], True
         if len({print_ast(one) for one in candidates}) > 1:
             self._diagnostics.hint(
-                "INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE",
-                f"{coordinate} has different types: {listed}",
+                Hint.INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE,
+                f"{coordinate} has different types: {listed}; {print_ast(merged)} is kept",
                 coordinate=coordinate,
                 at=at,
             )
@@ -146,7 +148,7 @@ class FieldMerger:
         if coordinate.startswith("Subscription."):
             names = ", ".join(s.name for s, _, _ in resolving)
             self._diagnostics.error(
-                "INVALID_FIELD_SHARING",
+                Fault.INVALID_FIELD_SHARING,
                 f"{coordinate} is resolved by {names}; a subscription field cannot be shared",
                 coordinate=coordinate,
                 at=[(s.name, m.node) for s, _, m in resolving],
@@ -157,7 +159,7 @@ class FieldMerger:
             names = ", ".join(s.name for s, _, _ in resolving)
             blamed = ", ".join(s.name for s, _, _ in alone)
             self._diagnostics.error(
-                "INVALID_FIELD_SHARING",
+                Fault.INVALID_FIELD_SHARING,
                 f"{coordinate} is resolved by {names} but not marked @shareable in {blamed}; mark it there, "
                 "or let one subgraph alone resolve it",
                 coordinate=coordinate,
@@ -170,17 +172,18 @@ class FieldMerger:
         if len(here) == len(found) or merged.name in {"Query", "Mutation", "Subscription"}:
             return
         at = [(s.name, m.node) for s, _, m in here]
+        message = f"{coordinate} is {presence((s for s, _, _ in here), (s for s, _ in found))}"
         if merged.kind == "interface" and not any(d.has("interfaceObject") or d.has("key") for _, d in found):
             self._diagnostics.hint(
-                "INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD",
-                f"{coordinate} is not in every subgraph",
+                Hint.INCONSISTENT_INTERFACE_VALUE_TYPE_FIELD,
+                message,
                 coordinate=coordinate,
                 at=at,
             )
         elif merged.kind == "object" and not any(d.has("key") for _, d in found):
             self._diagnostics.hint(
-                "INCONSISTENT_OBJECT_VALUE_TYPE_FIELD",
-                f"{coordinate} is not in every subgraph",
+                Hint.INCONSISTENT_OBJECT_VALUE_TYPE_FIELD,
+                message,
                 coordinate=coordinate,
                 at=at,
             )
@@ -205,41 +208,33 @@ class FieldMerger:
         for subgraph, definition, member in here:
             if not is_external(subgraph, definition, member):
                 continue
-            at = [(subgraph.name, member.node)]
+            at: list[tuple[str, Node | None]] = [(subgraph.name, member.node)]
             if not resolving:
                 if any(not is_external(s, d, m) for s, d, m in here):
                     continue
                 self._diagnostics.error(
-                    "EXTERNAL_MISSING_ON_BASE",
+                    Fault.EXTERNAL_MISSING_ON_BASE,
                     f"[{subgraph.name}] {coordinate} is @external, but no other subgraph defines it",
                     coordinate=coordinate,
                     at=at,
                 )
                 continue
             owner = resolving[0]
+            at.append((owner[0].name, owner[2].node))
             if not any(print_ast(m.type) == print_ast(member.type) for _, _, m in resolving if m.type and member.type):
+                types = f"{_typed(member)}, but {_typed(owner[2])} in {owner[0].name}"
                 self._diagnostics.error(
-                    "EXTERNAL_TYPE_MISMATCH",
-                    f"[{subgraph.name}] {coordinate} is @external with another type than in {owner[0].name}",
+                    Fault.EXTERNAL_TYPE_MISMATCH,
+                    f"[{subgraph.name}] {coordinate} is @external as {types}",
                     coordinate=coordinate,
                     at=at,
                 )
             for name, argument in owner[2].arguments.items():
-                own = member.arguments.get(name)
-                code = None
-                if own is None:
-                    code = "EXTERNAL_ARGUMENT_MISSING"
-                elif own.type and argument.type and print_ast(own.type) != print_ast(argument.type):
-                    code = "EXTERNAL_ARGUMENT_TYPE_MISMATCH"
-                elif (own.default and print_ast(own.default)) != (argument.default and print_ast(argument.default)):
-                    code = "EXTERNAL_ARGUMENT_DEFAULT_MISMATCH"
-                if code:
-                    self._diagnostics.error(
-                        code,
-                        f"[{subgraph.name}] {coordinate}({name}:) differs from {owner[0].name}",
-                        coordinate=f"{coordinate}({name}:)",
-                        at=at,
-                    )
+                fault = _argument_fault(argument, member.arguments.get(name), owner[0].name)
+                if fault is not None:
+                    code, message = fault
+                    own = f"{coordinate}({name}:)"
+                    self._diagnostics.error(code, f"[{subgraph.name}] {own} {message}", coordinate=own, at=at)
 
     # --- join directives -------------------------------------------------------------------------------------------
 
@@ -281,3 +276,20 @@ class FieldMerger:
             plain = plain and len(parts) == 1
             joins.append(f"@join__field({', '.join(parts)})")
         return [] if plain else joins
+
+
+def _typed(member: Member) -> str:
+    return "" if member.type is None else print_ast(member.type)
+
+
+def _argument_fault(wanted: Member, found: Member | None, owner: str) -> tuple[Fault, str] | None:
+    """Return how the argument of an external field differs from its owner's."""
+    if found is None:
+        return Fault.EXTERNAL_ARGUMENT_MISSING, f"is in {owner}, but the @external field does not have it"
+    if _typed(found) != _typed(wanted):
+        message = f"of the @external field is {_typed(found)}, but {_typed(wanted)} in {owner}"
+        return Fault.EXTERNAL_ARGUMENT_TYPE_MISMATCH, message
+    own, other = (print_ast(one.default) if one.default else "no default" for one in (found, wanted))
+    if own != other:
+        return Fault.EXTERNAL_ARGUMENT_DEFAULT_MISMATCH, f"of the @external field has {own}, but {owner} has {other}"
+    return None

@@ -8,11 +8,12 @@ from typing import Any
 from graphql import print_ast, value_from_ast_untyped
 from graphql.language import NonNullTypeNode
 
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
 from gateway.composition.merge.merged import MergedInput, MergedSchema
 from gateway.composition.merge.type_refs import narrowest
-from gateway.composition.merge.wording import merge_description
+from gateway.composition.merge.wording import merge_description, presence
 from gateway.composition.subgraph_set import Member, Subgraph
 
 __all__ = ["merge_arguments", "merge_default", "merge_inputs"]
@@ -30,34 +31,37 @@ def merge_arguments(
         found = [(subgraph, arguments[name]) for subgraph, arguments in here if name in arguments]
         own = f"{coordinate}({name}:)"
         if len(found) < len(here):
-            _report_absence(own, found, diagnostics)
+            _report_absence(own, found, [subgraph for subgraph, _ in here], diagnostics)
             continue
         argument = merge_inputs(
             own,
             found,
             schema,
             diagnostics,
-            "FIELD_ARGUMENT_TYPE_MISMATCH",
-            "INCONSISTENT_BUT_COMPATIBLE_ARGUMENT_TYPE",
+            Fault.FIELD_ARGUMENT_TYPE_MISMATCH,
+            Hint.INCONSISTENT_BUT_COMPATIBLE_ARGUMENT_TYPE,
         )
-        argument.default = merge_default(own, found, diagnostics, "FIELD_ARGUMENT_DEFAULT_MISMATCH")
+        argument.default = merge_default(own, found, diagnostics, Fault.FIELD_ARGUMENT_DEFAULT_MISMATCH)
         merged[name] = argument
     return merged
 
 
-def _report_absence(coordinate: str, found: list[tuple[Subgraph, Member]], diagnostics: Diagnostics) -> None:
+def _report_absence(
+    coordinate: str, found: list[tuple[Subgraph, Member]], everywhere: list[Subgraph], diagnostics: Diagnostics
+) -> None:
+    where = presence((subgraph for subgraph, _ in found), everywhere)
     required = [(s.name, a.node) for s, a in found if isinstance(a.type, NonNullTypeNode) and a.default is None]
     if required:
         diagnostics.error(
-            "REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH",
-            f"{coordinate} is required in {required[0][0]} but not in every subgraph",
+            Fault.REQUIRED_ARGUMENT_MISSING_IN_SOME_SUBGRAPH,
+            f"{coordinate} is {where}, so it cannot be required in {required[0][0]}",
             coordinate=coordinate,
             at=required,
         )
     else:
         diagnostics.hint(
-            "INCONSISTENT_ARGUMENT_PRESENCE",
-            f"{coordinate} is not in every subgraph and left out",
+            Hint.INCONSISTENT_ARGUMENT_PRESENCE,
+            f"{coordinate} is {where}, so it is left out",
             coordinate=coordinate,
             at=[(s.name, a.node) for s, a in found],
         )
@@ -68,8 +72,8 @@ def merge_inputs(
     found: list[tuple[Subgraph, Member]],
     schema: MergedSchema,
     diagnostics: Diagnostics,
-    mismatch: str,
-    hint: str,
+    mismatch: Fault,
+    hint: Hint,
 ) -> MergedInput:
     """Return the merged input without its default; ``mismatch`` and ``hint`` are the codes of its kind."""
     types = [member.type for _, member in found if member.type is not None]
@@ -79,18 +83,23 @@ def merge_inputs(
     if merged is None:
         diagnostics.error(mismatch, f"{coordinate} has types that do not fit: {listed}", coordinate=coordinate, at=at)
     elif len({print_ast(one) for one in types}) > 1:
-        diagnostics.hint(hint, f"{coordinate} has different types: {listed}", coordinate=coordinate, at=at)
+        diagnostics.hint(
+            hint,
+            f"{coordinate} has different types: {listed}; {print_ast(merged)} is kept",
+            coordinate=coordinate,
+            at=at,
+        )
     return MergedInput(
         name=coordinate.rsplit(".", 1)[-1].rsplit("(", 1)[-1].rstrip(":)"),
         type=merged or types[0],
         default=None,
-        description=merge_description(coordinate, [(s, m.description) for s, m in found], diagnostics),
+        description=merge_description(coordinate, found, diagnostics),
         applied=merge_applied(coordinate, [(s, m.directives) for s, m in found], schema, diagnostics),
     )
 
 
 def merge_default(
-    coordinate: str, found: list[tuple[Subgraph, Member]], diagnostics: Diagnostics, mismatch: str
+    coordinate: str, found: list[tuple[Subgraph, Member]], diagnostics: Diagnostics, mismatch: Fault
 ) -> Any:
     """Return the default node that all subgraphs give, None when not all do."""
     given = [(subgraph, member) for subgraph, member in found if member.default is not None]
@@ -105,7 +114,7 @@ def merge_default(
         return None
     if len(given) < len(found):
         diagnostics.hint(
-            "INCONSISTENT_DEFAULT_VALUE_PRESENCE",
+            Hint.INCONSISTENT_DEFAULT_VALUE_PRESENCE,
             f"{coordinate} has a default in some subgraphs only; it is left out",
             coordinate=coordinate,
             at=at,

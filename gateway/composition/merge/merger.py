@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from graphql import print_ast
 from graphql.language import NonNullTypeNode
 
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
 from gateway.composition.merge.contexts import set_contexts
@@ -22,7 +23,7 @@ from gateway.composition.merge.enums import EnumUse, find_enum_uses, merge_enum
 from gateway.composition.merge.fields import FieldMerger
 from gateway.composition.merge.inputs import merge_default, merge_inputs
 from gateway.composition.merge.merged import MergedSchema, MergedType
-from gateway.composition.merge.wording import field_set_text, graph_name, merge_description
+from gateway.composition.merge.wording import field_set_text, graph_name, merge_description, presence
 from gateway.composition.subgraph_set import Definition, Kind, Subgraph
 
 __all__ = ["merge"]
@@ -55,7 +56,7 @@ class _Merger:
         if not any(definition.members for _, definition in self.by_name.get("Query", ())):
             names = ", ".join(subgraph.name for subgraph in self.subgraphs)
             self.diagnostics.error(
-                "NO_QUERIES",
+                Fault.NO_QUERIES,
                 f"no subgraph has a query field; at least one root query field is needed ({names})",
                 at=[(subgraph.name, None) for subgraph in self.subgraphs],
             )
@@ -73,7 +74,7 @@ class _Merger:
             return "interface" if any(item.has("interfaceObject") for _, item in found) else found[0][1].kind
         listed = ", ".join(f"{item.kind} in {subgraph.name}" for subgraph, item in found)
         self.diagnostics.error(
-            "TYPE_KIND_MISMATCH",
+            Fault.TYPE_KIND_MISMATCH,
             f"{name} has different kinds: {listed}",
             coordinate=name,
             at=[(subgraph.name, item.node) for subgraph, item in found],
@@ -87,12 +88,12 @@ class _Merger:
             for subgraph, item in found:
                 if not item.has("extends"):
                     self.diagnostics.error(
-                        "EXTENSION_WITH_NO_BASE",
+                        Fault.EXTENSION_WITH_NO_BASE,
                         f"[{subgraph.name}] {name} is extended, but no subgraph defines it",
                         coordinate=name,
                         at=[(subgraph.name, item.node)],
                     )
-        merged = MergedType(name, kind, self._description(name, [(s, d.description) for s, d in found]))
+        merged = MergedType(name, kind, merge_description(name, found, self.diagnostics))
         merged.applied = merge_applied(
             name, [(subgraph, item.directives) for subgraph, item in found], self.schema, self.diagnostics
         )
@@ -129,10 +130,7 @@ class _Merger:
         without = [(subgraph.name, item.node) for subgraph, item in found if not item.has("key")]
         if without and len(without) < len(found):
             message = f"{name} has a key in some subgraphs only, so objects of the others cannot be completed"
-            self.diagnostics.hint("INCONSISTENT_ENTITY", message, coordinate=name, at=without)
-
-    def _description(self, coordinate: str, found: list[tuple[Subgraph, str | None]]) -> str | None:
-        return merge_description(coordinate, found, self.diagnostics)
+            self.diagnostics.hint(Hint.INCONSISTENT_ENTITY, message, coordinate=name, at=without)
 
     def _merge_union(self, merged: MergedType, found: list[tuple[Subgraph, Definition]]) -> None:
         for subgraph, item in found:
@@ -141,13 +139,13 @@ class _Merger:
                 if member not in merged.types:
                     merged.types.append(member)
         for member in merged.types:
-            absent = [(subgraph.name, item.node) for subgraph, item in found if member not in item.types]
-            if absent:
+            here = [subgraph for subgraph, item in found if member in item.types]
+            if len(here) < len(found):
                 self.diagnostics.hint(
-                    "INCONSISTENT_UNION_MEMBER",
-                    f"{merged.name}: member {member} is not in every subgraph",
+                    Hint.INCONSISTENT_UNION_MEMBER,
+                    f"{merged.name}: member {member} is {presence(here, (subgraph for subgraph, _ in found))}",
                     coordinate=merged.name,
-                    at=absent,
+                    at=[(subgraph.name, item.node) for subgraph, item in found if member not in item.types],
                 )
 
     def _merge_input(self, merged: MergedType, found: list[tuple[Subgraph, Definition]]) -> None:
@@ -156,6 +154,7 @@ class _Merger:
             here = [(subgraph, item.members[name]) for subgraph, item in found if name in item.members]
             coordinate = f"{merged.name}.{name}"
             if len(here) < len(found):
+                where = presence((subgraph for subgraph, _ in here), (subgraph for subgraph, _ in found))
                 required = [
                     (subgraph.name, member.node)
                     for subgraph, member in here
@@ -163,15 +162,15 @@ class _Merger:
                 ]
                 if required:
                     self.diagnostics.error(
-                        "REQUIRED_INPUT_FIELD_MISSING_IN_SOME_SUBGRAPH",
-                        f"{coordinate} is required in {required[0][0]} but not in every subgraph",
+                        Fault.REQUIRED_INPUT_FIELD_MISSING_IN_SOME_SUBGRAPH,
+                        f"{coordinate} is {where}, so it cannot be required in {required[0][0]}",
                         coordinate=coordinate,
                         at=required,
                     )
                 else:
                     self.diagnostics.hint(
-                        "INCONSISTENT_INPUT_OBJECT_FIELD",
-                        f"{coordinate} is not in every subgraph and left out",
+                        Hint.INCONSISTENT_INPUT_OBJECT_FIELD,
+                        f"{coordinate} is {where}, so it is left out",
                         coordinate=coordinate,
                         at=[(subgraph.name, member.node) for subgraph, member in here],
                     )
@@ -181,10 +180,10 @@ class _Merger:
                 here,
                 self.schema,
                 self.diagnostics,
-                "FIELD_TYPE_MISMATCH",
-                "INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE",
+                Fault.FIELD_TYPE_MISMATCH,
+                Hint.INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE,
             )
-            field.default = merge_default(coordinate, here, self.diagnostics, "INPUT_FIELD_DEFAULT_MISMATCH")
+            field.default = merge_default(coordinate, here, self.diagnostics, Fault.INPUT_FIELD_DEFAULT_MISMATCH)
             field.joins = [
                 f'@join__field(graph: {graph_name(s.name)}, type: "{print_ast(m.type)}")'
                 for s, m in here
@@ -196,7 +195,7 @@ class _Merger:
 
     def _report_empty_input(self, name: str, found: list[tuple[Subgraph, Definition]]) -> None:
         self.diagnostics.error(
-            "EMPTY_MERGED_INPUT_TYPE",
+            Fault.EMPTY_MERGED_INPUT_TYPE,
             f"{name}: no input field is in every subgraph",
             coordinate=name,
             at=[(subgraph.name, item.node) for subgraph, item in found],

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from graphql.language import Node
 
+from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.ownership import Found, is_external
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
@@ -45,7 +46,7 @@ class OverrideFinder:
             elif override.arguments.get("label"):
                 found[source] = "moving"
                 message = f"{coordinate} is moving from {source} to {subgraph.name}"
-                self._hint("OVERRIDE_MIGRATION_IN_PROGRESS", coordinate, message, (subgraph.name, override.node))
+                self._hint(Hint.OVERRIDE_MIGRATION_IN_PROGRESS, coordinate, message, (subgraph.name, override.node))
             else:
                 found[source] = "moved"
                 self._hint_leftover(coordinate, subgraph, override, by_name[source])
@@ -55,13 +56,15 @@ class OverrideFinder:
         label = override.arguments.get("label") or None
         if label is not None and not _LABEL.match(str(label)):
             message = f"label {label!r} must be a name, or percent(x) with 0 to 100"
-            self._error("OVERRIDE_LABEL_INVALID", coordinate, subgraph, override, message)
+            self._error(Fault.OVERRIDE_LABEL_INVALID, coordinate, subgraph, override, message)
         if override.arguments.get("from") == subgraph.name:
-            self._error("OVERRIDE_FROM_SELF_ERROR", coordinate, subgraph, override, "a field cannot override itself")
+            self._error(
+                Fault.OVERRIDE_FROM_SELF_ERROR, coordinate, subgraph, override, "a field cannot override itself"
+            )
             return False
         if definition.kind == "interface":
             message = "@override cannot be used on an interface field"
-            self._error("OVERRIDE_ON_INTERFACE", coordinate, subgraph, override, message)
+            self._error(Fault.OVERRIDE_ON_INTERFACE, coordinate, subgraph, override, message)
             return False
         return True
 
@@ -71,22 +74,25 @@ class OverrideFinder:
         at = (subgraph.name, override.node)
         if source not in self._subgraphs:
             self._hint(
-                "FROM_SUBGRAPH_DOES_NOT_EXIST", coordinate, f"{coordinate}: subgraph {source} does not exist", at
+                Hint.FROM_SUBGRAPH_DOES_NOT_EXIST,
+                coordinate,
+                f"{coordinate}: subgraph {source} does not exist; remove the @override",
+                at,
             )
         elif any(other.name == source for other, _, _ in abstracted):
             message = f"@override cannot take a field from the @interfaceObject of {source}"
-            self._error("OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE", coordinate, subgraph, override, message)
+            self._error(Fault.OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE, coordinate, subgraph, override, message)
         else:
-            message = f"{coordinate}: {source} no longer defines the field"
-            self._hint("OVERRIDE_DIRECTIVE_CAN_BE_REMOVED", coordinate, message, at)
+            message = f"{coordinate}: {source} no longer defines the field; remove the @override"
+            self._hint(Hint.OVERRIDE_DIRECTIVE_CAN_BE_REMOVED, coordinate, message, at)
 
     def _find_collision(
         self, subgraph: Subgraph, definition: Definition, member: Member, source: tuple[Subgraph, Definition, Member]
-    ) -> tuple[str, str] | None:
+    ) -> tuple[Fault, str] | None:
         other_subgraph, other_definition, other = source
         if other.get("override"):
-            return "OVERRIDE_SOURCE_HAS_OVERRIDE", f"{other_subgraph.name} overrides the field itself"
-        code = "OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE"
+            return Fault.OVERRIDE_SOURCE_HAS_OVERRIDE, f"{other_subgraph.name} overrides the field itself"
+        code = Fault.OVERRIDE_COLLISION_WITH_ANOTHER_DIRECTIVE
         if is_external(subgraph, definition, member):
             return code, "@override cannot stand beside @external"
         for directive in ("requires", "provides"):
@@ -101,13 +107,13 @@ class OverrideFinder:
     ) -> None:
         name = source[0].name
         if is_external(*source):
-            message = f"{coordinate}: {name} only refers to the field"
-            self._hint("OVERRIDE_DIRECTIVE_CAN_BE_REMOVED", coordinate, message, (subgraph.name, override.node))
+            message = f"{coordinate}: {name} only refers to the field; remove the @override"
+            self._hint(Hint.OVERRIDE_DIRECTIVE_CAN_BE_REMOVED, coordinate, message, (subgraph.name, override.node))
         else:
-            message = f"{coordinate}: {name} no longer resolves the field"
-            self._hint("OVERRIDDEN_FIELD_CAN_BE_REMOVED", coordinate, message, (name, source[2].node))
+            message = f"{coordinate}: {name} no longer resolves the field; remove it there"
+            self._hint(Hint.OVERRIDDEN_FIELD_CAN_BE_REMOVED, coordinate, message, (name, source[2].node))
 
-    def _error(self, code: str, coordinate: str, subgraph: Subgraph, override: Applied, message: str) -> None:
+    def _error(self, code: Fault, coordinate: str, subgraph: Subgraph, override: Applied, message: str) -> None:
         self._diagnostics.error(
             code,
             f"[{subgraph.name}] {coordinate}: {message}",
@@ -115,5 +121,5 @@ class OverrideFinder:
             at=[(subgraph.name, override.node)],
         )
 
-    def _hint(self, code: str, coordinate: str, message: str, at: tuple[str, Node | None]) -> None:
+    def _hint(self, code: Hint, coordinate: str, message: str, at: tuple[str, Node | None]) -> None:
         self._diagnostics.hint(code, message, coordinate=coordinate, at=[at])

@@ -23,6 +23,7 @@ from graphql.language import (
     TypeNode,
 )
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
 from gateway.operation.normalize import named_type
@@ -37,7 +38,7 @@ _COMPOSITE = frozenset({"object", "interface", "union"})
 class ContextFault(Exception):
     """A selection from a context breaks a rule."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: Fault, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -51,7 +52,7 @@ def read_selection(applied: Applied) -> tuple[str, str]:
     match = _SELECTION.match(str(applied.arguments.get("field") or ""))
     if match is None or not match[2].strip():
         message = "write the context and what to read from it, such as $name { field }"
-        raise ContextFault("NO_CONTEXT_IN_SELECTION", message)
+        raise ContextFault(Fault.NO_CONTEXT_IN_SELECTION, message)
     return match[1], match[2].strip()
 
 
@@ -63,9 +64,10 @@ def check_contexts(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tupl
             name = str(applied.arguments.get("name"))
             setters.setdefault(name, []).append(definition)
             if not _NAME.match(name):
-                message = f"[{subgraph.name}] {definition.name}: {name!r} must be letters and digits, a letter first"
+                rule = "must be a letter, then letters and digits"
+                message = f"[{subgraph.name}] {definition.name}: the context name {name!r} {rule}"
                 at = [(subgraph.name, applied.node)]
-                diagnostics.error("CONTEXT_NAME_INVALID", message, coordinate=definition.name, at=at)
+                diagnostics.error(Fault.CONTEXT_NAME_INVALID, message, coordinate=definition.name, at=at)
     for owner_type, member, argument, applied in _readers(subgraph):
         owner = f"{owner_type.name}.{member.name}" if owner_type is not None else f"@{member.name}"
         coordinate = f"{owner}({argument.name}:)"
@@ -95,25 +97,25 @@ def _check_reader(
     setters: dict[str, list[Definition]],
 ) -> None:
     if definition is None or isinstance(member.node, DirectiveDefinitionNode):
-        raise ContextFault("CONTEXT_NOT_SET", "an argument of a directive cannot be read from a context")
+        raise ContextFault(Fault.CONTEXT_NOT_SET, "an argument of a directive cannot be read from a context")
     if definition.kind != "object":
-        raise ContextFault("CONTEXT_NOT_SET", "@fromContext cannot be used on a field of an abstract type")
+        raise ContextFault(Fault.CONTEXT_NOT_SET, "@fromContext cannot be used on a field of an abstract type")
     for name in definition.interfaces:
         if name in subgraph.definitions and member.name in subgraph.definitions[name].members:
             message = f"@fromContext cannot be used on a field that implements {name}.{member.name}"
-            raise ContextFault("CONTEXT_NOT_SET", message)
+            raise ContextFault(Fault.CONTEXT_NOT_SET, message)
     context, text = read_selection(applied)
     if context not in setters:
-        raise ContextFault("CONTEXT_NOT_SET", f"no type of the subgraph sets the context {context!r}")
+        raise ContextFault(Fault.CONTEXT_NOT_SET, f"no type of the subgraph sets the context {context!r}")
     selection = _parse(text)
     for setter in setters[context]:
         for found in _selected_types(subgraph, setter, selection):
             if argument.type is not None and print_ast(found) != print_ast(argument.type):
                 message = f"{text} is {print_ast(found)} in {setter.name}, the argument {print_ast(argument.type)}"
-                raise ContextFault("CONTEXT_INVALID_SELECTION", message)
+                raise ContextFault(Fault.CONTEXT_INVALID_SELECTION, message)
     if not any(key.arguments.get("resolvable") is not False for key in definition.all("key")):
         message = f"{definition.name} needs a resolvable key in a subgraph that reads a context for one of its fields"
-        raise ContextFault("CONTEXT_NO_RESOLVABLE_KEY", message)
+        raise ContextFault(Fault.CONTEXT_NO_RESOLVABLE_KEY, message)
 
 
 def _parse(text: str) -> SelectionSetNode:
@@ -194,4 +196,4 @@ def _nullable(type_: TypeNode) -> TypeNode:
 
 
 def _invalid(message: str) -> ContextFault:
-    return ContextFault("CONTEXT_INVALID_SELECTION", message)
+    return ContextFault(Fault.CONTEXT_INVALID_SELECTION, message)

@@ -23,6 +23,7 @@ from graphql.language import (
     TypeNode,
 )
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.prelude import LINK_SIGNATURE, SIGNATURES
 from gateway.composition.subgraph_set import Subgraph
@@ -43,7 +44,7 @@ def check_definitions(subgraph: Subgraph, document: DocumentNode, diagnostics: D
     return not faults
 
 
-_Fault = tuple[str, str, str, DirectiveDefinitionNode | TypeDefinitionNode]
+_Fault = tuple[Fault, str, str, DirectiveDefinitionNode | TypeDefinitionNode]
 
 
 def _directive_faults(subgraph: Subgraph) -> Iterator[_Fault]:
@@ -52,7 +53,7 @@ def _directive_faults(subgraph: Subgraph) -> Iterator[_Fault]:
         if canonical is None or (subgraph.is_fed1 and canonical in _LOOSE_IN_FEDERATION_1):
             continue
         for message in _Comparison(subgraph, _expected(canonical), node).faults():
-            yield "DIRECTIVE_DEFINITION_INVALID", f"@{name}", message, node
+            yield Fault.DIRECTIVE_DEFINITION_INVALID, f"@{name}", message, node
 
 
 def _type_faults(subgraph: Subgraph, document: DocumentNode) -> Iterator[_Fault]:
@@ -64,9 +65,9 @@ def _type_faults(subgraph: Subgraph, document: DocumentNode) -> Iterator[_Fault]
             values = {one.name.value for one in node.values or ()} if isinstance(node, EnumTypeDefinitionNode) else ()
             if values != _PURPOSES:
                 message = "the specification defines it as an enum with the values SECURITY and EXECUTION"
-                yield "TYPE_DEFINITION_INVALID", node.name.value, message, node
+                yield Fault.TYPE_DEFINITION_INVALID, node.name.value, message, node
         elif canonical is not None and not isinstance(node, ScalarTypeDefinitionNode):
-            yield "TYPE_DEFINITION_INVALID", node.name.value, "the specification defines it as a scalar", node
+            yield Fault.TYPE_DEFINITION_INVALID, node.name.value, "the specification defines it as a scalar", node
 
 
 @lru_cache(maxsize=64)

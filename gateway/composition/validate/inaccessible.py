@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from graphql import value_from_ast_untyped
 from graphql.language import NonNullTypeNode, TypeNode
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.merged import MergedField, MergedInput, MergedSchema, MergedType, MergedValue
+from gateway.composition.places import Reporter
 from gateway.composition.subgraph_set import Subgraph
 from gateway.operation.normalize import named_type
 
@@ -20,19 +22,20 @@ __all__ = ["check_inaccessible"]
 
 def check_inaccessible(schema: MergedSchema, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
     """Report everything hidden that something visible needs, and what can never be hidden."""
+    reporter = Reporter(subgraphs, diagnostics)
     for type_ in schema.types.values():
         if schema.is_of_feature(type_.name):
-            _check_feature_type(type_, diagnostics)
+            _check_feature_type(type_, reporter)
         else:
-            _check_type(schema, type_, diagnostics)
+            _check_type(schema, type_, reporter)
     for name, directive in schema.directives.items():
-        _check_arguments(schema, f"@{name}", directive.arguments, diagnostics)
+        _check_arguments(schema, f"@{name}", directive.arguments, reporter)
     for subgraph in subgraphs:
         for name in schema.composed_directives:
-            _check_composed_directive(schema, subgraph, name, diagnostics)
+            _check_composed_directive(schema, subgraph, name, reporter)
 
 
-def _check_feature_type(type_: MergedType, diagnostics: Diagnostics) -> None:
+def _check_feature_type(type_: MergedType, reporter: Reporter) -> None:
     elements: list[tuple[str, MergedType | MergedField | MergedInput | MergedValue]] = [(type_.name, type_)]
     members: list[MergedField | MergedInput | MergedValue] = [*type_.fields.values(), *type_.inputs.values()]
     for member in (*members, *type_.values.values()):
@@ -41,76 +44,77 @@ def _check_feature_type(type_: MergedType, diagnostics: Diagnostics) -> None:
             elements += [(f"{type_.name}.{member.name}({one.name}:)", one) for one in member.arguments.values()]
     for coordinate, element in elements:
         if is_hidden(element):
-            _disallow(coordinate, diagnostics)
+            _disallow(coordinate, reporter)
 
 
-def _check_composed_directive(schema: MergedSchema, subgraph: Subgraph, name: str, diagnostics: Diagnostics) -> None:
+def _check_composed_directive(schema: MergedSchema, subgraph: Subgraph, name: str, reporter: Reporter) -> None:
     member = subgraph.directive_members.get(name)
     for argument in member.arguments.values() if member else ():
         coordinate = f"@{name}({argument.name}:)"
         if argument.has("inaccessible"):
-            _disallow(coordinate, diagnostics)
+            _disallow(coordinate, reporter)
         elif argument.type is not None and not schema.is_of_feature(named_type(argument.type)):
-            _check_reference(schema, coordinate, argument.type, diagnostics)
+            _check_reference(schema, coordinate, argument.type, reporter)
 
 
-def _disallow(coordinate: str, diagnostics: Diagnostics) -> None:
-    diagnostics.error(
-        "DISALLOWED_INACCESSIBLE",
+def _disallow(coordinate: str, reporter: Reporter) -> None:
+    reporter.error(
+        Fault.DISALLOWED_INACCESSIBLE,
         f"{coordinate} belongs to a linked feature, of which nothing can be @inaccessible",
-        coordinate=coordinate,
+        coordinate,
+        "inaccessible",
     )
 
 
 def _check_arguments(
-    schema: MergedSchema, coordinate: str, arguments: Mapping[str, MergedInput], diagnostics: Diagnostics
+    schema: MergedSchema, coordinate: str, arguments: Mapping[str, MergedInput], reporter: Reporter
 ) -> None:
     for argument in arguments.values():
         own = f"{coordinate}({argument.name}:)"
         if not is_hidden(argument):
-            _check_reference(schema, own, argument.type, diagnostics)
-            _check_default(schema, own, argument, diagnostics)
+            _check_reference(schema, own, argument.type, reporter)
+            _check_default(schema, own, argument, reporter)
         elif isinstance(argument.type, NonNullTypeNode) and argument.default is None:
-            diagnostics.error("REQUIRED_INACCESSIBLE", f"{own} is required but @inaccessible", coordinate=own)
+            reporter.error(Fault.REQUIRED_INACCESSIBLE, f"{own} is required but @inaccessible", own, "inaccessible")
 
 
-def _check_type(schema: MergedSchema, type_: MergedType, diagnostics: Diagnostics) -> None:
+def _check_type(schema: MergedSchema, type_: MergedType, reporter: Reporter) -> None:
     if is_hidden(type_):
         if type_.name == "Query":
-            diagnostics.error(
-                "QUERY_ROOT_TYPE_INACCESSIBLE", "the query root type is @inaccessible", coordinate="Query"
+            reporter.error(
+                Fault.QUERY_ROOT_TYPE_INACCESSIBLE, "the query root type is @inaccessible", "Query", "inaccessible"
             )
         return
     members: Sequence[MergedField | MergedInput] = (*type_.fields.values(), *type_.inputs.values())
     everything = [*members, *type_.values.values()]
     if everything and all(is_hidden(one) for one in everything):
-        diagnostics.error(
-            "ONLY_INACCESSIBLE_CHILDREN",
+        reporter.error(
+            Fault.ONLY_INACCESSIBLE_CHILDREN,
             f"everything in {type_.name} is @inaccessible, {type_.name} itself is not",
-            coordinate=type_.name,
+            type_.name,
         )
     if type_.types and all(name in schema.types and is_hidden(schema.types[name]) for name in type_.types):
-        diagnostics.error(
-            "ONLY_INACCESSIBLE_CHILDREN",
+        reporter.error(
+            Fault.ONLY_INACCESSIBLE_CHILDREN,
             f"every member of {type_.name} is @inaccessible, {type_.name} itself is not",
-            coordinate=type_.name,
+            type_.name,
         )
     for member in members:
         if not is_hidden(member):
-            _check_visible(schema, type_, member, diagnostics)
+            _check_visible(schema, type_, member, reporter)
         else:
-            _check_hidden(schema, type_, member, diagnostics)
+            _check_hidden(schema, type_, member, reporter)
 
 
 def _check_visible(
-    schema: MergedSchema, type_: MergedType, member: MergedField | MergedInput, diagnostics: Diagnostics
+    schema: MergedSchema, type_: MergedType, member: MergedField | MergedInput, reporter: Reporter
 ) -> None:
     coordinate = f"{type_.name}.{member.name}"
-    _check_reference(schema, coordinate, member.type, diagnostics)
+    _check_reference(schema, coordinate, member.type, reporter)
     if isinstance(member, MergedInput):
-        _check_default(schema, coordinate, member, diagnostics)
+        _check_default(schema, coordinate, member, reporter)
         return
-    _check_arguments(schema, coordinate, member.arguments, diagnostics)
+    _check_arguments(schema, coordinate, member.arguments, reporter)
     for argument in member.arguments.values():
         own = f"{coordinate}({argument.name}:)"
         if is_hidden(argument) and not (isinstance(argument.type, NonNullTypeNode) and argument.default is None):
@@ -119,21 +123,22 @@ def _check_visible(
                 field = interface.fields.get(member.name) if interface and not is_hidden(interface) else None
                 visible = field.arguments.get(argument.name) if field and not is_hidden(field) else None
                 if visible is not None and not is_hidden(visible):
-                    diagnostics.error(
-                        "IMPLEMENTED_BY_INACCESSIBLE",
+                    reporter.error(
+                        Fault.IMPLEMENTED_BY_INACCESSIBLE,
                         f"{own} is @inaccessible but {name}.{member.name}({argument.name}:) is not",
-                        coordinate=own,
+                        own,
+                        "inaccessible",
                     )
 
 
 def _check_hidden(
-    schema: MergedSchema, type_: MergedType, member: MergedField | MergedInput, diagnostics: Diagnostics
+    schema: MergedSchema, type_: MergedType, member: MergedField | MergedInput, reporter: Reporter
 ) -> None:
     coordinate = f"{type_.name}.{member.name}"
     if isinstance(member, MergedInput):
         if isinstance(member.type, NonNullTypeNode) and member.default is None:
-            diagnostics.error(
-                "REQUIRED_INACCESSIBLE", f"{coordinate} is required but @inaccessible", coordinate=coordinate
+            reporter.error(
+                Fault.REQUIRED_INACCESSIBLE, f"{coordinate} is required but @inaccessible", coordinate, "inaccessible"
             )
         return
     for name in type_.interfaces:
@@ -141,32 +146,33 @@ def _check_hidden(
         if interface and not is_hidden(interface):
             field = interface.fields.get(member.name)
             if field is not None and not is_hidden(field):
-                diagnostics.error(
-                    "IMPLEMENTED_BY_INACCESSIBLE",
+                reporter.error(
+                    Fault.IMPLEMENTED_BY_INACCESSIBLE,
                     f"{coordinate} is @inaccessible but {name}.{member.name}, which it implements, is not",
-                    coordinate=coordinate,
+                    coordinate,
+                    "inaccessible",
                 )
 
 
-def _check_reference(schema: MergedSchema, coordinate: str, type_: TypeNode, diagnostics: Diagnostics) -> None:
+def _check_reference(schema: MergedSchema, coordinate: str, type_: TypeNode, reporter: Reporter) -> None:
     name = named_type(type_)
     target = schema.types.get(name)
     if target is not None and is_hidden(target):
-        diagnostics.error(
-            "REFERENCED_INACCESSIBLE",
+        reporter.error(
+            Fault.REFERENCED_INACCESSIBLE,
             f"{coordinate} is visible but its type {name} is @inaccessible",
-            coordinate=coordinate,
+            coordinate,
         )
 
 
-def _check_default(schema: MergedSchema, coordinate: str, one: MergedInput, diagnostics: Diagnostics) -> None:
+def _check_default(schema: MergedSchema, coordinate: str, one: MergedInput, reporter: Reporter) -> None:
     if one.default is None:
         return
     if _uses_hidden(schema, one.type, value_from_ast_untyped(one.default)):
-        diagnostics.error(
-            "DEFAULT_VALUE_USES_INACCESSIBLE",
+        reporter.error(
+            Fault.DEFAULT_VALUE_USES_INACCESSIBLE,
             f"the default of {coordinate} uses something @inaccessible",
-            coordinate=coordinate,
+            coordinate,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from graphql import GraphQLError, print_ast
 from graphql.language import (
@@ -16,9 +16,11 @@ from graphql.language import (
     TypeNode,
 )
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.merged import MergedInput, MergedSchema, MergedType
 from gateway.composition.merge.type_refs import is_output_subtype
+from gateway.composition.places import Reporter, find_places
 from gateway.composition.subgraph_set import Subgraph
 from gateway.errors import SupergraphError
 from gateway.operation.normalize import named_type
@@ -29,14 +31,18 @@ __all__ = ["check_api_schema", "check_merged"]
 
 def check_merged(schema: MergedSchema, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics) -> None:
     """Report every rule that the merged schema breaks."""
+    reporter = Reporter(subgraphs, diagnostics)
     for type_ in schema.types.values():
         _check_interfaces(schema, type_, subgraphs, diagnostics)
         _check_interface_entities(schema, type_, subgraphs, diagnostics)
         for field in type_.fields.values():
-            _check_defaults(schema, f"{type_.name}.{field.name}", field.arguments.values(), diagnostics)
-        _check_defaults(schema, type_.name, type_.inputs.values(), diagnostics)
+            for argument in field.arguments.values():
+                _check_default(schema, f"{type_.name}.{field.name}({argument.name}:)", argument, reporter)
+        for one in type_.inputs.values():
+            _check_default(schema, f"{type_.name}.{one.name}", one, reporter)
     for directive in schema.directives.values():
-        _check_defaults(schema, f"@{directive.name}", directive.arguments.values(), diagnostics)
+        for argument in directive.arguments.values():
+            _check_default(schema, f"@{directive.name}({argument.name}:)", argument, reporter)
 
 
 def check_api_schema(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
@@ -44,7 +50,7 @@ def check_api_schema(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
     try:
         _ = supergraph.api_schema
     except (SupergraphError, GraphQLError) as error:
-        diagnostics.error("INVALID_GRAPHQL", f"the composed schema is not valid: {error}")
+        diagnostics.error(Fault.INVALID_GRAPHQL, f"the composed schema is not valid: {error}")
 
 
 def _check_interfaces(
@@ -62,18 +68,21 @@ def _check_interfaces(
         for field in interface.fields.values():
             own = type_.fields.get(field.name)
             if own is None:
+                sources = ", ".join(subgraph for subgraph, _ in find_places(subgraphs, f"{name}.{field.name}"))
+                implementing = [(one, one.definitions.get(type_.name)) for one in subgraphs]
                 diagnostics.error(
-                    "INTERFACE_FIELD_NO_IMPLEM",
-                    f"{type_.name} does not have {name}.{field.name}, which {type_.name} implements",
+                    Fault.INTERFACE_FIELD_NO_IMPLEM,
+                    f"{type_.name} implements {name} but lacks the field {field.name}, which {name} has in {sources}",
                     coordinate=f"{type_.name}.{field.name}",
-                    at=[(s.name, s.definitions[type_.name].node) for s in subgraphs if type_.name in s.definitions],
+                    at=[(one.name, item.node) for one, item in implementing if item and name in item.interfaces],
                 )
             elif not is_output_subtype(own.type, field.type, is_subtype):
                 diagnostics.error(
-                    "INVALID_GRAPHQL",
+                    Fault.INVALID_GRAPHQL,
                     f"{type_.name}.{field.name} is {print_ast(own.type)}, which is no {print_ast(field.type)} as "
                     f"{name}.{field.name} demands",
                     coordinate=f"{type_.name}.{field.name}",
+                    at=find_places(subgraphs, f"{type_.name}.{field.name}"),
                 )
 
 
@@ -93,7 +102,7 @@ def _check_interface_entities(
         if definition.has("interfaceObject"):
             if everywhere & set(subgraph.definitions):
                 diagnostics.error(
-                    "INTERFACE_OBJECT_USAGE_ERROR",
+                    Fault.INTERFACE_OBJECT_USAGE_ERROR,
                     f"[{subgraph.name}] {type_.name} is an @interfaceObject, so the subgraph cannot define "
                     f"{', '.join(sorted(everywhere & set(subgraph.definitions)))}",
                     coordinate=type_.name,
@@ -101,7 +110,7 @@ def _check_interface_entities(
                 )
         elif any(key.arguments.get("resolvable") is not False for key in definition.all("key")) and everywhere - own:
             diagnostics.error(
-                "INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE",
+                Fault.INTERFACE_KEY_MISSING_IMPLEMENTATION_TYPE,
                 f"[{subgraph.name}] {type_.name} has a key but lacks the implementations "
                 f"{', '.join(sorted(everywhere - own))}",
                 coordinate=type_.name,
@@ -112,17 +121,14 @@ def _check_interface_entities(
 # --- defaults ------------------------------------------------------------------------------------------------------
 
 
-def _check_defaults(
-    schema: MergedSchema, coordinate: str, inputs: Iterable[MergedInput], diagnostics: Diagnostics
-) -> None:
-    """Report defaults that name what merging left out, such as an input field that only one subgraph has."""
-    for one in inputs:
-        if one.default is None:
-            continue
-        fault = _default_fault(schema, one.type, one.default)
-        if fault is not None:
-            message = f"the default {print_ast(one.default)} of {coordinate}, {one.name} is not valid: {fault}"
-            diagnostics.error("INVALID_GRAPHQL", message, coordinate=coordinate)
+def _check_default(schema: MergedSchema, coordinate: str, one: MergedInput, reporter: Reporter) -> None:
+    """Report a default that names what merging left out, such as an input field that only one subgraph has."""
+    if one.default is None:
+        return
+    fault = _default_fault(schema, one.type, one.default)
+    if fault is not None:
+        message = f"the default {print_ast(one.default)} of {coordinate} is not valid: {fault}"
+        reporter.error(Fault.INVALID_GRAPHQL, message, coordinate)
 
 
 def _default_fault(schema: MergedSchema, type_: TypeNode, value: ConstValueNode) -> str | None:

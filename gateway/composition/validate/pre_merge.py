@@ -8,6 +8,7 @@ from collections.abc import Callable
 from graphql import print_ast
 from graphql.language import FieldNode, Node, StringValueNode
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
 from gateway.composition.validate.contexts import check_contexts
@@ -27,7 +28,7 @@ def check_subgraph(subgraph: Subgraph, diagnostics: Diagnostics) -> None:
 
 
 def _report(
-    diagnostics: Diagnostics, subgraph: Subgraph, code: str, coordinate: str, message: str, node: Node | None
+    diagnostics: Diagnostics, subgraph: Subgraph, code: Fault, coordinate: str, message: str, node: Node | None
 ) -> None:
     diagnostics.error(
         code, f"[{subgraph.name}] {coordinate}: {message}", coordinate=coordinate, at=[(subgraph.name, node)]
@@ -40,7 +41,7 @@ def keys_are_valid(subgraph: Subgraph, diagnostics: Diagnostics, used: set[tuple
         for key in definition.all("key"):
             if definition.kind == "interface" and not subgraph.is_fed1 and (subgraph.version or (0, 0)) < (2, 3):
                 _report(
-                    diagnostics, subgraph, "KEY_UNSUPPORTED_ON_INTERFACE", definition.name,
+                    diagnostics, subgraph, Fault.KEY_UNSUPPORTED_ON_INTERFACE, definition.name,
                     "a key on an interface needs federation v2.3", key.node,
                 )  # fmt: skip
                 continue
@@ -52,17 +53,14 @@ def keys_are_valid(subgraph: Subgraph, diagnostics: Diagnostics, used: set[tuple
                 field = f"{item.owner.name}.{item.member.name}"
                 if item.member.arguments:
                     message = f"key field {field} has arguments"
-                    _report(diagnostics, subgraph, "KEY_FIELDS_HAS_ARGS", coordinate, message, key.node)
-                elif _is_invalid_in_key(subgraph, item):
-                    message = f"key field {field} is a list, an interface or a union"
-                    _report(diagnostics, subgraph, "KEY_FIELDS_SELECT_INVALID_TYPE", coordinate, message, key.node)
+                    _report(diagnostics, subgraph, Fault.KEY_FIELDS_HAS_ARGS, coordinate, message, key.node)
+                elif (target := _target(subgraph, item)) is not None and target.kind in {"interface", "union"}:
+                    message = f"key field {field} returns the {target.kind} {target.name}"
+                    _report(diagnostics, subgraph, Fault.KEY_FIELDS_SELECT_INVALID_TYPE, coordinate, message, key.node)
 
 
-def _is_invalid_in_key(subgraph: Subgraph, item: Selected) -> bool:
-    if item.member.type is None:
-        return False
-    target = subgraph.definitions.get(named_type(item.member.type))
-    return target is not None and target.kind in {"interface", "union"}
+def _target(subgraph: Subgraph, item: Selected) -> Definition | None:
+    return subgraph.definitions.get(named_type(item.member.type)) if item.member.type is not None else None
 
 
 def _read(
@@ -71,13 +69,18 @@ def _read(
     values = [item.value for item in applied.node.arguments or () if item.name.value == "fields"]
     if not subgraph.is_fed1 and not all(isinstance(value, StringValueNode) for value in values):
         _report(
-            diagnostics, subgraph, f"{prefix}_INVALID_FIELDS_TYPE", coordinate, "fields must be a string", applied.node
+            diagnostics,
+            subgraph,
+            Fault(f"{prefix}_INVALID_FIELDS_TYPE"),
+            coordinate,
+            "fields must be a string",
+            applied.node,
         )
         return []
     try:
         return list(walk_field_set(subgraph, definition, read_field_set(applied)))
     except FieldSetFault as fault:
-        _report(diagnostics, subgraph, f"{prefix}_{fault.kind}", coordinate, str(fault), applied.node)
+        _report(diagnostics, subgraph, Fault(f"{prefix}_{fault.kind}"), coordinate, str(fault), applied.node)
         words = re.findall(r"\w+", str(applied.arguments.get("fields")))
         subgraph.broken_names.update(words)
         return []
@@ -92,7 +95,7 @@ def requirements_are_external(subgraph: Subgraph, diagnostics: Diagnostics, used
         coordinate = f"{definition.name}.{member.name}"
         if definition.kind == "interface":
             message = "@requires cannot be used on an interface field"
-            _report(diagnostics, subgraph, "REQUIRES_UNSUPPORTED_ON_INTERFACE", coordinate, message, applied.node)
+            _report(diagnostics, subgraph, Fault.REQUIRES_UNSUPPORTED_ON_INTERFACE, coordinate, message, applied.node)
             continue
         selected = _read(subgraph, definition, applied, "REQUIRES", coordinate, diagnostics)
         _check_externals(subgraph, selected, "REQUIRES", coordinate, applied, diagnostics, used)
@@ -107,20 +110,20 @@ def provisions_are_external(subgraph: Subgraph, diagnostics: Diagnostics, used: 
         coordinate = f"{definition.name}.{member.name}"
         if definition.kind == "interface":
             message = "@provides cannot be used on an interface field"
-            _report(diagnostics, subgraph, "PROVIDES_UNSUPPORTED_ON_INTERFACE", coordinate, message, applied.node)
+            _report(diagnostics, subgraph, Fault.PROVIDES_UNSUPPORTED_ON_INTERFACE, coordinate, message, applied.node)
             subgraph.broken_names.update(re.findall(r"\w+", str(applied.arguments.get("fields"))))
             continue
         target = subgraph.definitions.get(named_type(member.type))
         if target is None or target.kind not in {"object", "interface", "union"}:
             if not subgraph.is_fed1:
                 message = "@provides needs a field of an object, interface or union type"
-                _report(diagnostics, subgraph, "PROVIDES_ON_NON_OBJECT_FIELD", coordinate, message, applied.node)
+                _report(diagnostics, subgraph, Fault.PROVIDES_ON_NON_OBJECT_FIELD, coordinate, message, applied.node)
             continue
         selected = _read(subgraph, target, applied, "PROVIDES", coordinate, diagnostics)
         for item in selected:
             if item.node.arguments or item.member.arguments:
                 message = f"{item.owner.name}.{item.member.name} has arguments"
-                _report(diagnostics, subgraph, "PROVIDES_FIELDS_HAS_ARGS", coordinate, message, applied.node)
+                _report(diagnostics, subgraph, Fault.PROVIDES_FIELDS_HAS_ARGS, coordinate, message, applied.node)
         _check_externals(subgraph, selected, "PROVIDES", coordinate, applied, diagnostics, used)
 
 
@@ -144,7 +147,7 @@ def _check_externals(
         external_above[item.depth] = covered
         if item.is_leaf and not covered and not subgraph.is_fed1:
             message = f"{item.owner.name}.{item.member.name} must be @external"
-            code = f"{prefix}_FIELDS_MISSING_EXTERNAL"
+            code = Fault(f"{prefix}_FIELDS_MISSING_EXTERNAL")
             _report(diagnostics, subgraph, code, coordinate, message, applied.node)
 
 
@@ -170,17 +173,17 @@ def externals_are_used(subgraph: Subgraph, diagnostics: Diagnostics, used: set[t
         if definition.kind == "interface":
             if not subgraph.is_fed1:
                 message = "an interface field cannot be @external"
-                _report(diagnostics, subgraph, "EXTERNAL_ON_INTERFACE", coordinate, message, member.node)
+                _report(diagnostics, subgraph, Fault.EXTERNAL_ON_INTERFACE, coordinate, message, member.node)
             continue
         for directive in _ON_EXTERNAL:
             if member.has(directive):
                 message = f"@{directive} has no effect on an @external field; put it where the field is resolved"
-                code = "MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL"
+                code = Fault.MERGED_DIRECTIVE_APPLICATION_ON_EXTERNAL
                 _report(diagnostics, subgraph, code, coordinate, message, member.node)
         if member.has("provides"):
             message = "@external cannot stand beside @provides"
             _report(
-                diagnostics, subgraph, "EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE", coordinate, message, member.node
+                diagnostics, subgraph, Fault.EXTERNAL_COLLISION_WITH_ANOTHER_DIRECTIVE, coordinate, message, member.node
             )
         implements = any(
             name in subgraph.definitions and member.name in subgraph.definitions[name].members
@@ -193,7 +196,7 @@ def externals_are_used(subgraph: Subgraph, diagnostics: Diagnostics, used: set[t
             unused.append((definition, member))
             continue
         message = "the field is @external but no key, @requires or @provides uses it"
-        _report(diagnostics, subgraph, "EXTERNAL_UNUSED", coordinate, message, member.node)
+        _report(diagnostics, subgraph, Fault.EXTERNAL_UNUSED, coordinate, message, member.node)
     for definition, member in unused:
         del definition.members[member.name]
     for name in dict.fromkeys(definition.name for definition, _ in unused):
@@ -209,7 +212,7 @@ def _drop_empty(subgraph: Subgraph, definition: Definition, diagnostics: Diagnos
         del subgraph.definitions[definition.name]
         return
     message = "the type is used but has only @external fields that nothing uses"
-    _report(diagnostics, subgraph, "TYPE_WITH_ONLY_UNUSED_EXTERNAL", definition.name, message, definition.node)
+    _report(diagnostics, subgraph, Fault.TYPE_WITH_ONLY_UNUSED_EXTERNAL, definition.name, message, definition.node)
 
 
 def shareable_is_for_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
@@ -219,16 +222,16 @@ def shareable_is_for_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used
             local = [one.name.value for one in node.directives or ()]
             if sum(subgraph.names.get(name) == "shareable" for name in local) > 1:
                 message = "@shareable is applied twice"
-                _report(diagnostics, subgraph, "INVALID_SHAREABLE_USAGE", definition.name, message, node)
+                _report(diagnostics, subgraph, Fault.INVALID_SHAREABLE_USAGE, definition.name, message, node)
     for definition, member in _fields(subgraph):
         if sum(one.is_federation and one.name == "shareable" for one in member.directives) > 1:
             coordinate = f"{definition.name}.{member.name}"
             message = "@shareable is applied twice"
-            _report(diagnostics, subgraph, "INVALID_SHAREABLE_USAGE", coordinate, message, member.node)
+            _report(diagnostics, subgraph, Fault.INVALID_SHAREABLE_USAGE, coordinate, message, member.node)
         if definition.kind == "interface" and member.has("shareable"):
             coordinate = f"{definition.name}.{member.name}"
             message = "@shareable cannot be used on an interface field"
-            _report(diagnostics, subgraph, "INVALID_SHAREABLE_USAGE", coordinate, message, member.node)
+            _report(diagnostics, subgraph, Fault.INVALID_SHAREABLE_USAGE, coordinate, message, member.node)
 
 
 def interface_objects_have_keys(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
@@ -236,7 +239,9 @@ def interface_objects_have_keys(subgraph: Subgraph, diagnostics: Diagnostics, _u
     for definition in subgraph.definitions.values():
         if definition.has("interfaceObject") and not definition.has("key"):
             message = "an @interfaceObject needs a @key"
-            _report(diagnostics, subgraph, "INTERFACE_OBJECT_USAGE_ERROR", definition.name, message, definition.node)
+            _report(
+                diagnostics, subgraph, Fault.INTERFACE_OBJECT_USAGE_ERROR, definition.name, message, definition.node
+            )
 
 
 def interface_keys_are_on_implementations(
@@ -257,7 +262,7 @@ def interface_keys_are_on_implementations(
                 elif is_resolvable and all(one.arguments.get("resolvable") is False for one in same):
                     message = f"{implementation.name} does not resolve the key {wanted!r}, which its interface resolves"
                 if message is not None:
-                    code = "INTERFACE_KEY_NOT_ON_IMPLEMENTATION"
+                    code = Fault.INTERFACE_KEY_NOT_ON_IMPLEMENTATION
                     _report(diagnostics, subgraph, code, definition.name, message, key.node)
 
 
@@ -286,22 +291,24 @@ def list_sizes_fit(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tupl
         sized = applied.arguments.get("sizedFields")
         if not is_list(member.type) and not sized:
             message = "@listSize is on a field that is no list and names no sized fields"
-            _report(diagnostics, subgraph, "LIST_SIZE_APPLIED_TO_NON_LIST", coordinate, message, applied.node)
+            _report(diagnostics, subgraph, Fault.LIST_SIZE_APPLIED_TO_NON_LIST, coordinate, message, applied.node)
         assumed = applied.arguments.get("assumedSize")
         if assumed is not None and int(assumed) < 0:
             message = f"assumedSize {assumed} is negative"
-            _report(diagnostics, subgraph, "LIST_SIZE_INVALID_ASSUMED_SIZE", coordinate, message, applied.node)
+            _report(diagnostics, subgraph, Fault.LIST_SIZE_INVALID_ASSUMED_SIZE, coordinate, message, applied.node)
         for name in applied.arguments.get("slicingArguments") or ():
             argument = member.arguments.get(name)
             if argument is None or argument.type is None or print_ast(argument.type).rstrip("!") != "Int":
                 message = f"slicing argument {name} is not an Int argument of the field"
-                _report(diagnostics, subgraph, "LIST_SIZE_INVALID_SLICING_ARGUMENT", coordinate, message, applied.node)
+                _report(
+                    diagnostics, subgraph, Fault.LIST_SIZE_INVALID_SLICING_ARGUMENT, coordinate, message, applied.node
+                )
         target = subgraph.definitions.get(named_type(member.type))
         for name in sized or ():
             found = target.members.get(name) if target else None
             if found is None or found.type is None or not is_list(found.type):
                 message = f"sized field {name} is not a list field of {named_type(member.type)}"
-                _report(diagnostics, subgraph, "LIST_SIZE_INVALID_SIZED_FIELD", coordinate, message, applied.node)
+                _report(diagnostics, subgraph, Fault.LIST_SIZE_INVALID_SIZED_FIELD, coordinate, message, applied.node)
 
 
 def costs_are_on_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
@@ -310,19 +317,19 @@ def costs_are_on_objects(subgraph: Subgraph, diagnostics: Diagnostics, _used: se
         if definition.kind == "interface" and member.has("cost"):
             coordinate = f"{definition.name}.{member.name}"
             message = "@cost cannot be used on an interface field; put it on the implementations"
-            _report(diagnostics, subgraph, "COST_APPLIED_TO_INTERFACE_FIELD", coordinate, message, member.node)
+            _report(diagnostics, subgraph, Fault.COST_APPLIED_TO_INTERFACE_FIELD, coordinate, message, member.node)
 
 
 def root_names_are_free(subgraph: Subgraph, diagnostics: Diagnostics, _used: set[tuple[str, str]]) -> None:
     """A type may be called like a default root type only when it is the root type."""
     for kind, code in (
-        ("query", "ROOT_QUERY_USED"),
-        ("mutation", "ROOT_MUTATION_USED"),
-        ("subscription", "ROOT_SUBSCRIPTION_USED"),
+        ("query", Fault.ROOT_QUERY_USED),
+        ("mutation", Fault.ROOT_MUTATION_USED),
+        ("subscription", Fault.ROOT_SUBSCRIPTION_USED),
     ):
         if subgraph.shadowed_roots.get(kind):
             name = kind.capitalize()
-            message = f"{name} is not the {kind} root type here; a type that is not must have another name"
+            message = f"the type is not the {kind} root type here; give it another name"
             _report(diagnostics, subgraph, code, name, message, subgraph.shadowed_roots[kind])
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.merged import MergedField, MergedSchema, MergedType
+from gateway.composition.places import Reporter, find_places
+from gateway.composition.subgraph_set import Subgraph
 from gateway.graph import SubgraphIndex
 from gateway.operation.document import SelectedField
 from gateway.operation.normalize import named_type
@@ -13,31 +16,32 @@ from gateway.supergraph import AuthorizationRule, JoinField, Supergraph
 
 __all__ = ["check_rights"]
 
-_RIGHTS = ("@authenticated", "@requiresScopes", "@policy")
+_DIRECTIVES = ("authenticated", "requiresScopes", "policy")
+_RIGHTS = tuple(f"@{name}" for name in _DIRECTIVES)
 
 
-def check_rights(schema: MergedSchema, supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+def check_rights(
+    schema: MergedSchema, supergraph: Supergraph, subgraphs: Sequence[Subgraph], diagnostics: Diagnostics
+) -> None:
     """Report rights on interfaces, and rights that ``@requires`` would get around."""
+    reporter = Reporter(subgraphs, diagnostics)
     for type_ in schema.types.values():
-        _check_interface(type_, diagnostics)
-    _check_required_rights(supergraph, diagnostics)
+        _check_interface(type_, reporter)
+    _check_required_rights(supergraph, {subgraph.name: subgraph for subgraph in subgraphs}, diagnostics)
 
 
-def _check_interface(type_: MergedType, diagnostics: Diagnostics) -> None:
+def _check_interface(type_: MergedType, reporter: Reporter) -> None:
     if type_.kind != "interface":
         return
     elements: list[tuple[MergedType | MergedField, str]] = [(type_, type_.name)]
     elements += [(field, f"{type_.name}.{field.name}") for field in type_.fields.values()]
     for element, coordinate in elements:
         if any(text.startswith(_RIGHTS) for text in element.applied):
-            diagnostics.error(
-                "AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE",
-                f"{coordinate}: put the right on every implementation instead of the interface",
-                coordinate=coordinate,
-            )
+            message = f"{coordinate}: put the right on every implementation instead of the interface"
+            reporter.error(Fault.AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE, message, coordinate, *_DIRECTIVES)
 
 
-def _check_required_rights(supergraph: Supergraph, diagnostics: Diagnostics) -> None:
+def _check_required_rights(supergraph: Supergraph, subgraphs: Mapping[str, Subgraph], diagnostics: Diagnostics) -> None:
     """A field that requires a protected one shows what follows from it, so it needs the same right."""
     index = SubgraphIndex(supergraph)
     for type_ in supergraph.types.values():
@@ -45,7 +49,9 @@ def _check_required_rights(supergraph: Supergraph, diagnostics: Diagnostics) -> 
             for join in field.joins.values() if type_.kind == "object" else ():
                 own = _rules(supergraph, type_.name, field.name)
                 for required in _needed(supergraph, index, type_.name, join):
-                    _check_rights(supergraph, f"{type_.name}.{field.name}", join.graph, own, required, diagnostics)
+                    _check_rights(
+                        supergraph, f"{type_.name}.{field.name}", subgraphs[join.graph], own, required, diagnostics
+                    )
 
 
 def _needed(supergraph: Supergraph, index: SubgraphIndex, type_name: str, join: JoinField) -> Iterator[SelectedField]:
@@ -61,7 +67,7 @@ def _needed(supergraph: Supergraph, index: SubgraphIndex, type_name: str, join: 
 def _check_rights(
     supergraph: Supergraph,
     coordinate: str,
-    graph: str,
+    subgraph: Subgraph,
     own: list[AuthorizationRule],
     required: SelectedField,
     diagnostics: Diagnostics,
@@ -71,14 +77,15 @@ def _check_rights(
         if all(_implies(own, rule) for rule in needed):
             continue
         diagnostics.error(
-            "MISSING_TRANSITIVE_AUTH_REQUIREMENTS",
-            f"[{graph}] {coordinate} requires {type_name}.{required.name}, which is protected; protect it likewise",
+            Fault.MISSING_TRANSITIVE_AUTH_REQUIREMENTS,
+            f"[{subgraph.name}] {coordinate} requires {type_name}.{required.name}, which is protected; protect it "
+            "likewise",
             coordinate=coordinate,
-            at=[(graph, None)],
+            at=find_places([subgraph], coordinate),
         )
         return
     for child in required.fields:
-        _check_rights(supergraph, coordinate, graph, own, child, diagnostics)
+        _check_rights(supergraph, coordinate, subgraph, own, child, diagnostics)
 
 
 def _rules(supergraph: Supergraph, type_name: str, field: str) -> list[AuthorizationRule]:

@@ -246,7 +246,8 @@ def test_subgraphs_are_refused_with_the_code_and_a_place(code: str, sdl: list[st
     assert not composition.ok
     assert composition.supergraph is None
     assert code in {error.code for error in composition.errors}
-    assert all(error.message for error in composition.errors)
+    assert all(error.message and error.subgraphs for error in composition.errors)
+    assert all(error.locations for error in composition.errors) or code == "NO_QUERIES"
 
 
 @pytest.mark.parametrize("name", ["", "_hidden"])

@@ -122,4 +122,4 @@ def test_harmless_differences_are_hints_with_a_place(code: str, sdl: list[str]) 
     assert composition.ok, composition.errors
     found = [hint for hint in composition.hints if hint.code == code]
     assert found
-    assert all(hint.message and hint.subgraphs for hint in found)
+    assert all(hint.message and hint.subgraphs and hint.locations for hint in found)
