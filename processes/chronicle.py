@@ -127,6 +127,7 @@ class Chronicle:
         self._case = case
         self._desk = desk
         self._state: ProcessState | None = None
+        self._notes: dict[str, ProcessStepRecord] = {}
 
     def now(self) -> datetime:
         """Return the current time."""
@@ -140,8 +141,9 @@ class Chronicle:
             self._state = None if self._case.resumed else ProcessState.RUNNING
 
     async def show(self, state: ProcessState, *events: Event) -> None:
-        """Show the process in a state."""
+        """Show the process in a state, and how its steps went until now."""
         if self._state is not state:
+            await self.write_notes()
             told = [self._state_news(state), *events]
             await self._desk.process_log.set_state(self._case.record.id, state, self.now(), told)
             self._state = state
@@ -161,14 +163,14 @@ class Chronicle:
         told = self._case.news("process.step.failed", f"{step.name}:failed:{attempt}", facts)
         await self.show(ProcessState.WAITING_SYSTEM, told)
 
-    async def note(self, step: Step[Any], state: str, attempt: int, started: datetime, error: str | None) -> None:
-        """Write how an attempt of a step went; taking a step back is written at the step itself."""
+    def note(self, step: Step[Any], state: str, attempt: int, started: datetime, error: str | None) -> None:
+        """Note how an attempt of a step went; taking a step back is noted at the step itself."""
         name = step.name.removeprefix(UNDO)
         is_undo = step.name != name
         compensated = is_undo and state == Verdict.DONE.value
         if is_undo:
             state = "COMPENSATED" if compensated else "COMPENSATING"
-        entry = ProcessStepRecord(
+        self._notes[name] = ProcessStepRecord(
             name=name,
             state=state,
             attempts=attempt,
@@ -179,7 +181,12 @@ class Chronicle:
             last_error=error,
             compensated=compensated,
         )
-        await self._desk.process_log.step(self._case.record.id, entry)
+
+    async def write_notes(self) -> None:
+        """Write what was noted and is not written yet, in one commit."""
+        if self._notes:
+            await self._desk.process_log.step(self._case.record.id, *self._notes.values())
+            self._notes = {}
 
     async def tell_compensated(self, step: Step[Any]) -> None:
         """Tell that a step was taken back."""

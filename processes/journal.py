@@ -18,6 +18,7 @@ from schema.records import problems as problem_records
 from schema.records.problems import Problem
 
 __all__ = [
+    "LEG",
     "PARK",
     "JournalSerializer",
     "ProcessBroken",
@@ -32,6 +33,9 @@ R = TypeVar("R")
 
 PARK = "park:"
 """What the entry of a step begins with that the run is parked at."""
+
+LEG = "+"
+"""Between the names of steps that are one entry."""
 
 _SLEEP = "DBOS.sleep"
 _TAG = "type"
@@ -100,6 +104,8 @@ def problems_from_json(documents: Sequence[Mapping[str, Any]]) -> tuple[Problem,
 def place_of_step(entries: Sequence[tuple[int, str]], step: str | None) -> int | None:
     """Return where in the journal of a run a step was begun last, None when it was not.
 
+    A step that was done in a leg and nowhere else begins with the leg.
+
     Args:
         entries: (place, name) of everything that the run did, in order.
         step: name of the step; None means the one that the run is parked at.
@@ -111,7 +117,7 @@ def place_of_step(entries: Sequence[tuple[int, str]], step: str | None) -> int |
             return None
         step = parked[0]
     if step not in names:
-        return None
+        return next((place for place, name in reversed(entries) if step in name.split(LEG)), None)
     at = len(names) - 1 - names[::-1].index(step)
     while at > 0 and names[at - 1] in (step, _SLEEP):
         at -= 1

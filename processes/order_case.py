@@ -67,6 +67,7 @@ class OrderCase:
         self._items: Mapping[str, Item] | None = None
         self._quote: Quote | None = None
         self._warehouses: tuple[Warehouse, ...] | None = None
+        self._written: LedgerOrder | None = None
 
     @property
     def submission(self) -> OrderSubmission:
@@ -143,7 +144,22 @@ class OrderCase:
         found = (await self.use.orders.orders([self.order_id])).get(self.order_id)
         if found is None:
             raise NotFound(SourceSystem.PLATFORM, "order", f"order {self.order_id} is not in the ledger")
+        self._written = found
         return found
+
+    async def known_order(self) -> LedgerOrder:
+        """Return the order as this run has read or written it last; a run that goes on or tries again reads it anew.
+
+        For what only this run changes, and for changes, which the ledger takes on the latest version alone.
+
+        Raises:
+            NotFound: the ledger has no such order.
+        """
+        return await self.order() if self._written is None or self.may_have_sent else self._written
+
+    def created(self, order: LedgerOrder) -> None:
+        """Remember the order that this run has put into the ledger."""
+        self._written = order
 
     async def change(
         self, changed: Callable[[LedgerOrder], LedgerOrder], tell: Callable[[LedgerOrder], Sequence[Event]]
@@ -153,16 +169,20 @@ class OrderCase:
         Raises:
             Conflict: others kept writing in between.
         """
-        for _ in range(MAX_WRITES):
+        stored = await self.known_order()
+        if changed(stored) == stored:
             stored = await self.order()
+        for _ in range(MAX_WRITES):
             wanted = changed(stored)
             if wanted == stored:
                 await self.use.events.append(tell(stored))
                 return stored
             try:
-                return await self.use.orders.update(wanted, tell(wanted))
+                self._written = await self.use.orders.update(wanted, tell(wanted))
             except Conflict:
-                continue
+                stored = await self.order()
+            else:
+                return self._written
         raise Conflict(SourceSystem.PLATFORM, "change order", f"order {self.order_id} changed {MAX_WRITES} times")
 
     async def hold(self, hold: OrderHold, problems: Sequence[Problem], tasks: Sequence[ExceptionTask]) -> None:

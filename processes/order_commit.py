@@ -107,7 +107,7 @@ async def allocate(case: OrderCase) -> Outcome:
         others = tuple(entry for entry in order.exceptions if not isinstance(entry, Stockout))
         return replace(order, lines=lines, promised_date=promised, exceptions=(*others, *shortages(case, lines)))
 
-    await _ask_about_shortage(case, changed(await case.order()))
+    await _ask_about_shortage(case, changed(await case.known_order()))
     await case.change(changed, lambda order: _allocation_news(case, order))
     return DONE
 

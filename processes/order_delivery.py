@@ -109,7 +109,7 @@ async def cancel_releases(case: OrderCase) -> None:
 
 async def acknowledge(case: OrderCase) -> Outcome:
     """Tell the CRM and the customer; the first promise that is told is the one that is measured against."""
-    order = await case.order()
+    order = await case.known_order()
     mirror = await mirror_of(case, order)
     promised = None if order.promised_date is None else order.promised_date.isoformat()
     facts = {"number": order.number, "status": order.status.value, "promisedDate": promised}

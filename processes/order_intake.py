@@ -41,7 +41,7 @@ _CANCELLED = (OrderStatus.CANCEL_PENDING, OrderStatus.CANCELLED)
 
 async def receive(case: OrderCase) -> Outcome:
     """Persist the order under its number; nothing that was accepted for work is lost from here on."""
-    stored = (await case.use.orders.orders([case.order_id])).get(case.order_id)
+    stored = (await case.use.orders.orders([case.order_id])).get(case.order_id) if case.may_have_sent else None
     if stored is None:
         number = await case.use.orders.next_number()
         order = _new_order(case, number)
@@ -64,7 +64,7 @@ async def receive(case: OrderCase) -> Outcome:
             ],
         }
         received = case.news("order.received", "received", facts)
-        await case.use.orders.create(order, [replace(received, actor=case.request.submitted_by)])
+        case.created(await case.use.orders.create(order, [replace(received, actor=case.request.submitted_by)]))
     return DONE
 
 

@@ -55,7 +55,7 @@ async def price_order(case: OrderCase) -> Outcome:
 
     Prices that somebody has let pass stay as they are.
     """
-    if is_price_released(await case.order()):
+    if is_price_released(await case.known_order()):
         return DONE
     terms, items, facts = await pricing_ground(case)
     quote = await case.quote()
@@ -79,7 +79,7 @@ async def price_order(case: OrderCase) -> Outcome:
 
 async def check_credit(case: OrderCase) -> Outcome:
     """Hold the order when the customer, or the parent whose limit covers the group, may not owe this much more."""
-    order = await case.order()
+    order = await case.known_order()
     if refused_hold(order) is not None:
         return Outcome(Verdict.HELD)  # a person has decided already
     found = await find_credit_hold(case, (await order_total(case, order)).total)
@@ -88,7 +88,7 @@ async def check_credit(case: OrderCase) -> Outcome:
 
 async def find_credit_hold(case: OrderCase, total: Money) -> CreditHold | None:
     """Return why the customer may not owe ``total`` more than now, None when it may or a release covers it."""
-    if is_covered(await case.order(), total, case.use.clock.now()):
+    if is_covered(await case.known_order(), total, case.use.clock.now()):
         return None
     terms = await _required_terms(case)
     pending = [

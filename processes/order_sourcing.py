@@ -50,7 +50,7 @@ class _Ground:
 async def reserve(case: OrderCase) -> Outcome:
     """Route the order and hold its goods by one atomic step per position; short lines are backordered or refused."""
     ground = await _ground(case)
-    order = await case.order()
+    order = await case.known_order()
     held = await _held_before(case, ground) if case.may_have_sent else ()
     if held:
         await _write(case, _from_reservations(order, held, ground), ground)

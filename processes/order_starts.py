@@ -45,7 +45,7 @@ class OrderStarts(Starts):
         process_id, replayed = claimed
         order_id = process_id.replace("prc_", "ord_", 1)
         request = OrderRequest(process_id, order_id, submission, principal.subject, self._use.clock.now())
-        await self._engine.start_order(request)
+        await self._engine.start_order(request, is_new=not replayed)
         await self._engine.decision(process_id, seconds(wait_ms))
         return await self._order_answer(process_id, order_id, replayed=replayed)
 

@@ -29,16 +29,16 @@ _PLATFORM, _CRM, _ERP, _WMS = (
 # fmt: off
 ORDER_SUBMIT: tuple[Step[OrderCase], ...] = (
     Step("receive",     _PLATFORM, "{process}",         receive,       undo=refuse),
-    Step("enrich",      _CRM,      "or:{id}:ctx",       enrich,        outage=Outage.SKIP),
-    Step("validate",    _PLATFORM, "or:{id}:val",       validate),
-    Step("price",       _ERP,      "or:{id}:price:1",   price_order),
-    Step("credit",      _ERP,      "or:{id}:credit:1",  check_credit,  waits=ORDER_HOLD),
-    Step("reserve",     _PLATFORM, "or:{id}:resv",      reserve,       undo=give_back, outage=Outage.SKIP),
+    Step("enrich",      _CRM,      "or:{id}:ctx",       enrich,        outage=Outage.SKIP, joins=True),
+    Step("validate",    _PLATFORM, "or:{id}:val",       validate,      joins=True),
+    Step("price",       _ERP,      "or:{id}:price:1",   price_order,   joins=True),
+    Step("credit",      _ERP,      "or:{id}:credit:1",  check_credit,  waits=ORDER_HOLD, joins=True),
+    Step("reserve",     _PLATFORM, "or:{id}:resv",      reserve,       undo=give_back, outage=Outage.SKIP, joins=True),
     Step("create",      _ERP,      "or:{id}:erp",       create_in_erp, undo=cancel_in_erp, timeout_s=4.0,
          waits=ORDER_HOLD),
     Step("allocate",    _ERP,      "or:{id}:alloc:1",   allocate,      undo=deallocate, decides=True),
     Step("release",     _WMS,      "or:{id}:rel",       release,       undo=cancel_releases, waits=ORDER_HOLD),
-    Step("acknowledge", _CRM,      "or:{id}:ack:CRM:1", acknowledge,   outage=Outage.DEAD_LETTER),
+    Step("acknowledge", _CRM,      "or:{id}:ack:CRM:1", acknowledge,   outage=Outage.DEAD_LETTER, joins=True),
 )
 # fmt: on
 """The process: step, system, idempotency key, what it does, and beside it what takes it back."""

@@ -1,7 +1,8 @@
 """Runs the steps of a process under a durable journal, so that it always ends.
 
 - A step whose outcome is in the journal is not done again. The step in flight when a process dies is done again with
-  the same key, and looks before it sends.
+  the same key, and looks before it sends. Steps that join the one before are one entry of the journal (a leg) as far
+  as they are done at once; the first that is not ends the leg, and goes on by itself from the attempt that it made.
 - A system that does not answer is tried a few times at once, then the process shows itself as waiting and tries on in
   growing pauses, which outlive the program too. Past its time a person is asked.
 - A refusal undoes what was begun in reverse order; undoing waits for systems as doing does.
@@ -16,13 +17,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from random import SystemRandom
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
 from processes.chronicle import BY_HAND, CANCEL, UNDO, Case, Chronicle, Desk, Failure
-from processes.journal import PARK, problems_from_json, problems_to_json
+from processes.journal import LEG, PARK, problems_from_json, problems_to_json
 from processes.steps import DONE, Alarm, Outage, Outcome, RetryPolicy, Step, StepTimeout, Verdict, Waits
 from schema.enums import ProcessState, SourceSystem
 from schema.records.problems import DependencyUnavailable, Problem, ValidationFailed
@@ -34,6 +36,9 @@ C = TypeVar("C", bound=Case)
 
 LOOK_S = 3_600.0
 """A waiting process looks this often without being woken, should whoever decided have died before waking it."""
+
+_GOES_ON = (Verdict.DONE.value, Verdict.SKIPPED.value)
+"""Verdicts behind which the next step of a leg is done."""
 
 _random = SystemRandom()
 _log = structlog.get_logger("crossdock.processes")
@@ -74,6 +79,7 @@ class Runner(Generic[C]):
         policy: retries and waits.
         decided: called when whoever started the process has an answer; may be called more than once.
         before: steps that an earlier run has done; they are taken back with those of this one.
+        in_legs: whether steps are recorded together; a run that began with an entry for each goes on like that.
     """
 
     def __init__(
@@ -85,8 +91,12 @@ class Runner(Generic[C]):
         policy: RetryPolicy,
         decided: Callable[[], None],
         before: Sequence[Step[C]] = (),
+        *,
+        in_legs: bool = True,
     ) -> None:
         self._before = before
+        self._in_legs = in_legs
+        self._first_attempts: dict[str, Mapping[str, Any]] = {}
         self._case = case
         self._steps = steps
         self._durable = durable
@@ -99,7 +109,9 @@ class Runner(Generic[C]):
         """Carry the process to its end: done, undone, or parked where a person sees it."""
         begun: list[Step[C]] = list(self._before)
         held: list[Step[C]] = []
-        for step in self._steps:
+        for place, step in enumerate(self._steps):
+            if self._in_legs and (place == 0 or not step.joins):
+                await self._leg(_leg_at(self._steps, place))
             outcome = await self._finish(step)
             begun.append(step)
             if outcome is None:
@@ -118,6 +130,30 @@ class Runner(Generic[C]):
             if step.decides and step is not self._steps[-1]:  # the last one decides by ending the process
                 self._decided()
         return await self._end(ProcessState.COMPLETED)
+
+    async def _leg(self, leg: Sequence[Step[C]]) -> None:
+        """Do the steps of a leg once, as far as each is done or skipped at once, and keep their first attempts."""
+        if len(leg) == 1:
+            return
+
+        async def work() -> dict[str, Any]:
+            findings, results = list(self._case.findings), []
+            for step in leg:
+                result = await self._attempt(step, 1, self._seen.now(), is_noted_later=True)()
+                results.append(result)
+                if result.get("verdict") not in _GOES_ON:
+                    break
+                self._case.findings += _outcome_from(result).problems
+            self._case.findings[:] = findings  # the walk over the steps adds them, as it does after a crash
+            await self._insisting(self._write_notes)()
+            return {"steps": results}
+
+        kept = await self._durable.step(LEG.join(step.name for step in leg), work)
+        self._first_attempts = {step.name: result for step, result in zip(leg, kept["steps"], strict=False)}
+
+    async def _write_notes(self) -> dict[str, Any]:
+        await self._seen.write_notes()
+        return {}
 
     async def _pass(
         self, gate: Step[C], waits: Waits[C], begun: Sequence[Step[C]], held: Sequence[Step[C]]
@@ -181,7 +217,9 @@ class Runner(Generic[C]):
         """Return the step's outcome, however long its system stays away; None when the process must park."""
         began = self._seen.now()
         for attempt in range(1, self._policy.max_attempts + 1):
-            result = await self._durable.step(step.name, self._attempt(step, attempt, began))
+            result = self._first_attempts.pop(step.name, None)
+            if result is None:
+                result = await self._durable.step(step.name, self._attempt(step, attempt, began))
             failed = result.get("failed")
             if failed is None:
                 return _outcome_from(result)
@@ -196,14 +234,18 @@ class Runner(Generic[C]):
             return Outcome(Verdict.REFUSED, (_cancelled(step),))
         return DONE if resolution == BY_HAND else None
 
-    def _attempt(self, step: Step[C], attempt: int, began: datetime) -> Callable[[], Awaitable[dict[str, Any]]]:
+    def _attempt(
+        self, step: Step[C], attempt: int, began: datetime, *, is_noted_later: bool = False
+    ) -> Callable[[], Awaitable[dict[str, Any]]]:
         async def work() -> dict[str, Any]:
             self._case.attempt = attempt
             started = self._seen.now()
             try:
                 await self._seen.begin()
                 outcome = await self._in_time(step, attempt)
-                await self._seen.note(step, outcome.verdict.value, attempt, started, outcome.note)
+                self._seen.note(step, outcome.verdict.value, attempt, started, outcome.note)
+                if not is_noted_later:
+                    await self._seen.write_notes()
                 if step.outage is Outage.DEAD_LETTER and self._case.resumed:
                     await self._seen.drop_letter(step)
                 await self._seen.show(self._active)
@@ -223,7 +265,8 @@ class Runner(Generic[C]):
         _log.warning("step failed", process=process_id, step=step.name, attempt=attempt, error=failure.message)
         try:
             state = "WAITING" if failure.transient else "FAILED"
-            await self._seen.note(step, state, attempt, started, failure.message)
+            self._seen.note(step, state, attempt, started, failure.message)
+            await self._seen.write_notes()
             if attempt >= self._policy.quick or failure.error == StepTimeout.__name__:
                 await self._wait_for(step, attempt, failure)
             if began + timedelta(seconds=self._policy.task_after_s) <= self._seen.now():
@@ -288,7 +331,8 @@ class Runner(Generic[C]):
             if is_letter:
                 await self._seen.keep_letter(step, failure, attempt)
             state = "DEAD_LETTER" if is_letter else Verdict.SKIPPED.value
-            await self._seen.note(step, state, attempt, self._seen.now(), failure.message)
+            self._seen.note(step, state, attempt, self._seen.now(), failure.message)
+            await self._seen.write_notes()
             await self._seen.show(self._active)
             return _to_json(Outcome(Verdict.SKIPPED, note=failure.message))
 
@@ -336,6 +380,11 @@ class Runner(Generic[C]):
         else:
             pause = min(self._policy.wait_s * 2 ** min(attempt - self._policy.quick, 16), self._policy.wait_max_s)
         return max(pause, min(failure.retry_after_s, self._policy.wait_max_s))
+
+
+def _leg_at(steps: Sequence[Step[C]], place: int) -> list[Step[C]]:
+    """Return the step at a place and those that join it."""
+    return [steps[place], *takewhile(lambda step: step.joins, steps[place + 1 :])]
 
 
 def _cancelled(step: Step[Any]) -> ValidationFailed:

@@ -102,6 +102,8 @@ class Step(Generic[C]):
         outage: what happens when the system stays away.
         waits: makes the step a gate: when it or one before it has held, the process waits so for persons.
         decides: the starter has its answer after this step.
+        joins: recorded in the journal together with the step before it. A run that dies in between does both anew, so
+            it is for steps that are cheap to repeat, and never for one behind a step that changes another system.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Step(Generic[C]):
     outage: Outage = Outage.WAIT
     decides: bool = False
     waits: Waits[C] | None = None
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

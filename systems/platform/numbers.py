@@ -22,19 +22,22 @@ class NumberSequence:
         self._name = name
         self._prefix = prefix
         self._first = first
+        self._count = (
+            update(number_sequences)
+            .where(number_sequences.c.name == name)
+            .values(last_value=number_sequences.c.last_value + 1)
+            .returning(number_sequences.c.last_value)
+        )
 
     async def next(self, database: Database) -> str:
         """Return the next number; one that is not used afterwards is lost, never given again."""
         async with database.transaction(f"next {self._name} number") as connection:
-            row = {"name": self._name, "last_value": self._first - 1}
-            await connection.execute(insert_into(connection, number_sequences, row).on_conflict_do_nothing())
-            given = await connection.execute(
-                update(number_sequences)
-                .where(number_sequences.c.name == self._name)
-                .values(last_value=number_sequences.c.last_value + 1)
-                .returning(number_sequences.c.last_value)
-            )
-            return f"{self._prefix}{given.scalar_one():06d}"
+            given = (await connection.execute(self._count)).scalar_one_or_none()
+            if given is None:
+                row = {"name": self._name, "last_value": self._first - 1}
+                await connection.execute(insert_into(connection, number_sequences, row).on_conflict_do_nothing())
+                given = (await connection.execute(self._count)).scalar_one()
+            return f"{self._prefix}{given:06d}"
 
 
 ORDER_NUMBERS = NumberSequence("order", "SO-", 300_001)

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
 from schema.enums import OrderStatus, SourceSystem
 from schema.events.envelope import Event
@@ -66,9 +66,8 @@ class PlatformOrderLedger:
         written = replace(order, version=order.version + 1)
         async with self._database.transaction("update order") as connection:
             change = await change_by(connection, events, table, order.id, written)
-            changed = await connection.execute(
-                update(table).where(table.c.id == order.id, table.c.version == order.version).values(order_row(written))
-            )
+            stored = {"stored_id": order.id, "stored_version": order.version}
+            changed = await connection.execute(_UPDATE, {**order_row(written), **stored})
             if changed.rowcount != 1:
                 raise Conflict(
                     SourceSystem.PLATFORM,
@@ -157,6 +156,12 @@ class PlatformOrderLedger:
         async with self._database.reading("open exposure") as connection:
             orders = [decode(LedgerOrder, record) for (record,) in await connection.execute(statement)]
         return tuple(_total(order) for order in orders)
+
+
+_UPDATE = update(ledger_orders).where(
+    ledger_orders.c.id == bindparam("stored_id"), ledger_orders.c.version == bindparam("stored_version")
+)
+"""Writes a row over the one with a version; its columns are those of the parameters. Made once."""
 
 
 def order_row(order: LedgerOrder) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import ProcessState, SourceSystem
@@ -43,8 +44,7 @@ class PlatformProcessLog:
             insert = insert_into(connection, processes, row).on_conflict_do_nothing(index_elements=[processes.c.id])
             if (await connection.execute(insert.returning(processes.c.id))).first() is None:
                 return
-            for step in process.steps:
-                await _write_step(connection, process.id, step)
+            await _write_steps(connection, process.id, process.steps)
             await self._append(connection, events)
 
     async def set_state(self, process_id: str, state: ProcessState, at: datetime, events: Sequence[Event] = ()) -> None:
@@ -67,10 +67,10 @@ class PlatformProcessLog:
             if known.first() is None:
                 raise NotFound(SourceSystem.PLATFORM, "set process state", f"process {process_id} is not recorded")
 
-    async def step(self, process_id: str, step: ProcessStepRecord) -> None:
-        """Create the step, or replace the one with the same name; steps keep the order of their creation."""
+    async def step(self, process_id: str, *steps: ProcessStepRecord) -> None:
+        """Create steps, or replace those with the same name; steps keep the order of their creation."""
         async with self._database.transaction("record step") as connection:
-            await _write_step(connection, process_id, step)
+            await _write_steps(connection, process_id, steps)
 
     async def processes(self, ids: Sequence[str]) -> Mapping[str, ProcessRecord]:
         """Return processes with their steps in order by id."""
@@ -124,14 +124,23 @@ def step_row(process_id: str, step: ProcessStepRecord) -> dict[str, Any]:
     return {"process_id": process_id, "name": step.name, "record": encode(step)}
 
 
-async def _write_step(connection: AsyncConnection, process_id: str, step: ProcessStepRecord) -> None:
-    table = process_steps
-    insert = insert_into(connection, table, step_row(process_id, step))
-    await connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=[table.c.process_id, table.c.name], set_={"record": insert.excluded.record}
-        )
+async def _write_steps(connection: AsyncConnection, process_id: str, steps: Sequence[ProcessStepRecord]) -> None:
+    if steps:
+        statement = _WRITE_STEP[connection.dialect.name == "postgresql"]
+        await connection.execute(statement, [step_row(process_id, step) for step in steps])
+
+
+def _write_step_statement(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
+    return insert.on_conflict_do_update(
+        index_elements=[process_steps.c.process_id, process_steps.c.name], set_={"record": insert.excluded.record}
     )
+
+
+_WRITE_STEP = {
+    True: _write_step_statement(postgresql.insert(process_steps)),
+    False: _write_step_statement(sqlite.insert(process_steps)),
+}
+"""By whether the database is PostgreSQL; made once, because that takes longer than to run it."""
 
 
 async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list[ProcessRecord]:

@@ -54,8 +54,8 @@ class ProcessLog(Protocol):
         """Record a state; a final state sets the end."""
         ...
 
-    async def step(self, process_id: str, step: ProcessStepRecord) -> None:
-        """Create the step, or replace the one with the same name; steps keep the order of their creation."""
+    async def step(self, process_id: str, *steps: ProcessStepRecord) -> None:
+        """Create steps, or replace those with the same name; steps keep the order of their creation."""
         ...
 
     async def processes(self, ids: Sequence[str]) -> Mapping[str, ProcessRecord]:

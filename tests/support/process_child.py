@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from processes import worker
+from processes.dbos_journal import DbosJournal
 from processes.starter import EngineStarter
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import SourceSystem
@@ -36,7 +36,7 @@ def _die() -> None:
 
 def kill_at(step: str, moment: str) -> None:
     """Make the journal die at a moment of a step."""
-    real = worker._DbosJournal.step
+    real = DbosJournal.step
 
     async def mortal(self: Any, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
         if (name, moment) == (step, "start"):
@@ -53,7 +53,7 @@ def kill_at(step: str, moment: str) -> None:
             _die()
         return kept
 
-    worker._DbosJournal.step = mortal  # type: ignore[method-assign]
+    DbosJournal.step = mortal  # type: ignore[method-assign]
 
 
 async def carry(plan: dict[str, Any]) -> None:
