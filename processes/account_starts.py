@@ -1,4 +1,4 @@
-"""Starts of onboarding and of changes of accounts, and what persons decide about onboardings."""
+"""Starts of onboarding, of changes and merges of accounts, and what persons decide about onboardings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import time
 
 from processes.account_case import ACCOUNT_CHANGED, change_request
 from processes.api import AccountChange, Started
+from processes.merge_case import ACCOUNT_MERGED, MergeRequest
 from processes.onboarding_case import ONBOARDING, OnboardingRequest
 from processes.onboarding_verdicts import record_verdict
 from processes.rules.onboarding_decision import Verdict, unsolved
 from processes.starts import LOOK_S, RECEIVE_WAIT_S, Starts, refused, seconds, unanswered
 from schema.enums import CheckKind, OnboardingStatus
 from schema.records.identity import Principal
+from schema.records.merges import MergeAsked
 from schema.records.onboarding import Applicant, Onboarding
 from systems.errors import ConnectorError
 
@@ -20,7 +22,7 @@ __all__ = ["AccountStarts"]
 
 
 class AccountStarts(Starts):
-    """Starts customer onboarding (P1) and changes of accounts (P9), and takes decisions about onboardings."""
+    """Starts customer onboarding (P1), changes and merges of accounts (P9), and takes decisions about onboardings."""
 
     async def submit_onboarding(self, applicant: Applicant, *, key: str, principal: Principal, wait_ms: int) -> Started:
         """Start customer onboarding (P1) and wait at most ``wait_ms`` for its end or for what persons must decide.
@@ -80,6 +82,22 @@ class AccountStarts(Starts):
         ending = await self._engine.ending(process_id)
         problems = () if ending is None else ending.problems
         return Started(process_id, await self._state(process_id), change.account_id, problems, replayed)
+
+    async def merge_accounts(self, asked: MergeAsked, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start a merge of two accounts (P9) and wait at most ``wait_ms`` for its end.
+
+        Cancel/retry: safe to repeat with the same key.
+        """
+        claimed = await self._claim("accountMerge", key, principal, asked)
+        if isinstance(claimed, Started):
+            return claimed
+        process_id, replayed = claimed
+        request = MergeRequest(process_id, asked, principal.subject, self._use.clock.now())
+        await self._engine.start(ACCOUNT_MERGED, request)
+        await self._engine.decision(process_id, seconds(wait_ms))
+        ending = await self._engine.ending(process_id)
+        problems = () if ending is None else ending.problems
+        return Started(process_id, await self._state(process_id), asked.survivor_id, problems, replayed)
 
     async def _ended(self, process_id: str, seconds: float) -> None:
         """Wait at most this long until a run that was waiting for persons has ended."""

@@ -14,6 +14,7 @@ from processes.rules.onboarding_decision import Verdict
 from schema.enums import CheckKind, OrderChannel, ProcessState
 from schema.records.accounts import AccountValues
 from schema.records.identity import Principal
+from schema.records.merges import MergeAsked
 from schema.records.onboarding import Applicant
 from schema.records.problems import Problem
 from schema.records.values import Money, Quantity
@@ -213,7 +214,7 @@ class AccountChange:
 
 
 class AccountStarter(Protocol):
-    """Starts customer onboarding (P1) and changes of accounts (P9), and takes what persons decide."""
+    """Starts customer onboarding (P1), changes and merges of accounts (P9), and takes what persons decide."""
 
     async def submit_onboarding(self, applicant: Applicant, *, key: str, principal: Principal, wait_ms: int) -> Started:
         """Start an onboarding."""
@@ -227,4 +228,8 @@ class AccountStarter(Protocol):
 
     async def change_account(self, change: AccountChange, *, key: str, principal: Principal, wait_ms: int) -> Started:
         """Start a change of an account."""
+        ...
+
+    async def merge_accounts(self, asked: MergeAsked, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start a merge of two accounts."""
         ...

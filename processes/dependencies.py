@@ -9,6 +9,7 @@ from events.ports import EventLog
 from processes.rules.tokens import TokenSigner
 from systems.ports import (
     AccountDirectory,
+    AccountMerges,
     AccountRegistry,
     CaseDesk,
     Clock,
@@ -73,6 +74,7 @@ class Dependencies:
         cursors: how far feeds of other systems are read.
         quotes: quotes.
         onboardings: requests to become a customer.
+        merges: accounts that were found to be the same.
         reservations: soft reservations.
         stock: stock as the warehouse system last told it.
         tasks: what persons must decide.
@@ -93,6 +95,7 @@ class Dependencies:
     cursors: FeedCursors
     quotes: QuoteStore
     onboardings: OnboardingStore
+    merges: AccountMerges
     reservations: ReservationLedger
     stock: StockBook
     tasks: TaskQueue

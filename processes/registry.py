@@ -8,10 +8,12 @@ from typing import Any
 
 from processes.account_case import ACCOUNT_CHANGED, AccountCase, AccountChangeRequest
 from processes.account_change import ACCOUNT_CHANGE
+from processes.account_merge import ACCOUNT_MERGE
 from processes.amend_case import CANCELLATION, CHANGE, AmendCase, AmendRequest
 from processes.fulfilment import DELAY, DELIVERY, SHIPMENT_DELAY, SHIPMENT_DELIVERY, SHIPMENT_TENDER, TENDER
 from processes.invoice_case import INVOICE, InvoiceCase, InvoiceRequest
 from processes.invoicing import INVOICE_POSTING
+from processes.merge_case import ACCOUNT_MERGED, MergeCase, MergeRequest
 from processes.onboarding import CUSTOMER_ONBOARDING
 from processes.onboarding_case import ONBOARDING, OnboardingCase, OnboardingRequest
 from processes.order_cancel import ORDER_CANCEL
@@ -64,6 +66,7 @@ PROCESSES = (
     Process(DELAY, ShipmentRequest, ShipmentCase, SHIPMENT_DELAY),
     Process(DELIVERY, ShipmentRequest, ShipmentCase, SHIPMENT_DELIVERY),
     Process(ACCOUNT_CHANGED, AccountChangeRequest, AccountCase, ACCOUNT_CHANGE),
+    Process(ACCOUNT_MERGED, MergeRequest, MergeCase, ACCOUNT_MERGE),
     Process(ONBOARDING, OnboardingRequest, OnboardingCase, CUSTOMER_ONBOARDING),
     Process(CHANGE, AmendRequest, AmendCase, ORDER_CHANGE),
     Process(CANCELLATION, AmendRequest, AmendCase, ORDER_CANCEL),

@@ -14,6 +14,7 @@ __all__ = [
     "is_customer",
     "require_account_rights",
     "require_case_rights",
+    "require_merge_rights",
     "require_onboarding_rights",
     "require_order_rights",
     "require_quote_rights",
@@ -36,6 +37,9 @@ ACCOUNT_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "FINANCE", 
 
 TERMS_ROLES = frozenset({"FINANCE", "CREDIT_CONTROLLER"})
 """Roles that change on what terms an account pays."""
+
+MERGE_ROLES = frozenset({"SALES_MANAGER", "FINANCE", "CREDIT_CONTROLLER", "INTEGRATION"})
+"""Roles that make one account of two: documents and what is owed change hands."""
 
 
 def can_see(principal: Principal, account_id: str) -> bool:
@@ -97,6 +101,16 @@ def require_account_rights(principal: Principal, operation: str, *, is_about_ter
     roles = TERMS_ROLES if is_about_terms else ACCOUNT_ROLES
     if is_customer(principal) or not _may(principal, roles, bound_may=False):
         raise _forbidden(principal, operation, roles)
+
+
+def require_merge_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may make one account of two.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if is_customer(principal) or not _may(principal, MERGE_ROLES, bound_may=False):
+        raise _forbidden(principal, operation, MERGE_ROLES)
 
 
 def _may(principal: Principal, roles: frozenset[str], *, bound_may: bool) -> bool:

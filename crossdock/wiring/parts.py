@@ -54,6 +54,7 @@ class Parts:
             cursors=platform.cursors,
             quotes=platform.quotes,
             onboardings=platform.onboardings,
+            merges=platform.merges,
             reservations=platform.reservations,
             stock=platform.stock,
             tasks=platform.tasks,

@@ -15,6 +15,7 @@ from events.log import SqlEventLog
 from events.projections.projector import FactProjection
 from systems.platform import (
     Database,
+    PlatformAccountMerges,
     PlatformDeadLetterStore,
     PlatformFeedCursors,
     PlatformKeyRegistry,
@@ -43,6 +44,7 @@ class Platform:
     cursors: PlatformFeedCursors
     quotes: PlatformQuoteStore
     onboardings: PlatformOnboardingStore
+    merges: PlatformAccountMerges
     reservations: PlatformReservationLedger
     stock: PlatformStockBook
     tasks: PlatformTaskQueue
@@ -74,6 +76,7 @@ async def open_platform(database_url: str, redis_url: str | None) -> AsyncIterat
             cursors=PlatformFeedCursors(database),
             quotes=PlatformQuoteStore(database, events.append_in),
             onboardings=PlatformOnboardingStore(database, events.append_in),
+            merges=PlatformAccountMerges(database, events.append_in),
             reservations=PlatformReservationLedger(database, events.append_in),
             stock=PlatformStockBook(database, events.append_in),
             tasks=PlatformTaskQueue(database, events.append_in),

@@ -54,6 +54,7 @@ def _accounts(parts: Parts, starter: ProcessDesk) -> ASGIApp:
         keys=platform.keys,
         events=platform.events,
         onboardings=platform.onboardings,
+        merges=platform.merges,
         processes=platform.process_log,
         starter=starter,
     )

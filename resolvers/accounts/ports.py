@@ -8,6 +8,7 @@ from events.ports import EventLog
 from processes.api import AccountStarter
 from systems.ports import (
     AccountDirectory,
+    AccountMerges,
     CaseDesk,
     Clock,
     CustomerMaster,
@@ -37,6 +38,7 @@ class AccountPorts:
         keys: client idempotency keys.
         events: the event log.
         onboardings: requests to become a customer.
+        merges: accounts that were found to be the same.
         processes: how processes went.
         starter: starts onboarding and changes of accounts, takes decisions.
     """
@@ -51,5 +53,6 @@ class AccountPorts:
     keys: KeyRegistry
     events: EventLog
     onboardings: OnboardingStore
+    merges: AccountMerges
     processes: ProcessLog
     starter: AccountStarter

@@ -77,6 +77,7 @@ class AccountReader:
         self._ship_tos_of = bulk_loader(ports.customers.ship_tos_of)
         self._onboardings = bulk_loader(ports.onboardings.onboardings)
         self._processes = bulk_loader(ports.processes.processes)
+        self._merged_into = bulk_loader(ports.merges.merged_into)
 
     # --- accounts
 
@@ -91,14 +92,19 @@ class AccountReader:
     async def account_by_ref(self, system: SourceSystem, external_id: str) -> Account | None:
         """Return the account that a system knows under its own id, None when there is none that the principal may see.
 
-        Systems other than CRM and ERP have no ids of their own for accounts.
+        Systems other than CRM and ERP have no ids of their own for accounts. What an account was called that was merged
+        into another leads to that one.
         """
         if system is SourceSystem.CRM:
-            return self._kept(await self.ports.directory.account_by_ref(external_id))
-        if system not in _ERPS:
+            named = await self.ports.directory.account_by_ref(external_id)
+            found = None if named is None else named.id
+        else:
+            named = None
+            found = await self.ports.customers.account_id_by_ref(system, external_id) if system in _ERPS else None
+        if found is None:
             return None
-        found = await self.ports.customers.account_id_by_ref(system, external_id)
-        return None if found is None else await self.account(found)
+        now = (await self.ports.merges.survivors([found])).get(found, found)
+        return self._kept(named) if named is not None and named.id == now else await self.account(now)
 
     async def accounts(self, where: AccountFilter, page: PageRequest) -> Page[Account]:
         """Return a page of the accounts that the principal may see, by number."""
@@ -118,13 +124,15 @@ class AccountReader:
         return tuple(child for child in found if self._kept(child) is not None)
 
     async def external_refs(self, account: Account) -> tuple[ExternalRef, ...]:
-        """Return what systems call an account; without the ERP's own id while the ERP is away."""
+        """Return what systems call an account, and called those merged into it; no id of an ERP that is away."""
         try:
             terms = await self.terms(account.id)
         except ConnectorError as error:
             _log.warning("references without ERP", account=account.id, error=str(error))
             terms = None
-        return account.refs if terms is None or terms.ref in account.refs else (*account.refs, terms.ref)
+        own = account.refs if terms is None or terms.ref in account.refs else (*account.refs, terms.ref)
+        merges = await self._merged_into.load(account.id) or ()
+        return (*own, *(ref for merge in merges for ref in merge.refs))
 
     # --- terms and credit
 

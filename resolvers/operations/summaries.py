@@ -50,7 +50,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "account.onboarding.compensated": _inside("Onboarding taken back"),
     "account.activated": _all("Account activated|, number {number}"),
     "account.changed": _inside("Account changed"),
-    "account.merged": _inside("Account merged"),
+    "account.merged": _inside("Account| {duplicateId}| merged into| {survivorId}"),
     "account.credit.changed": _inside("Credit changed"),
     "item.changed": _inside("Item| {sku}| changed"),
     "price.changed": _inside("Price| of {sku}| changed"),

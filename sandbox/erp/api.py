@@ -12,6 +12,7 @@ from sandbox.erp.allocation import allocate, deallocate
 from sandbox.erp.changes import change_lines
 from sandbox.erp.codes import ErpError
 from sandbox.erp.customer_cards import CustomerCards
+from sandbox.erp.customer_merges import CustomerMerges
 from sandbox.erp.documents import Documents
 from sandbox.erp.entities import find_set, read_one, read_page
 from sandbox.erp.order_entry import read_key
@@ -58,6 +59,7 @@ class Api:
         self._documents = Documents(host)
         self._returns = ReturnOrders(host)
         self._cards = CustomerCards(host)
+        self._merges = CustomerMerges(host)
         self._due = due
 
     def answer(self, call: Call) -> tuple[int, Any]:
@@ -73,8 +75,8 @@ class Api:
                 return 200, read_page(self._store, entity_set, call.options, call.base + call.path)
             case "GET", str(), None:
                 return 200, read_one(self._store, entity_set, key, call.options)
-        if entity_set.name == "customerCards" and target.action is None:
-            return self._card(entity_set, key, call)
+        if entity_set.name == "customerCards":
+            return self._card(entity_set, key, target.action, call)
         if entity_set.name == "returnOrders":
             return self._return(entity_set, key, target.action, call)
         if entity_set.table != "orders":
@@ -95,12 +97,15 @@ class Api:
                 return self._act(key, target.action, call)
         raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
 
-    def _card(self, entity_set: EntitySet, key: str | None, call: Call) -> tuple[int, Any]:
+    def _card(self, entity_set: EntitySet, key: str | None, action: str | None, call: Call) -> tuple[int, Any]:
         with self._store.transaction():
+            if call.method == "POST" and key is not None and action is not None:
+                self._merges.act(key, action, call.body)
+                return _NOTHING
             if call.method == "POST" and key is None:
                 made = self._cards.create(call.body)
                 return 201, read_one(self._store, entity_set, made, call.options)
-            if call.method == "PATCH" and key is not None:
+            if call.method == "PATCH" and key is not None and action is None:
                 if not call.match:
                     raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
                 self._cards.change(key, call.body, call.match)

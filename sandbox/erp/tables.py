@@ -102,6 +102,9 @@ CREATE TABLE IF NOT EXISTS returns (
     status TEXT NOT NULL, currencyCode TEXT NOT NULL, creditAmount TEXT, lines TEXT NOT NULL, createdAt TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS return_keys (key TEXT PRIMARY KEY, returnId TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS customer_merges (
+    key TEXT PRIMARY KEY, duplicateId TEXT NOT NULL, survivorId TEXT NOT NULL, moved TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS returns_account ON returns (accountId);
 CREATE INDEX IF NOT EXISTS returns_order ON returns (orderId);
 CREATE VIEW IF NOT EXISTS open_order_values AS

@@ -9,11 +9,13 @@ import schema.graphql.enums  # noqa: F401 - makes the enumerations known
 from schema.enums import AccountStatus, CheckKind, ErpHome
 from schema.graphql.values import AddressInput, MoneyInput
 from schema.records import accounts as records
+from schema.records.merges import MergeAsked
 from schema.records.onboarding import Applicant
 
 __all__ = [
     "AccountChangeInput",
     "AccountFilter",
+    "AccountMergeInput",
     "CaseOpenInput",
     "OnboardingDecideInput",
     "OnboardingSubmitInput",
@@ -126,6 +128,20 @@ class AccountChangeInput:
             owner_id=self.owner_id,
             billing=None if self.billing is None else self.billing.record(),
         )
+
+
+@strawberry.input(description="Two accounts that are the same; `duplicateId` becomes `survivorId`.")
+class AccountMergeInput:
+    """Two accounts to make one of."""
+
+    idempotency_key: str
+    survivor_id: strawberry.ID
+    duplicate_id: strawberry.ID
+    comment: str
+
+    def record(self) -> MergeAsked:
+        """Return what is asked as a record."""
+        return MergeAsked(self.survivor_id, self.duplicate_id, self.comment)
 
 
 def applicant(asked: OnboardingSubmitInput) -> Applicant:

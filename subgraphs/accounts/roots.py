@@ -11,6 +11,7 @@ from processes.api import AccountChange, Started
 from processes.rules.onboarding_decision import Verdict
 from resolvers.accounts.cases import CaseRequest, open_case
 from resolvers.accounts.change import change
+from resolvers.accounts.merge import merge
 from resolvers.accounts.onboarding import decide, submit
 from resolvers.accounts.reader import AccountReader
 from resolvers.orders.follow import Scope, follow
@@ -20,6 +21,7 @@ from schema.accounts.belongings import ServiceCase
 from schema.accounts.inputs import (
     AccountChangeInput,
     AccountFilter,
+    AccountMergeInput,
     CaseOpenInput,
     OnboardingDecideInput,
     OnboardingSubmitInput,
@@ -175,13 +177,23 @@ class Mutation:
         context = info.context
         asked = AccountChange(input.account_id, input.version, input.values(), input.comment)
         started = await change(context.reader.ports, asked, key=input.idempotency_key, principal=context.principal)
-        found = None if started.entity_id is None else await context.renew().account(started.entity_id)
-        return AccountPayload(
-            account=_shown(found),
-            process=_process(started),
-            problems=[account_problem(problem) for problem in started.problems],
-            replayed=started.replayed,
+        return await _account_payload(info, started)
+
+    @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
+    async def account_merge(
+        self,
+        info: _Ctx,
+        input: AccountMergeInput,  # noqa: A002 - the argument is called so
+    ) -> AccountPayload:
+        """Make one account of two that are the same, in every system or in none; the answer has the one that remains.
+
+        What is open goes to that one, the other ends as `MERGED` and can still be read.
+        """
+        context = info.context
+        started = await merge(
+            context.reader.ports, input.record(), key=input.idempotency_key, principal=context.principal
         )
+        return await _account_payload(info, started)
 
     @strawberry.mutation(directives=[_KEY_IN_INPUT])  # type: ignore[untyped-decorator] # with arguments it has no type
     async def case_open(self, info: _Ctx, input: CaseOpenInput) -> CasePayload:  # noqa: A002 - the argument
@@ -250,6 +262,16 @@ def _process(started: Started) -> stubs.ProcessInstance | None:
     if started.process_id is None or started.state is None:
         return None
     return stubs.ProcessInstance(id=strawberry.ID(started.process_id), state=started.state)
+
+
+async def _account_payload(info: _Ctx, started: Started) -> AccountPayload:
+    found = None if started.entity_id is None else await info.context.renew().account(started.entity_id)
+    return AccountPayload(
+        account=_shown(found),
+        process=_process(started),
+        problems=[account_problem(problem) for problem in started.problems],
+        replayed=started.replayed,
+    )
 
 
 async def _onboarding_payload(info: _Ctx, started: Started) -> OnboardingPayload:

@@ -4,6 +4,7 @@ from systems.platform.cursors import PlatformFeedCursors
 from systems.platform.database import AppendEvents, Database
 from systems.platform.dead_letters import PlatformDeadLetterStore
 from systems.platform.keys import PlatformKeyRegistry
+from systems.platform.merges import PlatformAccountMerges
 from systems.platform.onboardings import PlatformOnboardingStore
 from systems.platform.orders import PlatformOrderLedger
 from systems.platform.process_log import PlatformProcessLog
@@ -16,6 +17,7 @@ from systems.platform.tasks import PlatformTaskQueue
 __all__ = [
     "AppendEvents",
     "Database",
+    "PlatformAccountMerges",
     "PlatformDeadLetterStore",
     "PlatformFeedCursors",
     "PlatformKeyRegistry",

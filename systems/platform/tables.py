@@ -7,6 +7,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 from systems.platform.columns import AwareTime, ExactQuantity, counter, document
 
 __all__ = [
+    "account_merge_claims",
+    "account_merges",
     "dead_letters",
     "exception_tasks",
     "feed_cursors",
@@ -116,6 +118,27 @@ onboarding_marks = Table(
     Column("mark", String(400), primary_key=True),
     Column("onboarding_id", String(80), nullable=False),
     Index(None, "onboarding_id"),
+)
+
+account_merges = Table(
+    "account_merges",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("duplicate_id", String(80), nullable=False),
+    Column("survivor_id", String(80), nullable=False),
+    Column("began_at", AwareTime, nullable=False),
+    Column("record", document(), nullable=False),
+    Index(None, "duplicate_id"),
+    Index(None, "survivor_id", "began_at"),
+)
+
+account_merge_claims = Table(
+    "account_merge_claims",
+    metadata,
+    Column("account_id", String(80), primary_key=True),
+    Column("merge_id", String(200), nullable=False),
+    Index(None, "merge_id"),
 )
 
 reservation_requests = Table(

@@ -16,6 +16,7 @@ from systems.ports.calls import BAD_CURSOR, CallObserver, Clock, SystemCall, Sys
 from systems.ports.crm import AccountDirectory, AccountRegistry, CaseDesk, OrderMirror, SalesContext
 from systems.ports.customers import CustomerMaster, CustomerRegistry
 from systems.ports.items import ItemMaster, PriceBook
+from systems.ports.merges import AccountMerges
 from systems.ports.onboardings import OnboardingStore
 from systems.ports.orders import AllocationResult, InvoiceBook, InvoicePostings, OrderBook
 from systems.ports.processes import FeedCursors, KeyRegistry, KeyUse, ProcessLog, Waiting
@@ -29,6 +30,7 @@ from systems.ports.warehouse import HoldOutcome, ReleaseRequest, ReleaseResult, 
 __all__ = [
     "BAD_CURSOR",
     "AccountDirectory",
+    "AccountMerges",
     "AccountRegistry",
     "AllocationResult",
     "CallObserver",

@@ -95,6 +95,23 @@ class AccountRegistry(Protocol):
         """
         ...
 
+    async def belongings(self, account_id: str) -> tuple[str, ...]:
+        """Return what hangs on an account and is open, each under a name that the CRM knows it by.
+
+        Raises:
+            Rejected: there are more than can be given away at once.
+        """
+        ...
+
+    async def give_belongings(self, belongings: Sequence[str], account_id: str) -> None:
+        """Have records belong to an account; repeating is safe.
+
+        Raises:
+            Rejected: the CRM refuses one of them, or knows no such account.
+            Conflict: somebody else is writing one of them; repeat.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class OrderMirror:

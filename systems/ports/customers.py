@@ -77,3 +77,16 @@ class CustomerRegistry(Protocol):
             Rejected: the ERP refuses; ``reason`` and ``fields`` say why.
         """
         ...
+
+    async def merge_customers(self, key: str, duplicate_id: str, survivor_id: str) -> None:
+        """Give what is open of one customer to the other once per key, and block the one for everything.
+
+        Raises:
+            NotFound: the ERP has no customer of the duplicate.
+            Rejected: the two cannot be one; ``reason`` and ``fields`` say why.
+        """
+        ...
+
+    async def take_merge_back(self, key: str, duplicate_id: str) -> None:
+        """Take back what ``merge_customers`` did with this key; nothing happens when it did nothing."""
+        ...

@@ -29,6 +29,7 @@ from systems.client import ClientSettings, VendorClient
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable, Unexpected
 from systems.outcome import Action, Outcome
 from systems.ports import CallObserver, OrderMirror
+from systems.salesforce.belongings import Belongings
 from systems.salesforce.ids import full_id
 from systems.salesforce.query import API, QueryReader
 from systems.salesforce.records import (
@@ -90,7 +91,7 @@ class SalesforceSettings:
     max_connections: int = 20
 
 
-class Salesforce(Registry):
+class Salesforce(Registry, Belongings):
     """All ports of the CRM in :mod:`systems.ports`; opened with ``async with``."""
 
     def __init__(self, settings: SalesforceSettings, *, observer: CallObserver | None = None) -> None:

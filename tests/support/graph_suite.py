@@ -467,6 +467,40 @@ class GraphSuite:
         ]
         assert [problem["currentVersion"] for problem in late["problems"]] == [version + 1]
 
+    async def test_of_two_accounts_one_is_left_with_what_both_had(self, whole: Whole):
+        erp, crm = (whole.sandboxes[name].host.store for name in ("erp", "crm"))
+        (pair,) = erp.query(
+            "SELECT a.crossdockId AS survivor, b.crossdockId AS duplicate FROM customers a JOIN customers b "
+            "ON a.currencyCode = b.currencyCode AND a.crossdockId < b.crossdockId AND a.blocked = '' AND b.blocked = ''"
+            " WHERE a.crossdockId NOT IN ('acc_1', 'acc_2', 'acc_7') AND b.crossdockId NOT IN ('acc_1', 'acc_2', "
+            "'acc_7') AND EXISTS (SELECT 1 FROM orders o WHERE o.accountId = b.crossdockId AND o.status = 'Open') "
+            "LIMIT 1"
+        )
+        survivor, duplicate = pair["survivor"], pair["duplicate"]
+        for account_id in (survivor, duplicate):
+            sql = """UPDATE Account SET Account_Status__c = 'Active', ERP_Home__c = 'Cloud ERP', ParentId = NULL
+                WHERE Crossdock_Id__c = ?"""
+            crm.execute(sql, (account_id,))
+        query = """mutation ($input: AccountMergeInput!) { accountMerge(input: $input) {
+            account { id externalRefs { system id current } } process { state steps { name state } }
+            problems { __typename ... on Problem { message } } } }"""
+        given = {
+            "idempotencyKey": f"merge-{next(_numbers)}",
+            "survivorId": survivor,
+            "duplicateId": duplicate,
+            "comment": "the same shop twice",
+        }
+        payload = (await whole.data(query, {"input": given}))["accountMerge"]
+        assert (payload["problems"], payload["process"]["state"]) == ([], "COMPLETED")
+        assert {ref["system"] for ref in payload["account"]["externalRefs"] if not ref["current"]} == {
+            "CRM",
+            "CLOUD_ERP",
+        }
+        sql = "SELECT count(*) AS n FROM orders WHERE accountId = ? AND status = 'Open'"
+        assert [row["n"] for row in erp.query(sql, (duplicate,))] == [0]
+        sql = "SELECT Account_Status__c AS status FROM Account WHERE Crossdock_Id__c = ?"
+        assert [row["status"] for row in crm.query(sql, (duplicate,))] == ["Merged"]
+
     async def test_a_case_is_opened_once_and_shown_with_its_customer(self, whole: Whole):
         query = """mutation ($input: CaseOpenInput!) { caseOpen(input: $input) { replayed problems { __typename }
             serviceCase { id number status account { id } } } }"""

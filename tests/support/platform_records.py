@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schema.enums import OrderChannel, OrderStatus, ProcessState, QuoteStatus, SourceSystem
+from schema.enums import OrderChannel, OrderStatus, ProcessState, QuoteStatus, ReturnStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.audit import Change
 from schema.records.inventory import ReserveLine
 from schema.records.operations import DeadLetter, ExceptionTask, ProcessRecord, ProcessStepRecord
-from schema.records.orders import LedgerLine, LedgerOrder, Quote, QuoteLine
+from schema.records.orders import LedgerLine, LedgerOrder, Quote, QuoteLine, ReturnLine
+from schema.records.returns import LedgerReturn
 from schema.records.values import Money, Quantity
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
@@ -117,6 +118,25 @@ def quote(count: int = 1, /, **changes: Any) -> Quote:
         created_at=NOW,
         created_by="user:usr_1",
         process_id=None,
+    )
+    return replace(made, **changes)
+
+
+def ledger_return(count: int = 1, /, **changes: Any) -> LedgerReturn:
+    made = LedgerReturn(
+        id=f"rma_R-{count}",
+        number=f"R-{count}",
+        version=1,
+        order_id="ord_1",
+        account_id="acc_1",
+        status=ReturnStatus.REQUESTED,
+        resolution="CREDIT",
+        lines=(ReturnLine(1, "PMP-0042", Quantity(Decimal("1.500"), "EA"), "DAMAGED", None),),
+        value=Money(Decimal("54.15"), "USD"),
+        warehouse_code="W01",
+        requested_by="user:usr_1",
+        requested_at=NOW + timedelta(minutes=count),
+        process_id=f"prc_{count}",
     )
     return replace(made, **changes)
 

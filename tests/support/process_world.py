@@ -39,6 +39,7 @@ from schema.records.orders import LedgerOrder
 from schema.records.values import Quantity
 from systems.platform import (
     Database,
+    PlatformAccountMerges,
     PlatformDeadLetterStore,
     PlatformFeedCursors,
     PlatformKeyRegistry,
@@ -143,6 +144,7 @@ def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | N
         cursors=PlatformFeedCursors(database),
         quotes=PlatformQuoteStore(database, log.append_in),
         onboardings=PlatformOnboardingStore(database, log.append_in),
+        merges=PlatformAccountMerges(database, log.append_in),
         reservations=PlatformReservationLedger(database, log.append_in),
         stock=PlatformStockBook(database, log.append_in),
         tasks=PlatformTaskQueue(database, log.append_in),

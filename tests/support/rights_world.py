@@ -239,7 +239,7 @@ def _ports(kind: Any, world: ProcessWorld) -> Any:
         "health": HealthBoard([SourceSystem.WMS]),
         "facts": world.facts,
         **{name: getattr(use, name) for name in ("quotes", "tasks", "dead_letters", "events", "keys", "clock")},
-        **{name: getattr(use, name) for name in ("reservations", "stock", "onboardings")},
+        **{name: getattr(use, name) for name in ("reservations", "stock", "onboardings", "merges")},
     }
     wanted = [entry.name for entry in dataclasses.fields(kind) if entry.name != "memory"]
     return kind(**{name: known.get(name, desk) for name in wanted})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,31 +10,11 @@ import pytest
 from events.bus import MemoryBus
 from events.log import SqlEventLog
 from schema.enums import ReturnStatus
-from schema.records.orders import ReturnLine
-from schema.records.returns import LedgerReturn, ReturnDecision
-from schema.records.values import Money, Quantity
+from schema.records.returns import ReturnDecision
+from schema.records.values import Money
 from systems.errors import Conflict
 from systems.platform import Database, PlatformFeedCursors, PlatformReturnLedger
-from tests.support.platform_records import NOW
-
-
-def entry(count: int = 1, **changes: object) -> LedgerReturn:
-    made = LedgerReturn(
-        id=f"rma_R-{count}",
-        number=f"R-{count}",
-        version=1,
-        order_id="ord_1",
-        account_id="acc_1",
-        status=ReturnStatus.REQUESTED,
-        resolution="CREDIT",
-        lines=(ReturnLine(1, "PMP-0042", Quantity(Decimal("1.500"), "EA"), "DAMAGED", None),),
-        value=Money(Decimal("54.15"), "USD"),
-        warehouse_code="W01",
-        requested_by="user:usr_1",
-        requested_at=NOW + timedelta(minutes=count),
-        process_id=f"prc_{count}",
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+from tests.support.platform_records import NOW, ledger_return
 
 
 @pytest.fixture
@@ -52,22 +30,24 @@ def ledger(database: Database) -> PlatformReturnLedger:
 
 async def test_a_return_is_kept_as_it_was_written(ledger: PlatformReturnLedger):
     decision = ReturnDecision("dec_1", ReturnStatus.REQUESTED, approved=True, by="user:usr_2", at=NOW, comment="seen")
-    written = entry(decisions=(decision,), credit=Money(Decimal("54.15"), "USD"), received=entry().lines)
+    written = ledger_return(
+        decisions=(decision,), credit=Money(Decimal("54.15"), "USD"), received=ledger_return().lines
+    )
     await ledger.create(written)
     assert await ledger.returns([written.id, "rma_none"]) == {written.id: written}
     assert await ledger.returns_of_processes([written.process_id]) == {written.process_id: written}
 
 
 async def test_a_process_records_one_return(ledger: PlatformReturnLedger):
-    await ledger.create(entry())
-    again = await ledger.create(entry(id="rma_R-9", number="R-9"))
-    assert again == entry()
-    assert (await ledger.returns_of_orders(["ord_1", "ord_2"])) == {"ord_1": (entry(),), "ord_2": ()}
+    await ledger.create(ledger_return())
+    again = await ledger.create(ledger_return(id="rma_R-9", number="R-9"))
+    assert again == ledger_return()
+    assert (await ledger.returns_of_orders(["ord_1", "ord_2"])) == {"ord_1": (ledger_return(),), "ord_2": ()}
 
 
 async def test_returns_of_an_order_come_oldest_first_and_of_an_account_newest_first(ledger: PlatformReturnLedger):
     for count in (2, 1, 3):
-        await ledger.create(entry(count))
+        await ledger.create(ledger_return(count))
     of_order = (await ledger.returns_of_orders(["ord_1"]))["ord_1"]
     of_account = (await ledger.returns_of(["acc_1"]))["acc_1"]
     assert [found.number for found in of_order] == ["R-1", "R-2", "R-3"]
@@ -75,11 +55,11 @@ async def test_returns_of_an_order_come_oldest_first_and_of_an_account_newest_fi
 
 
 async def test_of_two_writes_of_the_same_version_one_is_refused(ledger: PlatformReturnLedger):
-    await ledger.create(entry())
-    written = await ledger.update(entry(status=ReturnStatus.APPROVED))
+    await ledger.create(ledger_return())
+    written = await ledger.update(ledger_return(status=ReturnStatus.APPROVED))
     assert written.version == 2
     with pytest.raises(Conflict):
-        await ledger.update(entry(status=ReturnStatus.DENIED))
+        await ledger.update(ledger_return(status=ReturnStatus.DENIED))
     assert (await ledger.returns(["rma_R-1"]))["rma_R-1"] == written
 
 

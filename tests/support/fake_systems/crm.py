@@ -163,7 +163,22 @@ class FakeCrm:
             self.kept.put("crm billing", account_id, values.billing.city)
         await self.script.leave("change_account")
 
+    async def belongings(self, account_id: str) -> tuple[str, ...]:
+        await self.script.enter(SourceSystem.CRM, "belongings")
+        records: dict[str, Any] = {**self.people, **self.opportunities_by_id, **self.cases_by_id}
+        return tuple(name for name, entry in records.items() if entry.account_id == account_id)
+
+    async def give_belongings(self, belongings: Sequence[str], account_id: str) -> None:
+        await self.script.enter(SourceSystem.CRM, "give_belongings")
+        held: dict[str, Any]
+        for held in (self.people, self.opportunities_by_id, self.cases_by_id):
+            for name in set(belongings) & set(held):
+                held[name] = replace(held[name], account_id=account_id)
+        await self.script.leave("give_belongings")
+
     def _set_status(self, account_id: str, status: AccountStatus) -> None:
+        if account_id in self.known:
+            self.known[account_id] = replace(self.known[account_id], status=status)
         if self.kept.all("account", account_id):
             self.kept.drop("account status", account_id)
             self.kept.put("account status", account_id, status.value)

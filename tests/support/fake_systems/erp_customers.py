@@ -107,6 +107,28 @@ class FakeCustomers(ErpPart):
         self.values[account_id] = replace(self.values[account_id], **changed)
         await self.script.leave("change_customer")
 
+    async def merge_customers(self, key: str, duplicate_id: str, survivor_id: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "merge_customers")
+        if not self.kept.all("merge", key):
+            self.kept.put("merge", key, json.dumps(self._move_places(duplicate_id, survivor_id)))
+            self._set_block(duplicate_id, "All")
+        await self.script.leave("merge_customers")
+
+    async def take_merge_back(self, key: str, duplicate_id: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "take_merge_back")
+        for text in self.kept.all("merge", key):
+            for place in json.loads(text):
+                self.places[place] = replace(self.places[place], account_id=duplicate_id)
+            self.kept.drop("merge", key)
+            self._set_block(duplicate_id, "")
+        await self.script.leave("take_merge_back")
+
+    def _move_places(self, source: str, target: str) -> list[str]:
+        moved = [name for name, place in self.places.items() if place.account_id == source]
+        for name in moved:
+            self.places[name] = replace(self.places[name], account_id=target)
+        return moved
+
     def _set_block(self, account_id: str, blocked: str) -> None:
         self.kept.drop("block", account_id)
         self.kept.put("block", account_id, blocked)

@@ -21,6 +21,7 @@ from subgraphs.accounts.app import accounts_schema, build_accounts
 from subgraphs.claims import HEADER, ClaimsReader
 from tests.support import rule_records as rules
 from tests.support.fake_systems import FakeClock, FakeCrm, FakeErp, Kept, Script, account, opportunity
+from tests.support.no_merges import NoMerges
 
 KEY = "a secret of subgraphs"
 NOW = rules.NOW
@@ -83,6 +84,7 @@ class World:
             keys=untouched,
             events=untouched,
             onboardings=Untouched("onboardings"),
+            merges=NoMerges(),
             processes=Untouched("processes"),
             starter=untouched,
         )

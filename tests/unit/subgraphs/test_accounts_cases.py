@@ -58,6 +58,7 @@ async def place(sqlite_url: str) -> AsyncIterator[Place]:
             keys=use.keys,
             events=use.events,
             onboardings=use.onboardings,
+            merges=use.merges,
             processes=use.process_log,
             starter=no_starter,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -17,11 +17,12 @@ from processes.starter import EngineStarter
 from processes.worker import EngineSettings, ProcessEngine
 from resolvers.accounts.ports import AccountPorts
 from resolvers.accounts.reader import AccountReader
-from schema.enums import AccountStatus, CheckKind
+from schema.enums import AccountStatus, CheckKind, SourceSystem
 from schema.events.envelope import EventFilter
 from schema.records import identity
 from schema.records.accounts import AccountValues, User
 from schema.records.onboarding import CustomerTrace, Lookalike
+from schema.records.values import ExternalRef
 from subgraphs.accounts.app import accounts_schema, build_accounts
 from subgraphs.context import RequestContext
 from tests.support.onboarding_records import address
@@ -91,6 +92,7 @@ async def place(sqlite_url: str) -> AsyncIterator[Place]:
                 keys=use.keys,
                 events=use.events,
                 onboardings=use.onboardings,
+                merges=use.merges,
                 processes=use.process_log,
                 starter=EngineStarter(engine),
             )
@@ -374,6 +376,51 @@ async def events(place: Place, onboarding_id: str, after: str) -> list[dict[str,
             if found[-1]["eventId"].endswith(":activated"):
                 return found
     raise AssertionError(f"the stream ended after {found}")
+
+
+MERGE = """mutation ($input: AccountMergeInput!) { accountMerge(input: $input) { replayed
+    account { id externalRefs { system id current } } process { state }
+    problems { __typename ... on ValidationFailed { rule path } ... on NotAllowedInState { state path } } } }"""
+
+
+def same(**changes: Any) -> dict[str, Any]:
+    return {"idempotencyKey": "m-1", "survivorId": "acc_1", "duplicateId": "acc_2", "comment": "twice"} | changes
+
+
+class TestMerge:
+    async def test_what_systems_called_the_duplicate_leads_to_the_account_that_remains(self, place: Place):
+        crm, erp = place.world.crm, place.world.erp
+        crm.known["acc_2"] = replace(crm.known["acc_2"], refs=(ExternalRef(SourceSystem.CRM, "001B"),))
+        number = ExternalRef(SourceSystem.CLOUD_ERP, "C-10043")
+        erp.terms_by_account["acc_2"] = replace(erp.terms_by_account["acc_2"], ref=number)
+        payload = (await data(place.app, MERGE, MANAGER, input=same()))["accountMerge"]
+        assert (payload["problems"], payload["process"]) == ([], {"state": "COMPLETED"})
+        former = [ref for ref in payload["account"]["externalRefs"] if not ref["current"]]
+        assert former == [
+            {"system": "CRM", "id": "001B", "current": False},
+            {"system": "CLOUD_ERP", "id": "C-10043", "current": False},
+        ]
+        named = """{ crm: accountByExternalRef(system: CRM, externalId: "001B") { id }
+            erp: accountByExternalRef(system: CLOUD_ERP, externalId: "C-10043") { id }
+            account(id: "acc_2") { id status } }"""
+        assert await data(place.app, named, MANAGER) == {
+            "crm": {"id": "acc_1"},
+            "erp": {"id": "acc_1"},
+            "account": {"id": "acc_2", "status": "MERGED"},
+        }
+
+    async def test_the_same_request_again_has_the_same_answer(self, place: Place):
+        first = (await data(place.app, MERGE, MANAGER, input=same()))["accountMerge"]
+        again = (await data(place.app, MERGE, MANAGER, input=same()))["accountMerge"]
+        assert again == first | {"replayed": True}
+
+    async def test_a_bad_request_says_what_is_wrong(self, place: Place):
+        given = same(duplicateId="acc_1", comment="")
+        payload = (await data(place.app, MERGE, MANAGER, input=given))["accountMerge"]
+        assert [problem["rule"] for problem in payload["problems"]] == ["COMMENT", "SAME_ACCOUNT"]
+        payload = (await data(place.app, MERGE, MANAGER, input=same(idempotencyKey="")))["accountMerge"]
+        assert [problem["path"] for problem in payload["problems"]] == [["idempotencyKey"]]
+        assert payload["process"] is None
 
 
 CHANGE = """mutation ($input: AccountChangeInput!) { accountChange(input: $input) { replayed

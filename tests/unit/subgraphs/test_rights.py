@@ -79,6 +79,10 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
         only("SALES", "SALES_MANAGER", "SERVICE_DESK", "CREDIT_CONTROLLER"),
         'accountChange(input: {KEY, accountId: "acc_1", version: 1, ownerId: "usr_1"}) { SAID }',
     ),
+    "accounts.Mutation.accountMerge": (
+        only("SALES_MANAGER", "CREDIT_CONTROLLER"),
+        'accountMerge(input: {KEY, survivorId: "acc_1", duplicateId: "acc_1", comment: "c"}) { SAID }',
+    ),
     "accounts.Mutation.caseOpen": (
         ORDERING,
         'caseOpen(input: {KEY, accountId: "acc_1", subject: "s", body: "b"}) { SAID }',

@@ -1,0 +1,29 @@
+"""The mutation that makes one account of two: it checks who asks; the process decides everything else."""
+
+from __future__ import annotations
+
+from processes.api import Started
+from resolvers.access import require_merge_rights
+from resolvers.accounts.ports import AccountPorts
+from resolvers.envelopes import check_key
+from schema.records.identity import Principal
+from schema.records.merges import MergeAsked
+
+__all__ = ["MERGE_WAIT_MS", "merge"]
+
+MERGE_WAIT_MS = 2_500
+"""How long a merge waits until it is everywhere."""
+
+
+async def merge(ports: AccountPorts, asked: MergeAsked, *, key: str, principal: Principal) -> Started:
+    """Start a merge of two accounts, or say why nothing was started.
+
+    Raises:
+        Forbidden: the principal may not merge accounts.
+        ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
+    """
+    require_merge_rights(principal, "accountMerge")
+    problems = tuple(check_key(key))
+    if problems:
+        return Started(process_id=None, state=None, entity_id=None, problems=problems, replayed=False)
+    return await ports.starter.merge_accounts(asked, key=key, principal=principal, wait_ms=MERGE_WAIT_MS)
