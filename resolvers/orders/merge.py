@@ -181,6 +181,7 @@ def _erp_line(order_id: str, line: ErpLine, recorded: LedgerLine | None) -> Line
         extended=line.extended,
         promised_date=line.promised_date or (recorded.promised_date if recorded is not None else None),
         allocations=line.allocations or (recorded.allocations if recorded is not None else ()),
+        requested_date=recorded.requested_date if recorded is not None else None,
     )
 
 
@@ -202,4 +203,5 @@ def _ledger_line(order_id: str, line: LedgerLine) -> LineView:
         extended=None if price is None else round_to_minor(price.amount * line.wanted, price.currency),
         promised_date=line.promised_date,
         allocations=line.allocations,
+        requested_date=line.requested_date,
     )

@@ -20,6 +20,7 @@ from schema.graphql.errors import BadUserInput
 from schema.graphql.paging import Connection, connection_of, page_request
 from schema.graphql.values import ExternalRef, Freshness, Money, Node, Quantity, external_refs, money
 from schema.orders import stubs
+from schema.orders.acknowledgement import ack_code
 from schema.orders.context import OrdersContext
 from schema.orders.problems import OrderException, order_exception
 from schema.orders.queries import BadCursor
@@ -154,6 +155,11 @@ class OrderLine:
     def cancelled(self) -> Quantity:
         """What is no longer wanted."""
         return Quantity(value=self.line.cancelled, uom=self.line.uom)
+
+    @strawberry.field
+    def ack_code(self) -> str | None:
+        """How the line was taken, as ACK01 of an X12 855 says it; nothing while its order is undecided."""
+        return ack_code(self.order, self.line)
 
     @strawberry.field
     def unit_price(self) -> Money | None:

@@ -46,6 +46,7 @@ class LineView:
     extended: Money | None
     promised_date: date | None
     allocations: tuple[Allocation, ...]
+    requested_date: date | None = None
 
     @property
     def wanted(self) -> Decimal:
