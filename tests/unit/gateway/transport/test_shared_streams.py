@@ -156,7 +156,7 @@ async def test_one_whose_cursor_is_forgotten_has_a_stream_of_its_own(world):
     ids=["one that can resume", "one that cannot"],
 )
 async def test_a_slow_client_leaves_after_what_waits_and_the_others_go_on(world, resumes, kind, code, monkeypatch):
-    monkeypatch.setattr("gateway.transport.shared_streams.HOLD_UP_S", 0.01)
+    monkeypatch.setattr("gateway.transport.fan_out.HOLD_UP_S", 0.01)
     slow, quick = await world.joined(request(resumes=resumes), request(resumes=resumes))
     for number in range(2, 2 * MOST):
         world.feed.streams[0].send(number)
@@ -231,7 +231,7 @@ async def test_a_client_that_catches_up_in_time_stays(world):
 
 
 async def test_one_who_drips_cannot_hold_the_others_up_for_ever(world, monkeypatch):
-    monkeypatch.setattr("gateway.transport.shared_streams.HOLD_UP_S", 0.05)
+    monkeypatch.setattr("gateway.transport.fan_out.HOLD_UP_S", 0.05)
     slow, quick = await world.joined(request(), request())
     with pytest.raises(StreamBroken):  # noqa: PT012 - one of these steps lets it go
         for number in range(2, 10_000):
