@@ -18,10 +18,9 @@ from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.places import find_places
 from gateway.composition.subgraph_set import Subgraph
-from gateway.graph import SubgraphIndex
+from gateway.graph import Place, Places, SubgraphIndex
 from gateway.operation.document import SelectedField
 from gateway.operation.normalize import named_type
-from gateway.planner.estimate import Estimator, Place
 from gateway.supergraph import FieldDefinition, Supergraph
 
 __all__ = ["check_satisfiability"]
@@ -68,7 +67,7 @@ class _Walk:
     def run(self) -> None:
         for index in self._indexes:
             self._index = index
-            self._estimator = Estimator(index)
+            self._steps = Places(index)
             self._walk()
 
     def _walk(self) -> None:
@@ -121,7 +120,7 @@ class _Walk:
         found: set[Place] = set()
         is_root = type_name in self._supergraph.root_types.values()
         for place in state.places:
-            below = self._estimator.below(place, type_name, selected)
+            below = self._steps.below(place, type_name, selected)
             if below is not None and self._has_contexts(state, field, place.subgraph):
                 found.add(below)
             if is_root:
@@ -131,7 +130,7 @@ class _Walk:
                 type_name, field.name, place.subgraph, untyped=untyped, given=place.given(type_name)
             ):
                 if hop.level > 0 and self._has_contexts(state, field, hop.subgraph):
-                    found.add(self._estimator.entered(hop.subgraph, type_name, selected))
+                    found.add(self._steps.entered(hop.subgraph, type_name, selected))
         return frozenset(found)
 
     def _has_contexts(self, state: _State, field: FieldDefinition, subgraph: str) -> bool:

@@ -1,6 +1,6 @@
 """Which subgraph resolves what, and how many dependent fetches away it is.
 
-The planner asks three questions, each answered once and remembered:
+Composition and planning ask three questions, each answered once and remembered:
 
 1. ``local``: does a subgraph resolve ``Type.field`` where it holds the object?
 2. ``reach``: from an object held by one subgraph, which others can be entered by keys, after how many dependent

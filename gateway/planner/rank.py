@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.graph import Place
 from gateway.operation.document import SelectedField
 from gateway.planner.cost import Slot
 from gateway.planner.draft import Draft
-from gateway.planner.estimate import Estimator, Place
+from gateway.planner.estimate import Estimator
 from gateway.planner.steps import Presence, Step
 
 __all__ = ["Choice", "Ranking", "Way"]
@@ -82,7 +83,7 @@ class Ranking:
         for presence in presences:
             if presence.step is way.step and type_name in presence.types:
                 place = Place(presence.subgraph, presence.declared, presence.provided)
-                below = self._estimator.below(place, type_name, field)
+                below = self._estimator.places.below(place, type_name, field)
                 if below is not None:
                     return below
-        return self._estimator.entered(way.subgraph, type_name, field)
+        return self._estimator.places.entered(way.subgraph, type_name, field)

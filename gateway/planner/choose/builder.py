@@ -60,7 +60,7 @@ class PlanBuilder:
         """Return the last stage that a root field needs, taken from the subgraph where that is earliest."""
         first, root = self._draft.first_stage, self._operation.root_type
         found = [
-            first + self._estimator.estimate(field.fields, self._estimator.entered(name, root, field)).depth
+            first + self._estimator.estimate(field.fields, self._estimator.places.entered(name, root, field)).depth
             if field.fields
             else first
             for name in self._index.subgraph_names

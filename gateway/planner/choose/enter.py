@@ -67,7 +67,7 @@ class Entries:
 
     def _enter_by_key(self, placement: Placement, types: Sequence[str], way: Way) -> Step:
         position, field, subgraph = placement.position, placement.field, way.subgraph
-        joins = {type_name: self._estimator.entering(subgraph, type_name, field.name) for type_name in types}
+        joins = {type_name: self._estimator.places.entering(subgraph, type_name, field.name) for type_name in types}
         providers: set[Step] = set()
         requirements: dict[str, Requirement] = {}
         for type_name, (owner, join) in joins.items():

@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-from gateway.graph import SubgraphIndex
+from gateway.graph import Place, SubgraphIndex
 from gateway.operation.document import SelectedField
 from gateway.planner.choose.placement import Placement
 from gateway.planner.choose.positions import Positions
 from gateway.planner.draft import Draft
-from gateway.planner.estimate import Estimator, Place
+from gateway.planner.estimate import Estimator
 from gateway.planner.steps import Item, Level, Presence, Step
 
 __all__ = ["Selections"]
@@ -50,7 +50,7 @@ class Selections:
         """Return the arguments of a field that are read from contexts, with the variables that carry them."""
         if not step.contexts:
             return ()
-        _, join = self._estimator.entering(step.subgraph, min(types), field.name)
+        _, join = self._estimator.places.entering(step.subgraph, min(types), field.name)
         arguments = join.contexts if join is not None else ()
         return tuple((one.name, step.contexts[one].variable) for one in arguments)
 
@@ -68,9 +68,9 @@ class Selections:
         """Give a composite field a selection set; the position below it has its objects there from now on."""
         position, field = placement.position, placement.field
         place = Place(presence.subgraph, presence.declared, presence.provided)
-        below = self._estimator.below(place, type_name, field)
+        below = self._estimator.places.below(place, type_name, field)
         if below is None:  # a field with requirements, satisfied by this step
-            below = self._estimator.entered(presence.subgraph, type_name, field)
+            below = self._estimator.places.entered(presence.subgraph, type_name, field)
         item.level = Level(below.declared)
         child = self._positions.below(position, field, placement.key, (*position.guards, *(item.guards or ())))
         if child is None:

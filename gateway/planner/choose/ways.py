@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gateway.graph import SubgraphIndex
+from gateway.graph import Place, SubgraphIndex, leaves_given
 from gateway.operation.document import SelectedField
 from gateway.planner.draft import Draft
-from gateway.planner.estimate import Estimator, Place, leaves_given
+from gateway.planner.estimate import Estimator
 from gateway.planner.rank import Way
 from gateway.planner.steps import Position, Presence
 
@@ -83,7 +83,7 @@ class Ways:
     def holds(self, position: Position, presence: Presence, type_name: str, field: SelectedField) -> bool:
         """Tell whether the objects of a presence can be asked for a field as they are."""
         place = Place(presence.subgraph, presence.declared, presence.provided)
-        if self._estimator.holder(place, type_name, field.name) is not None:
+        if self._estimator.places.holder(place, type_name, field.name) is not None:
             return True
         if presence.step.position is not position:  # what is required was sent for the objects entered, not below them
             return False
