@@ -1,6 +1,6 @@
 """Measure the gateway's server: idle subscribers, fan-out, behaviour under twice its load, cost of the policies.
 
-    python bench/server.py [idle-sse] [idle-ws] [fanout] [overload] [policies] [reload]
+    python bench/server.py [idle-sse] [idle-ws] [fanout] [overload] [policies] [reload] [settings]
 
 All of them run when none is named.
 
@@ -66,6 +66,14 @@ WITHOUT = {
     "telemetry": {"request_log": "none"},
 }
 """Every policy off that can be."""
+
+CHANGES: tuple[dict[str, Any], ...] = (
+    {"limits": {"max_depth": 20}, "telemetry": {"metrics": True}},
+    {"traffic": {"timeout": "9s"}, "headers": {"propagate": ["x-a"]}, "authorization": {"mode": "reject"}},
+    {"rates": {"rules": [{"name": "all", "amount": 1_000_000}]}, "errors": {"subgraph_errors": "masked"}},
+    {},
+)
+"""Settings that follow each other; each differs from the one before in several sections."""
 
 SMALL = "{ users { id } }"
 
@@ -393,6 +401,29 @@ async def measure_reload() -> None:
         report(f"reload: growth over the last {RELOADS * 8 // 10} of {RELOADS}", seen[-1] - seen[1], "MiB", "flat")
 
 
+async def measure_settings() -> None:
+    """Measure memory of this process over many changes of settings, with operations to prepare for each."""
+    sources = [SubgraphSource(name=name, url=f"http://localhost/{name}", sdl=sdl) for name, sdl in ENGINE_SDL.items()]
+    changes = [settings_from(values, {}) for values in CHANGES]
+    async with build_gateway(str(compose_or_raise(sources).supergraph), TRANSPORTS, changes[-1]) as served:
+        for number in range(50):
+            await served.execute(f"query Q{number} {{ products {{ upc name reviews {{ body }} }} }}")
+        seen = []
+        started = time.process_time()
+        for number in range(RELOADS):
+            await served.change_settings(changes[number % len(changes)])
+            result = await served.execute("{ users { id name } }")
+            if result.errors:
+                sys.exit(f"after change {number}: {result.errors[0]}")
+            if number % (RELOADS // 10) == RELOADS // 10 - 1:
+                gc.collect()
+                seen.append(own_resident_mib())
+        used = (time.process_time() - started) / RELOADS * 1000
+        print("settings: resident after each tenth of them: " + ", ".join(f"{each:.0f}" for each in seen) + " MiB")
+        report("settings: work of the processor for one change", used, "ms", "-")
+        report(f"settings: growth over the last {RELOADS * 8 // 10} of {RELOADS}", seen[-1] - seen[1], "MiB", "flat")
+
+
 def more_fields(source: SubgraphSource) -> SubgraphSource:
     """Return a subgraph with a field more."""
     return SubgraphSource(
@@ -412,6 +443,7 @@ PARTS: dict[str, Callable[[], Awaitable[None]]] = {
     "overload": measure_overload,
     "policies": measure_policies,
     "reload": measure_reload,
+    "settings": measure_settings,
 }
 
 

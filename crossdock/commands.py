@@ -59,7 +59,7 @@ def serve(config: _Config) -> None:
     """Serve everything in one process: gateway, subgraphs, processes, webhooks."""
     from crossdock.programs import run_embedded  # noqa: PLC0415
 
-    _run(run_embedded(_settings(config)))
+    _run(run_embedded(_settings(config), config))
 
 
 def subgraph(

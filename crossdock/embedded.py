@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crossdock.background import running_background
 from crossdock.migrations import upgrade
 from crossdock.published import published_supergraph
-from crossdock.settings import CrossdockSettings
+from crossdock.settings import CrossdockSettings, load
 from crossdock.webhooks import PREFIX, Sender, Senders, webhook_routes
 from crossdock.wiring.parts import open_parts
 from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
-from gateway.bootstrap import build_gateway
-from gateway.config import GatewaySettings, SubgraphClaims
+from gateway.bootstrap import Origin, Upkeep, build_gateway
+from gateway.config import GatewaySettings, SubgraphClaims, changed_keys
+from gateway.errors import ConfigError
 from gateway.transport.inprocess import InProcessTransport
 from processes.decider import EngineDecider
 from processes.worker import ProcessEngine
@@ -25,8 +27,10 @@ __all__ = ["open_embedded", "senders"]
 
 
 @asynccontextmanager
-async def open_embedded(settings: CrossdockSettings) -> AsyncIterator[ASGIApp]:
+async def open_embedded(settings: CrossdockSettings, config: Path | None = None) -> AsyncIterator[ASGIApp]:
     """Open everything and yield the application that serves it; the database is brought up to date first.
+
+    With the file of the settings in ``config`` the gateway takes over what changes in its section.
 
     Raises:
         ConfigError: the gateway's settings do not fit the supergraph.
@@ -38,6 +42,8 @@ async def open_embedded(settings: CrossdockSettings) -> AsyncIterator[ASGIApp]:
         transports = {name: InProcessTransport(name, build_subgraph(name, parts, starter)) for name in SUBGRAPHS}
         async with running_background(parts, engine) as background:
             gateway = build_gateway(published_supergraph(), transports, _with_claims(settings))
+            if config is not None:
+                Upkeep(gateway, None, Origin(lambda: _gateway_settings(settings, config), config))
             webhooks = webhook_routes(parts.platform.inbox, senders(settings), parts.clock, background.wake)
             yield _One(gateway.asgi, webhooks)
 
@@ -56,6 +62,23 @@ def _with_claims(settings: CrossdockSettings) -> GatewaySettings:
     gateway = settings.gateway
     identity = gateway.identity.model_copy(update={"subgraph_claims": SubgraphClaims(key=settings.claims_key)})
     return gateway.model_copy(update={"identity": identity})
+
+
+def _gateway_settings(started: CrossdockSettings, config: Path) -> GatewaySettings:
+    """Return the gateway's settings as the file has them now.
+
+    Raises:
+        ConfigError: the file is not accepted, or has changed elsewhere too.
+    """
+    settings = load(config)
+    outside = {"gateway"}
+    changed = changed_keys(started.model_dump(exclude=outside), settings.model_dump(exclude=outside))
+    if changed:
+        raise ConfigError(
+            f"{', '.join(changed)} cannot change while everything runs, only the section gateway can: start it again, "
+            "or put the old value back; until then no other change of the settings is taken over either"
+        )
+    return _with_claims(settings)
 
 
 class _One:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -59,8 +60,8 @@ async def run_worker(settings: CrossdockSettings, host: str, port: int) -> None:
         await _serve(app, listening(host, port), "worker")
 
 
-async def run_embedded(settings: CrossdockSettings) -> None:
-    """Serve everything in this process.
+async def run_embedded(settings: CrossdockSettings, config: Path | None = None) -> None:
+    """Serve everything in this process; with ``config``, the file of the settings, the gateway follows its section.
 
     Raises:
         OSError: the address cannot be taken.
@@ -68,7 +69,7 @@ async def run_embedded(settings: CrossdockSettings) -> None:
         Unavailable: the database does not answer.
     """
     where = listening(settings.gateway.server.host, settings.gateway.server.port)
-    async with open_embedded(settings) as app:
+    async with open_embedded(settings, config) as app:
         await _serve(app, where, "crossdock")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -13,39 +14,60 @@ from gateway.config import CorsSettings, ServerSettings
 from gateway.policies.edge import wrap_edge
 from gateway.server.graphiql import graphiql_routes
 from gateway.server.health import health_routes
-from gateway.server.http import HttpEndpoint, HttpLimits, Receive, Scope, Send
+from gateway.server.http import HttpEndpoint, Receive, Scope, Send
 from gateway.server.ws import WsEndpoint
 from gateway.tracing import Tracing
 
-__all__ = ["GatewayApp"]
+__all__ = ["Entrance", "GatewayApp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """By what one set of settings lets clients in.
+
+    Attributes:
+        http: answers HTTP on the GraphQL path.
+        websocket: serves WebSockets on the GraphQL path.
+        settings: where and what is served.
+        cors: which pages of other sites may read answers.
+        routes: what is served besides, at paths of its own.
+        has_cookies: whether requests are signed in by a cookie.
+        tracing: surrounds each request, None where traces are not followed.
+    """
+
+    http: HttpEndpoint
+    websocket: WsEndpoint
+    settings: ServerSettings
+    cors: CorsSettings | None = None
+    routes: tuple[BaseRoute, ...] = ()
+    has_cookies: bool = False
+    tracing: Tracing | None = None
 
 
 class GatewayApp:
     """Serves one gateway. Mounted below another application it answers below the mount path."""
 
-    def __init__(
-        self,
-        http: HttpEndpoint,
-        websocket: WsEndpoint,
-        settings: ServerSettings,
-        cors: CorsSettings | None = None,
-        more_routes: Sequence[BaseRoute] = (),
-        *,
-        has_cookies: bool = False,
-        tracing: Tracing | None = None,
-    ) -> None:
-        self._http = http
-        self._websocket = websocket
-        self._path = settings.path
+    _http: HttpEndpoint
+    _websocket: WsEndpoint
+    _routes: Starlette
+
+    def __init__(self, entrance: Entrance) -> None:
         self._is_ready = True
-        self._tracing = tracing
         self._starts: list[Callable[[], Awaitable[None]]] = []
         self._stop: Callable[[], Awaitable[None]] | None = None
+        self.change(entrance)
+
+    def change(self, entrance: Entrance) -> None:
+        """Let clients in by another entrance from now on; those who are in stay."""
+        settings, cors = entrance.settings, entrance.cors
+        self._http, self._websocket, self._tracing = entrance.http, entrance.websocket, entrance.tracing
+        self._path = settings.path
         pages = graphiql_routes(settings.path, settings.examples) if settings.graphiql else []
-        self._edge = wrap_edge(self._dispatch, cors, settings.response_headers, has_cookies=has_cookies)
-        self._has_edge = cors is not None or has_cookies or bool(settings.response_headers)
+        more, has_cookies = settings.response_headers, entrance.has_cookies
+        self._edge = wrap_edge(self._dispatch, cors, more, has_cookies=has_cookies)
+        self._has_edge = cors is not None or has_cookies or bool(more)
         self._routes = Starlette(
-            routes=[*health_routes(lambda: self._is_ready), *pages, *more_routes], lifespan=self._lifespan
+            routes=[*health_routes(lambda: self._is_ready), *pages, *entrance.routes], lifespan=self._lifespan
         )
 
     def on_start(self, start: Callable[[], Awaitable[None]]) -> None:
@@ -55,15 +77,6 @@ class GatewayApp:
     def on_stop(self, stop: Callable[[], Awaitable[None]]) -> None:
         """Set what is awaited when the server stops."""
         self._stop = stop
-
-    def change(self, propagate: tuple[str, ...], limits: HttpLimits) -> None:
-        """Read other headers of requests, and bound these otherwise, from now on."""
-        self._http.change(propagate, limits)
-        self._websocket.change(propagate)
-
-    async def aclose(self) -> None:
-        """End the streams that outlive a request."""
-        await self._http.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,6 +20,7 @@ from gateway.check_command import make_check
 from gateway.config_commands import config as config_commands
 
 if TYPE_CHECKING:
+    from gateway.bootstrap import Gateway
     from gateway.config import GatewaySettings
     from gateway.server.reload import SupergraphSource
 
@@ -102,7 +104,7 @@ def gateway(
     config: Annotated[Path | None, typer.Option(help="Settings as YAML.")] = None,
 ) -> None:
     """Serve a supergraph."""
-    from gateway.bootstrap import build_gateway  # noqa: PLC0415
+    from gateway.bootstrap import Origin, Upkeep, build_gateway  # noqa: PLC0415
     from gateway.errors import GatewayError  # noqa: PLC0415
 
     if subgraphs is not None and supergraph is not None:
@@ -114,11 +116,15 @@ def gateway(
         built = build_gateway(sdl, settings=settings)
     except GatewayError as error:
         _fail(error.message)
-    if source is not None and settings.supergraph.reload:
-        built.follow(source, settings.supergraph.poll)
+    origin = None
     if config is not None:
-        built.heed_hangup(lambda: _settings(config, host, port))
-    _serve(built.asgi, settings)
+        origin = Origin(
+            lambda: _settings(config, host, port),
+            config,
+            None if subgraphs is not None else partial(_source, supergraph),
+        )
+    Upkeep(built, source, origin)
+    _serve(built, settings)
 
 
 def _source(supergraph: Path | None, settings: GatewaySettings) -> SupergraphSource | None:
@@ -164,7 +170,7 @@ def _settings(config: Path | None, host: str | None, port: int | None) -> Gatewa
     return settings_from(values)
 
 
-def _serve(asgi: Any, settings: GatewaySettings) -> None:
+def _serve(built: Gateway, settings: GatewaySettings) -> None:
     import gc  # noqa: PLC0415
     import logging  # noqa: PLC0415
     import signal  # noqa: PLC0415
@@ -182,8 +188,8 @@ def _serve(asgi: Any, settings: GatewaySettings) -> None:
     gc.collect()
     gc.freeze()  # schema and supergraph stay for good; walking them again and again would cost a sixth of the work
     gc.set_threshold(*_GC_THRESHOLDS)
-    uvicorn.run(
-        asgi,
+    config = uvicorn.Config(
+        built.asgi,
         host=settings.server.host,
         port=settings.server.port,
         log_level="warning",
@@ -195,6 +201,8 @@ def _serve(asgi: Any, settings: GatewaySettings) -> None:
         ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
         timeout_graceful_shutdown=10,
     )
+    built.on_change(lambda changed: setattr(config, "ws_max_size", changed.limits.max_request_bytes))
+    uvicorn.Server(config).run()
 
 
 def _compose_for_serving(subgraphs: Path) -> str:

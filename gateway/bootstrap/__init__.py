@@ -5,5 +5,6 @@ supergraph text -> Supergraph -> Planner; settings -> transports, identity, endp
 
 from gateway.bootstrap.build import build_gateway
 from gateway.bootstrap.gateway import Gateway
+from gateway.bootstrap.upkeep import Origin, Upkeep
 
-__all__ = ["Gateway", "build_gateway"]
+__all__ = ["Gateway", "Origin", "Upkeep", "build_gateway"]

@@ -1,83 +1,99 @@
-"""Where clients come in: over HTTP and by WebSocket, with the bounds of the settings."""
+"""Where clients come in: what is counted there over all connections, and the endpoints of one set of settings."""
 
 from __future__ import annotations
 
+from starlette.routing import BaseRoute
+
+from gateway.app import Entrance
+from gateway.bootstrap.generation import Generation
 from gateway.config import GatewaySettings
 from gateway.policies.clients import ClientReader
 from gateway.policies.csrf import CsrfPolicy
 from gateway.server.http import HttpEndpoint, HttpLimits
 from gateway.server.pipeline import Pipeline
-from gateway.server.principal import Identity
 from gateway.server.sse_single import SharedStreams
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 from gateway.server.ws import WsEndpoint
 
-__all__ = ["build_http_endpoint", "build_ws_endpoint", "http_limits"]
+__all__ = ["Doors"]
 
 
-def build_http_endpoint(
-    settings: GatewaySettings,
-    pipeline: Pipeline,
-    identity: Identity,
-    counter: SubscriptionCounter,
-    captured: tuple[str, ...],
-    clients: ClientReader,
-    limits: StreamLimits,
-) -> HttpEndpoint:
-    """Return what answers requests over HTTP; ``captured`` are the headers that the rules read."""
-    return HttpEndpoint(
-        pipeline,
-        identity,
-        counter,
-        propagate=captured,
-        clients=clients,
-        csrf=CsrfPolicy(settings.csrf),
-        limits=http_limits(settings),
-        stream_limits=limits,
-        shared_streams=_shared_streams(settings, pipeline, counter, limits),
-        share_requests=settings.traffic.share_client_requests,
-        reads_keys=settings.idempotency.header,
-    )
+class Doors:
+    """Makes the entrances of one gateway; connections that are open stay with the one by which they came.
+
+    Attributes:
+        counter: counts the subscriptions of clients.
+    """
+
+    def __init__(self, pipeline: Pipeline, settings: GatewaySettings) -> None:
+        given = settings.subscriptions
+        self._pipeline = pipeline
+        self.counter = SubscriptionCounter(given.max_total, given.max_per_client)
+        self._shared = SharedStreams(
+            pipeline,
+            self.counter,
+            _stream_limits(settings),
+            max_per_connection=given.max_per_connection,
+            open_within_s=given.init_timeout,
+        )
+
+    def build(self, generation: Generation) -> Entrance:
+        """Return the entrance of a set of settings."""
+        settings = generation.settings
+        captured = generation.headers.captured
+        clients = ClientReader(settings.server.trusted_proxies, settings.server.client_name_headers)
+        limits = _stream_limits(settings)
+        http = HttpEndpoint(
+            self._pipeline,
+            generation.identity,
+            self.counter,
+            propagate=captured,
+            clients=clients,
+            csrf=CsrfPolicy(settings.csrf),
+            limits=_http_limits(settings),
+            stream_limits=limits,
+            shared_streams=self._shared if settings.subscriptions.shared_event_streams else None,
+            share_requests=settings.traffic.share_client_requests,
+            reads_keys=settings.idempotency.header,
+        )
+        websocket = WsEndpoint(
+            self._pipeline,
+            generation.identity,
+            self.counter,
+            propagate=captured,
+            clients=clients,
+            stream_limits=limits,
+            max_per_connection=settings.subscriptions.max_per_connection,
+            init_timeout_s=settings.subscriptions.init_timeout,
+        )
+        metrics, tokens = generation.served_metrics, settings.identity.tokens
+        routes: list[BaseRoute] = [] if metrics is None else [metrics.route(settings.telemetry.metrics_path)]
+        tracing = None if settings.telemetry.tracing == "none" else generation.tracing
+        has_cookies = tokens is not None and tokens.cookie is not None
+        return Entrance(http, websocket, settings.server, settings.cors, tuple(routes), has_cookies, tracing)
+
+    def change(self, settings: GatewaySettings) -> None:
+        """Bound what is counted over all connections otherwise."""
+        given = settings.subscriptions
+        self.counter.change(given.max_total, given.max_per_client)
+        self._shared.change(
+            _stream_limits(settings), max_per_connection=given.max_per_connection, open_within_s=given.init_timeout
+        )
+
+    async def aclose(self) -> None:
+        """End the streams that outlive a request."""
+        await self._shared.aclose()
 
 
-def build_ws_endpoint(
-    settings: GatewaySettings,
-    pipeline: Pipeline,
-    identity: Identity,
-    counter: SubscriptionCounter,
-    captured: tuple[str, ...],
-    clients: ClientReader,
-    limits: StreamLimits,
-) -> WsEndpoint:
-    """Return what serves WebSockets; ``captured`` are the headers that the rules read."""
-    return WsEndpoint(
-        pipeline,
-        identity,
-        counter,
-        propagate=captured,
-        clients=clients,
-        stream_limits=limits,
-        max_per_connection=settings.subscriptions.max_per_connection,
-        init_timeout_s=settings.subscriptions.init_timeout,
-    )
+def _stream_limits(settings: GatewaySettings) -> StreamLimits:
+    given = settings.subscriptions
+    return StreamLimits(given.max_waiting_events, given.slow_client_timeout, given.heartbeat)
 
 
-def http_limits(settings: GatewaySettings) -> HttpLimits:
-    """Return the bounds of requests and answers over HTTP."""
+def _http_limits(settings: GatewaySettings) -> HttpLimits:
     return HttpLimits(
         settings.limits.max_request_bytes,
         settings.limits.max_batch,
         settings.server.compress_from_bytes,
         settings.limits.max_upload_bytes,
-    )
-
-
-def _shared_streams(
-    settings: GatewaySettings, pipeline: Pipeline, counter: SubscriptionCounter, limits: StreamLimits
-) -> SharedStreams | None:
-    given = settings.subscriptions
-    if not given.shared_event_streams:
-        return None
-    return SharedStreams(
-        pipeline, counter, limits, max_per_connection=given.max_per_connection, open_within_s=given.init_timeout
     )

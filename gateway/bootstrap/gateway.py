@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
 from gateway.app import GatewayApp
-from gateway.bootstrap.endpoints import http_limits
-from gateway.bootstrap.graph import GraphBuilder
+from gateway.bootstrap.endpoints import Doors
+from gateway.bootstrap.generation import Generation, compile_settings
+from gateway.bootstrap.graph import GraphBuilder, GraphParts
+from gateway.bootstrap.observation import watch_figures
 from gateway.config import GatewaySettings, check_change
-from gateway.errors import ConfigError, GatewayError
 from gateway.executor import DeferredResult, ExecutionResult
+from gateway.policies.loop_lag import LoopLag
 from gateway.server.pipeline import Pipeline
 from gateway.server.prepared import Graph
-from gateway.server.reload import Reloader, SupergraphSource
+from gateway.server.principal import Identity
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.supergraph import Supergraph
 from gateway.transport.registry import TransportRegistry
@@ -35,25 +36,38 @@ class Gateway:
 
     def __init__(
         self,
-        supergraph: Supergraph,
-        pipeline: Pipeline,
+        parts: GraphParts,
         transports: TransportRegistry,
-        asgi: GatewayApp,
-        closing: Iterable[Callable[[], Awaitable[None]]] = (),
-        build_graph: GraphBuilder | None = None,
-        drain_s: float = 0.0,
+        pipeline: Pipeline,
+        doors: Doors,
+        builder: GraphBuilder,
+        generation: Generation,
+        identity: Identity | None,
     ) -> None:
-        self.supergraph = supergraph
-        self.asgi = asgi
-        self._pipeline = pipeline
+        self._parts = parts
         self._transports = transports
-        self._closing = tuple(closing)
-        self._build_graph = build_graph
-        self._drain_s = drain_s
+        self._pipeline = pipeline
+        self._doors = doors
+        self._builder = builder
+        self._generation = generation
+        self._identity = identity
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reloaders: list[Reloader] = []
         self._changing = asyncio.Lock()
-        asgi.on_stop(self.aclose)
+        self._followers: list[Callable[[GatewaySettings], None]] = []
+        self._watched = False
+        self.asgi = GatewayApp(doors.build(generation))
+        self.asgi.on_start(self._watch_figures)
+        self.asgi.on_stop(self.aclose)
+
+    @property
+    def settings(self) -> GatewaySettings:
+        """The settings that hold now."""
+        return self._generation.settings
+
+    @property
+    def supergraph(self) -> Supergraph:
+        """The supergraph that is served now."""
+        return self._parts.supergraph
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,43 +82,14 @@ class Gateway:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.asgi.aclose()
+        await self._doors.aclose()
         await self._transports.aclose()
-        for close in self._closing:
-            await close()
+        await self._builder.aclose()
+        await self._generation.retire(None)
 
-    def follow(self, source: SupergraphSource, poll_s: float) -> None:
-        """Look at ``source``, which has given what is served now, every ``poll_s`` while the server runs."""
-        reloader = Reloader(source, self.reload, poll_s)
-        self._reloaders.append(reloader)
-        self.keep_running(reloader.run)
-
-    def heed_hangup(self, read: Callable[[], GatewaySettings]) -> None:
-        """On SIGHUP, while the server runs, take over the settings that ``read`` returns, and look for a supergraph."""
-
-        async def start() -> None:
-            if hasattr(signal, "SIGHUP"):
-                loop = asyncio.get_running_loop()
-                loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._look_again(read)))
-
-        self.asgi.on_start(start)
-
-    async def _look_again(self, read: Callable[[], GatewaySettings]) -> None:
-        try:
-            changed = await self.change_settings(await asyncio.to_thread(read))
-            _log.warning("settings taken over: %s", ", ".join(changed) or "none has changed")
-        except GatewayError as error:
-            _log.error("the settings are not replaced, the old ones hold: %s", error)
-        for reloader in self._reloaders:
-            await reloader.look()
-
-    def keep_running(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start ``work`` with the server, and end it with the gateway."""
-
-        async def start() -> None:
-            self._spawn(work())
-
-        self.asgi.on_start(start)
+    def on_change(self, follow: Callable[[GatewaySettings], None]) -> None:
+        """Call ``follow`` with the settings whenever others hold."""
+        self._followers.append(follow)
 
     async def reload(self, supergraph_sdl: str) -> None:
         """Serve another supergraph; what is under way ends with the one before, within the time to drain.
@@ -113,53 +98,91 @@ class Gateway:
             SupergraphError: the document cannot be served; nothing has changed.
             ConfigError: the settings do not fit it; nothing has changed.
         """
-        if self._build_graph is None:
-            raise ConfigError("this gateway was put together for one supergraph")
         async with self._changing:
-            parts = await asyncio.to_thread(self._build_graph.parse, supergraph_sdl)
-            transports = self._build_graph.transports(parts.supergraph)
-            before = await self._pipeline.replace(parts.supergraph, parts.planner, transports, parts.overrides)
-            old, self._transports, self.supergraph = self._transports, transports, parts.supergraph
-            self._spawn(self._retire(before, old))
+            await self._change(self.settings, supergraph_sdl)
 
-    async def change_settings(self, settings: GatewaySettings) -> tuple[str, ...]:
-        """Take over limits, rates and header rules, and return the keys that have changed.
+    async def change_settings(self, settings: GatewaySettings, supergraph_sdl: str | None = None) -> tuple[str, ...]:
+        """Serve under other settings, and another supergraph where one is given; return the keys that have changed.
 
-        Requests that come from now on see them; what is under way ends with the old ones.
+        Requests that come from now on see them; what is under way ends with the old ones. Files that the settings name
+        are read again, even when no key has changed.
 
         Raises:
-            ConfigError: other settings have changed too, or the new ones do not fit the supergraph; the old ones hold.
+            ConfigError: one that asks for a restart has changed, or they do not fit the supergraph; the old ones hold.
+            SupergraphError: the document cannot be served; nothing has changed.
         """
-        if self._build_graph is None:
-            raise ConfigError("this gateway was put together for one supergraph")
         async with self._changing:
-            changed = check_change(self._build_graph.settings, settings)
-            if not changed:
-                return ()
-            builder = self._build_graph.with_settings(settings)
-            transports = builder.transports(self.supergraph)
-            self.asgi.change(builder.captured, http_limits(settings))
-            before = await self._pipeline.change(settings, transports)
-            old, self._transports, self._build_graph = self._transports, transports, builder
-            self._spawn(self._retire(before, old))
+            changed = check_change(self.settings, settings)
+            await self._change(settings, supergraph_sdl)
             return changed
 
-    async def _retire(self, graph: Graph, transports: TransportRegistry) -> None:
-        """Close what only a graph that is not served any more has used."""
-        given = () if self._build_graph is None else self._build_graph.given
+    async def _change(self, settings: GatewaySettings, supergraph_sdl: str | None) -> None:
+        """Make everything ready, and then put it in force without a pause between."""
+        builder, before = self._builder, self._generation
+        if supergraph_sdl is None:
+            parts = builder.refit(self._parts, settings)
+        else:
+            parts = await asyncio.to_thread(builder.parse, supergraph_sdl, settings)
+        after = before
+        if settings is not before.settings:
+            after = await asyncio.to_thread(compile_settings, settings, self._identity, before)
+        transports = builder.transports(parts.supergraph, after)
         try:
-            async with asyncio.timeout(self._drain_s):
+            ready = await self._pipeline.make_ready(
+                parts.supergraph, parts.planner, transports, after.rules, parts.overrides
+            )
+            entrance = self._doors.build(after)
+        except BaseException:
+            await transports.aclose()
+            raise
+        old, self._transports, self._parts, self._generation = self._transports, transports, parts, after
+        graph = self._pipeline.serve(ready)
+        if after is not before:
+            after.rules.policies.load.change(settings.load)
+            self._doors.change(settings)
+            self.asgi.change(entrance)
+            await self._watch_figures()
+            for follow in self._followers:
+                follow(settings)
+        self.spawn(self._retire(graph, old, before, after))
+
+    async def _retire(self, graph: Graph, transports: TransportRegistry, before: Generation, after: Generation) -> None:
+        """Close what only a graph that is not served any more has used."""
+        try:
+            async with asyncio.timeout(self.settings.supergraph.drain):
                 await graph.drain()
         except TimeoutError:
-            _log.warning("%d operations of the old supergraph are ended", graph.running)
+            _log.warning("%d operations of before the change are ended", graph.running)
         finally:
-            await transports.aclose(keep=given)
+            await transports.aclose()
+            if after is not before:
+                await before.retire(after)
             gc.unfreeze()  # the command line freezes what it starts with, and that is garbage now
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _watch_figures(self) -> None:
+        """Look after the figures that metrics tell, from the first time that they are served on."""
+        metrics = self._generation.served_metrics
+        if metrics is None or self._watched:
+            return
+        self._watched = True
+        lag, load = LoopLag(), self._generation.rules.policies.load
+        watch_figures(metrics, self._pipeline, load, self._doors.counter, self._builder.streams, lag)
+        self.spawn(lag.run())
+
+    def keep_running(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start ``work`` with the server, and end it with the gateway."""
+
+        async def start() -> None:
+            self.spawn(work())
+
+        self.asgi.on_start(start)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run ``work`` beside the server; it ends with the gateway."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def execute(
         self,

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
+from gateway.bootstrap.generation import Generation
+from gateway.bootstrap.pools import Pools
 from gateway.bootstrap.transports import build_transports
 from gateway.config import GatewaySettings
 from gateway.errors import ConfigError
 from gateway.planner import Planner
-from gateway.policies.header_rules import HeaderRules
 from gateway.server.overrides import OverrideLabels
 from gateway.supergraph import Supergraph, parse_supergraph
-from gateway.tracing import Tracing
 from gateway.transport.base import SubgraphTransport
-from gateway.transport.metered import MeteredTransport
 from gateway.transport.registry import TransportRegistry
 from gateway.transport.shared_streams import StreamCount
-
-if TYPE_CHECKING:
-    from gateway.policies.metrics import Metrics
 
 __all__ = ["GraphBuilder", "GraphParts"]
 
@@ -35,41 +30,20 @@ class GraphParts:
 
 
 class GraphBuilder:
-    """Makes the parts of a gateway that depend on the supergraph, for the first one and for every later one.
+    """Makes what depends on the supergraph.
+
+    Args:
+        given: transports that come from outside, by subgraph; they outlive each supergraph.
 
     Attributes:
-        settings: the settings that hold now.
-        given: transports that came from outside, by subgraph; they outlive each supergraph.
         streams: counts the subscriptions at subgraphs.
     """
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        given: Mapping[str, SubgraphTransport],
-        headers: HeaderRules,
-        metrics: Metrics | None,
-        tracing: Tracing,
-    ) -> None:
-        self.settings = settings
-        self.given = dict(given)
-        self._headers = headers
-        self._metrics = metrics
-        self._tracing = tracing
+    def __init__(self, given: Mapping[str, SubgraphTransport]) -> None:
+        self._pools = Pools(given)
         self.streams = StreamCount()
 
-    @property
-    def captured(self) -> tuple[str, ...]:
-        """Headers of clients that the rules read."""
-        return self._headers.captured
-
-    def with_settings(self, settings: GatewaySettings) -> GraphBuilder:
-        """Return a builder that goes on with other settings."""
-        builder = GraphBuilder(settings, self.given, HeaderRules(settings.headers), self._metrics, self._tracing)
-        builder.streams = self.streams
-        return builder
-
-    def parse(self, supergraph_sdl: str) -> GraphParts:
+    def parse(self, supergraph_sdl: str, settings: GatewaySettings) -> GraphParts:
         """Return what is made of the text; takes as long as the graph is large.
 
         Raises:
@@ -77,21 +51,30 @@ class GraphBuilder:
             ConfigError: the settings name a field that it lacks.
         """
         supergraph = parse_supergraph(supergraph_sdl)
-        _check_public_fields(supergraph, self.settings.subscriptions.public_fields)
-        labels = OverrideLabels(supergraph, self.settings.traffic.override_labels)
+        _check_public_fields(supergraph, settings.subscriptions.public_fields)
+        labels = OverrideLabels(supergraph, settings.traffic.override_labels)
         return GraphParts(supergraph, Planner(supergraph), labels)
 
-    def transports(self, supergraph: Supergraph) -> TransportRegistry:
+    def refit(self, parts: GraphParts, settings: GatewaySettings) -> GraphParts:
+        """Return the parts of the same supergraph under other settings.
+
+        Raises:
+            ConfigError: the settings name a field that it lacks.
+        """
+        _check_public_fields(parts.supergraph, settings.subscriptions.public_fields)
+        return replace(parts, overrides=OverrideLabels(parts.supergraph, settings.traffic.override_labels))
+
+    def transports(self, supergraph: Supergraph, generation: Generation) -> TransportRegistry:
         """Return a way to each subgraph.
 
         Raises:
             ConfigError: the settings name a subgraph that the supergraph lacks, or a subgraph has no address.
         """
-        found = build_transports(supergraph, self.given, self.settings, self._headers, self.streams, self._tracing)
-        metrics = self._metrics
-        if metrics is not None:
-            found = {name: MeteredTransport(name, transport, metrics.fetched) for name, transport in found.items()}
-        return TransportRegistry(found)
+        return build_transports(supergraph, generation, self._pools, self.streams)
+
+    async def aclose(self) -> None:
+        """Close the transports that were given."""
+        await self._pools.aclose()
 
 
 def _check_public_fields(supergraph: Supergraph, named: Iterable[str]) -> None:

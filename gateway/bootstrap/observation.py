@@ -9,9 +9,9 @@ from gateway.errors import ConfigError
 from gateway.tracing import NoTracing, PassOn, Tracing
 
 if TYPE_CHECKING:
+    from gateway.policies.load import Load
     from gateway.policies.loop_lag import LoopLag
     from gateway.policies.metrics import Metrics
-    from gateway.policies.policy_set import PolicySet
     from gateway.server.pipeline import Pipeline
     from gateway.server.streams import SubscriptionCounter
     from gateway.transport.shared_streams import StreamCount
@@ -49,15 +49,15 @@ def build_tracing(settings: GatewaySettings) -> Tracing:
 def watch_figures(
     metrics: Metrics,
     pipeline: Pipeline,
-    policies: PolicySet,
+    load: Load,
     counter: SubscriptionCounter,
     subgraph_streams: StreamCount,
     lag: LoopLag,
 ) -> None:
     """Add the figures that are read whenever metrics are asked for."""
     metrics.watch("gateway_plans", "Prepared operations in memory.", lambda: pipeline.cached_plans)
-    metrics.watch("gateway_running", "Queries and mutations under way.", lambda: policies.load.running)
-    metrics.watch("gateway_waiting", "Queries and mutations that wait.", lambda: policies.load.waiting)
+    metrics.watch("gateway_running", "Queries and mutations under way.", lambda: load.running)
+    metrics.watch("gateway_waiting", "Queries and mutations that wait.", lambda: load.waiting)
     metrics.watch("gateway_streams", "Subscriptions under way.", lambda: counter.running)
     metrics.watch("gateway_subgraph_streams", "Streams from subgraphs.", lambda: subgraph_streams.running)
     metrics.watch("gateway_loop_lag_seconds", "Worst delay of the event loop of late.", lambda: lag.worst_s)

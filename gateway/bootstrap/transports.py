@@ -2,53 +2,82 @@
 
 from __future__ import annotations
 
-from gateway.config import GatewaySettings, SubgraphSettings, TrafficSettings
+from typing import TYPE_CHECKING
+
+from gateway.bootstrap.generation import Generation
+from gateway.bootstrap.pools import Lease, Pools
+from gateway.config import SubgraphSettings, TrafficSettings
 from gateway.errors import ConfigError
-from gateway.policies.header_rules import HeaderRules
 from gateway.supergraph import SubgraphInfo, Supergraph
-from gateway.tracing import Tracing
 from gateway.transport.base import SubgraphTransport
 from gateway.transport.circuit import CircuitRules, CircuitTransport
 from gateway.transport.dedupe import DedupeTransport
 from gateway.transport.limits import TransportLimits
+from gateway.transport.metered import MeteredTransport
+from gateway.transport.registry import TransportRegistry
 from gateway.transport.retry import RetryBudget, RetryRules, RetryTransport
 from gateway.transport.shared_streams import SharedStreamTransport, StreamCount
+
+if TYPE_CHECKING:
+    from gateway.policies.metrics import Metrics
 
 __all__ = ["build_http", "build_transports"]
 
 
 def build_transports(
-    supergraph: Supergraph,
-    given: dict[str, SubgraphTransport],
-    settings: GatewaySettings,
-    headers: HeaderRules,
-    count: StreamCount,
-    tracing: Tracing,
-) -> dict[str, SubgraphTransport]:
-    """Return a transport to each subgraph, by name; ``given`` ones take the place of those over the network.
+    supergraph: Supergraph, generation: Generation, pools: Pools, count: StreamCount
+) -> TransportRegistry:
+    """Return a transport to each subgraph, by name; where the pools have one that is still right, that one.
 
     Raises:
         ConfigError: the settings name a subgraph that the supergraph lacks, or a subgraph has no address.
     """
+    _check_names(supergraph, generation, pools)
+    leased: dict[str, Lease] = {}
+    try:
+        for name, info in supergraph.subgraphs.items():
+            leased[name] = _lease(info, generation, pools)
+    except ConfigError:
+        for lease in leased.values():
+            lease.drop()
+        raise
+    metrics = generation.served_metrics
+    return TransportRegistry({name: _wrap(name, lease, generation, count, metrics) for name, lease in leased.items()})
+
+
+def _check_names(supergraph: Supergraph, generation: Generation, pools: Pools) -> None:
+    settings = generation.settings
     named = {*settings.subgraphs, *settings.headers.subgraphs}
     may_come = settings.supergraph.directory is not None  # of what is named, some may be put there later
-    unknown = sorted({*given, *(() if may_come else named)} - supergraph.subgraphs.keys())
+    unknown = sorted({*pools.given, *(() if may_come else named)} - supergraph.subgraphs.keys())
     if unknown:
         known = ", ".join(supergraph.subgraphs)
         raise ConfigError(f"subgraphs.{unknown[0]}: the supergraph has no such subgraph; it has {known}")
-    claims, max_waiting = settings.identity.subgraph_claims, settings.subscriptions.max_waiting_events
+
+
+def _wrap(
+    name: str, transport: SubgraphTransport, generation: Generation, count: StreamCount, metrics: Metrics | None
+) -> SubgraphTransport:
+    """Return the transport with what belongs to one graph."""
+    settings = generation.settings
+    claims = settings.identity.subgraph_claims
+    transport = generation.tracing.wrap(name, transport)
+    if settings.traffic.share_subgraph_requests:
+        transport = DedupeTransport(transport)
     claims_header = None if claims is None else claims.header
-    found: dict[str, SubgraphTransport] = {}
-    for name, info in supergraph.subgraphs.items():
-        transport = tracing.wrap(name, given.get(name) or build_http(info, settings))
-        if settings.traffic.share_subgraph_requests:
-            transport = DedupeTransport(transport)
-        transport = SharedStreamTransport(name, transport, claims_header, max_waiting, count)
-        found[name] = headers.wrap(name, transport)
-    return found
+    transport = SharedStreamTransport(name, transport, claims_header, settings.subscriptions.max_waiting_events, count)
+    transport = generation.headers.wrap(name, transport)
+    return transport if metrics is None else MeteredTransport(name, transport, metrics.fetched)
 
 
-def build_http(info: SubgraphInfo, settings: GatewaySettings) -> SubgraphTransport:
+def _lease(info: SubgraphInfo, generation: Generation, pools: Pools) -> Lease:
+    settings = generation.settings
+    own, traffic = settings.subgraphs.get(info.name, SubgraphSettings()), settings.traffic
+    key = (info.url, own.model_dump_json(), traffic.model_dump_json())  # all that the transport is made from
+    return pools.lease(info.name, key, lambda: build_http(info, own, traffic))
+
+
+def build_http(info: SubgraphInfo, own: SubgraphSettings, traffic: TrafficSettings) -> SubgraphTransport:
     """Return a transport to a subgraph over the network.
 
     Raises:
@@ -60,11 +89,9 @@ def build_http(info: SubgraphInfo, settings: GatewaySettings) -> SubgraphTranspo
     from gateway.transport.multipart import MultipartTransport  # noqa: PLC0415
     from gateway.transport.sse import SseTransport  # noqa: PLC0415
 
-    own = settings.subgraphs.get(info.name, SubgraphSettings())
     url = own.url or info.url
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"subgraphs.{info.name}.url: an http or https address is needed, found {url!r}")
-    traffic = settings.traffic
     limits = TransportLimits(
         timeout_s=own.timeout or traffic.timeout,
         connect_timeout_s=traffic.connect_timeout,

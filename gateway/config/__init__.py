@@ -2,7 +2,7 @@
 
 from gateway.config.authorization import AuthorizationSettings
 from gateway.config.browsers import CorsSettings, CsrfSettings
-from gateway.config.changes import check_change
+from gateway.config.changes import changed_keys, check_change
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import AutomaticDocuments, DocumentSettings, TrustedDocuments
 from gateway.config.headers import HeaderSettings, SubgraphHeaderSettings
@@ -62,6 +62,7 @@ __all__ = [
     "TokenIdentity",
     "TrafficSettings",
     "TrustedDocuments",
+    "changed_keys",
     "check_change",
     "load_settings",
     "read_file",

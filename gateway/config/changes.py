@@ -1,4 +1,4 @@
-"""Which settings may change while the gateway runs, and which ask for a restart."""
+"""Which settings differ between two versions, and which of them a running gateway cannot take over."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any
 from gateway.config.models import GatewaySettings
 from gateway.errors import ConfigError
 
-__all__ = ["CHANGEABLE", "check_change"]
+__all__ = ["FIXED", "changed_keys", "check_change"]
 
-CHANGEABLE = ("headers", "limits", "rates.rules")
-"""Sections and keys whose new values are taken over by a running gateway."""
-
-_FIXED = ("limits.max_request_bytes",)
-"""Keys within these that the server was started with."""
+FIXED = ("server.host", "server.port")
+"""Keys that the server was started with. All others are taken over."""
 
 
 def check_change(old: GatewaySettings, new: GatewaySettings) -> tuple[str, ...]:
@@ -23,18 +20,19 @@ def check_change(old: GatewaySettings, new: GatewaySettings) -> tuple[str, ...]:
     Raises:
         ConfigError: some of them ask for a restart; the message names all of these.
     """
-    changed = tuple(_changed(old.model_dump(), new.model_dump(), ""))
-    refused = [key for key in changed if not _is_changeable(key)]
+    changed = changed_keys(old.model_dump(), new.model_dump())
+    refused = [key for key in changed if key in FIXED]
     if refused:
-        named = ", ".join(refused)
-        accepted = ", ".join(CHANGEABLE)
-        message = f"{named} cannot change while the gateway runs: start it again; what can change is {accepted}"
-        raise ConfigError(f"{message}, but not {', '.join(_FIXED)}")
+        raise ConfigError(
+            f"{', '.join(refused)} cannot change while the gateway runs: start it again, or put the old value back; "
+            "until then no other change of the settings is taken over either"
+        )
     return changed
 
 
-def _is_changeable(key: str) -> bool:
-    return key not in _FIXED and any(key == item or key.startswith(f"{item}.") for item in CHANGEABLE)
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys, with dots between their parts, whose values differ."""
+    return tuple(_changed(old, new, ""))
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> Iterator[str]:

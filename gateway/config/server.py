@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, IPvAnyNetwork
 
 from gateway.config.headers import HeaderName, HeaderValue
-from gateway.config.section import Section
+from gateway.config.section import Duration, Section
 
 __all__ = ["ExampleTab", "ServerSettings", "is_loopback"]
 
@@ -44,6 +44,10 @@ class ServerSettings(Section):
     """Headers in which clients say what they are called."""
     response_headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     """Headers of every answer, such as ``strict-transport-security``."""
+    watch_settings: Duration | None = None
+    """Pause between two looks at time and size of the settings file; null looks at it on SIGHUP only. A changed one is
+    checked as a whole and taken over: what is under way ends with the old settings. Only ``server.host`` and
+    ``server.port`` need a restart, and a file in which they have changed is refused."""
     compress_from_bytes: int | None = Field(default=4096, ge=1)
     """Size from which an answer is sent with gzip to clients that accept it; null for never."""
 

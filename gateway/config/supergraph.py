@@ -25,12 +25,11 @@ class SupergraphSettings(Section):
     """Serve a changed supergraph without a restart."""
     poll: Duration = 10.0
     """Time between two looks: at time and size of the files, or at the address, which answers by ETag. The signal
-    SIGHUP looks at once, and reads the settings anew: those of ``limits`` (but ``max_request_bytes``), ``rates.rules``
-    and ``headers`` are taken over, and a file in which others have changed is refused as a whole."""
+    SIGHUP looks at once, after it has read the settings anew."""
     timeout: Duration = 10.0
     """Time for one download."""
     drain: Duration = 300.0
-    """Time that operations and subscriptions which began with the old supergraph have to end."""
+    """Time that operations and subscriptions which began with the old supergraph or settings have to end."""
 
     @model_validator(mode="after")
     def _choose_one_source(self) -> SupergraphSettings:

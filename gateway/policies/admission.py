@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.config import RateRule
 from gateway.operation import Operation
 from gateway.policies.cost_estimate import OperationCost
 from gateway.policies.cost_weights import CostWeights
@@ -31,16 +30,12 @@ class Admission:
 
     def __init__(self, demand: Demand, rates: RateLimits) -> None:
         self._demand = demand
-        self._rates = rates
-
-    def with_rules(self, rules: tuple[RateRule, ...]) -> Admission:
-        """Return the same with other rate limits."""
-        return Admission(self._demand, self._rates.with_rules(rules))
+        self.rates = rates
 
     @property
     def is_on(self) -> bool:
         """Whether anything is checked at all."""
-        return self._demand.is_on or self._rates.is_on
+        return self._demand.is_on or self.rates.is_on
 
     @property
     def reports(self) -> bool:
@@ -50,7 +45,7 @@ class Admission:
     def terms(self, operation: Operation, weights: CostWeights) -> Terms:
         """Return the terms of an operation, computed once."""
         cost = OperationCost(operation, weights, self._demand.default_list_size) if self._demand.is_on else None
-        return Terms(operation.name, cost, self._rates.charges(operation))
+        return Terms(operation.name, cost, self.rates.charges(operation))
 
     async def admit(self, terms: Terms, variables: Mapping[str, Any], context: RequestContext) -> int:
         """Accept one request with the operation and return its estimated cost, 0 when costs are off.
@@ -63,7 +58,7 @@ class Admission:
             estimated = terms.cost.estimate(variables)
             self._demand.check(terms.name, estimated)
         if terms.charges:
-            await self._rates.use(terms.charges, estimated, context)
+            await self.rates.use(terms.charges, estimated, context)
         return estimated
 
     def report(self, terms: Terms, estimated: int, data: Mapping[str, Any] | None) -> dict[str, Any] | None:

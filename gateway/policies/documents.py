@@ -63,10 +63,14 @@ class TrustedRules:
 
 
 class Documents:
-    """Persisted documents of one gateway; either part may be absent."""
+    """Persisted documents of one gateway; either part may be absent.
+
+    Attributes:
+        automatic: those that clients registered.
+    """
 
     def __init__(self, automatic: DocumentStore | None, trusted: TrustedRules | None) -> None:
-        self._automatic = automatic
+        self.automatic = automatic
         self._trusted = trusted
 
     def wants(self, request: GraphQLRequest) -> bool:
@@ -94,7 +98,7 @@ class Documents:
         return replace(request, query=text, document_id=None)
 
     async def _automatic_text(self, named: str, request: GraphQLRequest) -> str:
-        if self._automatic is None:
+        if self.automatic is None:
             if request.query:
                 return request.query
             if self._trusted is not None:
@@ -102,14 +106,14 @@ class Documents:
             message = "PersistedQueryNotSupported"  # clients of the protocol compare this text
             raise RequestError(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, message)
         if not request.query:
-            found = await self._automatic.find(named)
+            found = await self.automatic.find(named)
             if found is None:
                 raise _not_found()
             return found
         if hashlib.sha256(request.query.encode()).hexdigest() != named.lower():
             message = "the hash of the persisted query is not the SHA-256 of its text; send the text alone or fix it"
             raise RequestError(ErrorCode.PERSISTED_QUERY_MISMATCH, message)
-        await self._automatic.keep(named.lower(), request.query)
+        await self.automatic.keep(named.lower(), request.query)
         return request.query
 
 

@@ -28,6 +28,15 @@ class Load:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.running = 0
 
+    def change(self, settings: LoadSettings) -> None:
+        """Keep to other bounds; what runs beyond them goes on, and what waits begins where there is room now."""
+        self._settings, self._most = settings, settings.max_running
+        while self._waiting and self.running < self._most:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.running += 1
+                turn.set_result(None)
+
     @property
     def waiting(self) -> int:
         """Operations in the queue."""
@@ -73,7 +82,7 @@ class Load:
 
     def leave(self) -> None:
         """Give the place to the first that waits."""
-        while self._waiting:
+        while self._waiting and self.running <= self._most:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gateway.config import AuthorizationSettings, DocumentSettings, GatewaySettings, LimitSettings, RateSettings
+from gateway.config import (
+    AuthorizationSettings,
+    AutomaticDocuments,
+    DocumentSettings,
+    GatewaySettings,
+    LimitSettings,
+    RateSettings,
+)
 from gateway.policies.admission import Admission
 from gateway.policies.demand import Demand
 from gateway.policies.document_manifest import read_manifests
@@ -18,12 +25,12 @@ from gateway.policies.rate_store import MemoryRates, RateStore, RedisRates
 from gateway.policies.shared_redis import SharedRedis
 from gateway.policies.variable_limits import VariableLimits
 
-__all__ = ["PolicySet", "change_policies", "compile_policies"]
+__all__ = ["PolicySet", "compile_policies"]
 
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """What the pipeline applies to every operation."""
+    """What the pipeline applies to every operation, and what it was compiled from."""
 
     operations: OperationLimits
     max_tokens: int
@@ -33,10 +40,16 @@ class PolicySet:
     admission: Admission
     load: Load
     authorization: AuthorizationSettings
+    settings: GatewaySettings
+    redis: SharedRedis | None
 
 
-def compile_policies(settings: GatewaySettings, redis: SharedRedis | None = None) -> PolicySet:
-    """Return the policies of settings.
+def compile_policies(
+    settings: GatewaySettings, redis: SharedRedis | None = None, before: PolicySet | None = None
+) -> PolicySet:
+    """Return the policies of settings; what those ``before`` count and keep stays, where it still means the same.
+
+    The operations under way are counted on in the same place, whose bounds change by :meth:`Load.change`.
 
     Raises:
         ConfigError: a file that the settings name cannot be used.
@@ -50,43 +63,40 @@ def compile_policies(settings: GatewaySettings, redis: SharedRedis | None = None
             settings.introspection.enabled, frozenset(settings.introspection.required_scopes)
         ),
         authorization=settings.authorization,
-        admission=Admission(Demand(settings.demand), _rates(settings.rates, redis)),
-        load=Load(settings.load),
-        documents=_documents(settings.documents, redis),
+        admission=Admission(Demand(settings.demand), _rates(settings.rates, redis, before)),
+        load=Load(settings.load) if before is None else before.load,
+        documents=_documents(settings.documents, redis, before),
+        settings=settings,
+        redis=redis,
     )
 
 
-def change_policies(policies: PolicySet, settings: GatewaySettings) -> PolicySet:
-    """Return the policies with the limits and rates of other settings; what they count and keep stays."""
-    limits = settings.limits
-    return replace(
-        policies,
-        operations=_operation_limits(limits),
-        max_tokens=limits.max_tokens,
-        variables=VariableLimits(limits.max_variables_bytes),
-        admission=policies.admission.with_rules(settings.rates.rules),
-    )
-
-
-def _rates(settings: RateSettings, redis: SharedRedis | None) -> RateLimits:
-    store: RateStore = MemoryRates()
+def _rates(settings: RateSettings, redis: SharedRedis | None, before: PolicySet | None) -> RateLimits:
+    memory = MemoryRates() if before is None else before.admission.rates.memory
+    store: RateStore = memory
     if settings.store == "redis" and redis is not None:
-        store = RedisRates(redis, MemoryRates())
-    return RateLimits(settings.rules, store)
+        store = RedisRates(redis, memory)
+    return RateLimits(settings.rules, store, memory)
 
 
-def _documents(settings: DocumentSettings, redis: SharedRedis | None) -> Documents:
-    automatic, trusted = settings.automatic, settings.trusted
-    store: DocumentStore | None = None
-    if automatic.enabled:
-        store = near = MemoryDocuments(automatic.max_documents, automatic.max_document_bytes)
-        if automatic.store == "redis" and redis is not None:
-            store = RedisDocuments(redis, near, automatic.max_document_bytes, automatic.lifetime)
+def _documents(settings: DocumentSettings, redis: SharedRedis | None, before: PolicySet | None) -> Documents:
     rules: TrustedRules | None = None
+    trusted = settings.trusted
     if trusted is not None:
         manifest = read_manifests(trusted.manifests)
         rules = TrustedRules(manifest, trusted.mode, trusted.clients, require_id=trusted.require_id)
-    return Documents(store, rules)
+    if before is not None and before.redis is redis and before.settings.documents.automatic == settings.automatic:
+        return Documents(before.documents.automatic, rules)
+    return Documents(_document_store(settings.automatic, redis), rules)
+
+
+def _document_store(automatic: AutomaticDocuments, redis: SharedRedis | None) -> DocumentStore | None:
+    if not automatic.enabled:
+        return None
+    near = MemoryDocuments(automatic.max_documents, automatic.max_document_bytes)
+    if automatic.store == "redis" and redis is not None:
+        return RedisDocuments(redis, near, automatic.max_document_bytes, automatic.lifetime)
+    return near
 
 
 def _operation_limits(limits: LimitSettings) -> OperationLimits:

@@ -7,7 +7,7 @@ import hashlib
 from gateway.config import RateRule
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation import Operation
-from gateway.policies.rate_store import RateStore
+from gateway.policies.rate_store import MemoryRates, RateStore
 from gateway.server.request import RequestContext
 
 __all__ = ["Charge", "RateLimits"]
@@ -17,15 +17,17 @@ Charge = tuple[RateRule, int | None]
 
 
 class RateLimits:
-    """The rules of one gateway."""
+    """The rules of one gateway.
 
-    def __init__(self, rules: tuple[RateRule, ...], store: RateStore) -> None:
+    Attributes:
+        memory: what is kept in this process; other rules go on with it, and what was used of a rule that keeps its name
+            stays used.
+    """
+
+    def __init__(self, rules: tuple[RateRule, ...], store: RateStore, memory: MemoryRates | None = None) -> None:
         self._rules = rules
         self._store = store
-
-    def with_rules(self, rules: tuple[RateRule, ...]) -> RateLimits:
-        """Return other rules on the same allowances; what was used of a rule that keeps its name stays used."""
-        return RateLimits(rules, self._store)
+        self.memory = memory or MemoryRates()
 
     @property
     def is_on(self) -> bool:

@@ -90,16 +90,6 @@ class HttpEndpoint:
         self._reads_keys = reads_keys
         self._flights: dict[_FlightKey, asyncio.Task[Answer]] = {}
 
-    def change(self, propagate: tuple[str, ...], limits: HttpLimits) -> None:
-        """Read other headers, and bound requests otherwise, from now on."""
-        self._propagate = frozenset(name.lower().encode() for name in propagate)
-        self._limits = limits
-
-    async def aclose(self) -> None:
-        """End the streams that outlive a request."""
-        if self._shared_streams is not None:
-            await self._shared_streams.aclose()
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         accept, content_type, encoding, token, passed, key = self._scan(scope)

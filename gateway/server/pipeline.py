@@ -13,14 +13,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import replace
 
-from gateway.config import ErrorSettings, GatewaySettings
 from gateway.errors import ErrorCode, RequestError
 from gateway.executor import DeferredResult, ExecutionResult, run, run_deferred
-from gateway.policies.error_mask import ErrorMask
-from gateway.policies.observer import Observer
-from gateway.policies.policy_set import PolicySet, change_policies, compile_policies
-from gateway.policies.request_log import RequestLog
-from gateway.server.claims import ClaimsSigner
 from gateway.server.expiry import Place, until_expiry
 from gateway.server.failures import error_result
 from gateway.server.idempotency import UnderWay, read_key
@@ -30,9 +24,8 @@ from gateway.server.preparing import Preparer, make_graph
 from gateway.server.principal import Principal
 from gateway.server.reception import Errors, Reception
 from gateway.server.request import GraphQLRequest, RequestContext
-from gateway.server.stream_sharing import StreamSharing
+from gateway.server.rules import Rules
 from gateway.server.subscriptions import Subscriptions
-from gateway.server.surroundings import Surroundings
 from gateway.supergraph import Supergraph
 from gateway.transport.base import SubgraphTransport
 
@@ -47,51 +40,36 @@ class Pipeline:
         supergraph: Supergraph,
         planner: MakesPlans,
         transports: Mapping[str, SubgraphTransport],
-        *,
-        max_cached_plans: int = 1000,
-        max_cached_text_bytes: int = 64 * 1024,
-        claims: ClaimsSigner | None = None,
-        policies: PolicySet | None = None,
-        operation_timeout_s: float | None = None,
-        observer: Observer | None = None,
-        resume_for_s: float = 60.0,
+        rules: Rules | None = None,
         overrides: OverrideLabels | None = None,
-        retries_keyed: bool = True,
-        stream_sharing: StreamSharing | None = None,
     ) -> None:
         self._under_way = UnderWay()
-        self._observer = observer or Observer(ErrorMask(ErrorSettings()), RequestLog("none"), None)
-        policies = policies or compile_policies(GatewaySettings())
-        is_weighed = policies.admission.is_on
-        graph = make_graph(supergraph, planner, transports, overrides, is_weighed=is_weighed)
-        tracing = self._observer.tracing
-        self._preparer = Preparer(graph, policies, max_cached_plans, max_cached_text_bytes, tracing)
-        surroundings = Surroundings(claims, operation_timeout_s, stream_sharing, retries_keyed=retries_keyed)
-        self._reception = Reception(self._preparer, surroundings, policies, self._observer)
-        self._subscriptions = Subscriptions(self._reception, self._observer, resume_for_s)
+        self._preparer = Preparer(make_graph(supergraph, planner, transports, rules or Rules(), overrides))
+        self._reception = Reception(self._preparer)
+        self._subscriptions = Subscriptions(self._reception)
 
-    async def replace(
+    async def make_ready(
         self,
         supergraph: Supergraph,
         planner: MakesPlans,
         transports: Mapping[str, SubgraphTransport],
+        rules: Rules,
         overrides: OverrideLabels | None = None,
     ) -> Graph:
-        """Serve another supergraph from now on; what is under way ends with the one before, which is returned.
+        """Return another graph, or the same one under other rules, for :meth:`serve`.
 
-        The operations that were used last are prepared first, so that clients do not wait for plans all at once.
+        The operations that were used last are prepared for it, so that clients do not wait for plans all at once.
+
+        Raises:
+            SupergraphError: a directive of the gateway stands where it means nothing.
         """
-        is_weighed = self._reception.policies.admission.is_on
-        graph = make_graph(supergraph, planner, transports, overrides, is_weighed=is_weighed)
-        return await self._preparer.replace(graph)
+        graph = make_graph(supergraph, planner, transports, rules, overrides, before=self._preparer.graph)
+        await self._preparer.warm(graph)
+        return graph
 
-    async def change(self, settings: GatewaySettings, transports: Mapping[str, SubgraphTransport]) -> Graph:
-        """Take over limits and rates, for operations that come from now on; else as :meth:`replace`."""
-        policies = self._reception.policies = change_policies(self._reception.policies, settings)
-        limits = settings.limits
-        self._preparer.change(policies, limits.max_cached_plans, limits.max_cached_text_bytes)
-        graph = self._preparer.graph
-        return await self.replace(graph.supergraph, graph.planner, transports, graph.overrides)
+    def serve(self, graph: Graph) -> Graph:
+        """Serve another graph from now on; what is under way ends with the one before, which is returned."""
+        return self._preparer.serve(graph)
 
     @property
     def cached_plans(self) -> int:
@@ -150,24 +128,25 @@ class Pipeline:
     async def _run(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         reception = self._reception
         execution = reception.surround(prepared, request, context)
-        terms, load = prepared.terms, reception.policies.load
+        graph, terms = prepared.graph, prepared.terms
+        rules = graph.rules
+        load, observer = rules.policies.load, rules.observer
         started = time.perf_counter()
-        estimated = 0 if terms is None else await reception.charge(terms, execution, context)
+        estimated = 0 if terms is None else await reception.charge(prepared, terms, execution, context)
         if not load.take():
             await load.wait()
-        graph = prepared.graph
         graph.running += 1
         try:
             result = await run(prepared.plan, execution)
         finally:
             graph.leave()
             load.leave()
-        extensions = None if terms is None else reception.policies.admission.report(terms, estimated, result.data)
+        extensions = None if terms is None else rules.policies.admission.report(terms, estimated, result.data)
         if extensions is not None:
             result = replace(result, body=None, extensions=extensions)
-        if result.errors or self._observer.wants_all:
+        if result.errors or observer.wants_all:
             reception.note(prepared, context, started, result.errors)
-            self._observer.hide(result)
+            observer.hide(result)
         return result
 
     async def deliver(
@@ -191,12 +170,13 @@ class Pipeline:
     ) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
         execution = await self._reception.admit(prepared, request, context)
         started, errors = time.perf_counter(), Errors()
+        rules = prepared.graph.rules
         prepared.graph.running += 1
         try:
-            async with self._reception.policies.load, aclosing(run_deferred(prepared.plan, execution)) as results:
+            async with rules.policies.load, aclosing(run_deferred(prepared.plan, execution)) as results:
                 async for result in results:
                     errors.keep(result)
-                    self._observer.hide(result)
+                    rules.observer.hide(result)
                     yield result
         finally:
             prepared.graph.leave()
@@ -223,6 +203,8 @@ class Pipeline:
         if prepared.operation.kind != "subscription":
             yield await self.run(prepared, request, context)
             return
-        async with aclosing(self._subscriptions.stream(prepared, request, context, place)) as results:
+        results = self._subscriptions.stream(prepared, request, context, place)
+        del prepared  # the stream moves from graph to graph, and must not keep the first one
+        async with aclosing(results):
             async for result in results:
                 yield result

@@ -20,6 +20,7 @@ from gateway.server.authorization import Closed
 from gateway.server.idempotency import KeyedFields, KeyedMutation
 from gateway.server.overrides import OverrideLabels
 from gateway.server.principal import Principal
+from gateway.server.rules import Rules
 from gateway.supergraph import Supergraph
 from gateway.transport.base import SubgraphTransport
 
@@ -47,6 +48,7 @@ class Graph:
     """A supergraph with all that is made from it; requests hold on to the one that they began with.
 
     Attributes:
+        rules: what operations keep to that run on it.
         cache: prepared operations, the least recently used first.
         closed: coordinates that principals may not see.
         running: requests under way.
@@ -61,6 +63,7 @@ class Graph:
     keyed: KeyedFields
     overrides: OverrideLabels
     weights: CostWeights | None
+    rules: Rules
     cache: OrderedDict[PlanKey, Prepared] = field(default_factory=OrderedDict)
     closed: dict[Principal, Closed] = field(default_factory=dict)
     running: int = 0

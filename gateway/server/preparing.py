@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from gateway.errors import GatewayError
-from gateway.executor import compile_plan
+from gateway.executor import ExecutablePlan, compile_plan
 from gateway.executor.resumption import ResumableStream, compile_resumption
 from gateway.executor.shape import SchemaTypes
 from gateway.operation import parse_operation
@@ -19,7 +19,6 @@ from gateway.operation.key_variable import with_key_variable
 from gateway.operation.variables import VariableChecker
 from gateway.plan.nodes import QueryPlan
 from gateway.policies.cost_weights import read_weights
-from gateway.policies.policy_set import PolicySet
 from gateway.policies.request_log import hash_of
 from gateway.server.authorization import Closed, closed_coordinates, enforce, restore
 from gateway.server.idempotency import compile_keys, idempotent_fields
@@ -28,8 +27,8 @@ from gateway.server.prepared import Graph, MakesPlans, Prepared, Switches
 from gateway.server.principal import Principal
 from gateway.server.request import GraphQLRequest
 from gateway.server.resumption import resumable_fields
+from gateway.server.rules import Rules
 from gateway.supergraph import Supergraph
-from gateway.tracing import NoTracing, Tracing
 from gateway.transport.base import SubgraphTransport
 
 __all__ = ["Preparer", "make_graph"]
@@ -44,43 +43,32 @@ MAX_PRINCIPAL_SHAPES = 10_000
 class Preparer:
     """Prepares operations; ``graph`` is the one that is served now.
 
-    Args:
-        policies: what operations have to keep to.
-        max_cached: operations that are remembered.
-        max_text: characters of the longest text that is remembered.
-        tracing: where planning is told of.
+    The rules of the graph say what operations have to keep to, and how many are remembered.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        policies: PolicySet,
-        max_cached: int = 1000,
-        max_text: int = 64 * 1024,
-        tracing: Tracing | None = None,
-    ) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._policies = policies
-        self._max_cached = max_cached
-        self._max_text = max_text
-        self._tracing = tracing or NoTracing()
 
-    def change(self, policies: PolicySet, max_cached: int, max_text: int) -> None:
-        """Prepare by other policies and bounds from now on; what is remembered is left to :meth:`replace`."""
-        self._policies, self._max_cached, self._max_text = policies, max_cached, max_text
+    async def warm(self, graph: Graph) -> None:
+        """Prepare for another graph what was used last, so that clients do not wait for plans all at once.
 
-    async def replace(self, graph: Graph) -> Graph:
-        """Serve another graph from now on and return the one before.
-
-        The operations that were used last are prepared first, so that clients do not wait for plans all at once.
+        Plans that are still right are kept: those of the same supergraph, where fields are closed the same way.
         """
-        for key in list(self.graph.cache)[-MAX_WARMED:]:
+        served = self.graph
+        alike = graph.supergraph is served.supergraph
+        alike = alike and graph.rules.policies.authorization == served.rules.policies.authorization
+        for key, known in list(served.cache.items())[-min(MAX_WARMED, graph.rules.max_cached_plans) :]:
             try:
-                graph.cache[key] = self._prepare(graph, *key)
+                graph.cache[key] = self._prepare(graph, *key, plan=known.plan if alike else None)
             except GatewayError:
                 continue  # it does not fit the new graph; whoever asks is told why
             await asyncio.sleep(0)
+
+    def serve(self, graph: Graph) -> Graph:
+        """Serve another graph from now on and return the one before, which forgets what nothing under way needs."""
         before, self.graph = self.graph, graph
+        before.cache.clear()
+        before.closed.clear()
         return before
 
     def prepare(self, request: GraphQLRequest, principal: Principal, *, in_parts: bool, brings_key: bool) -> Prepared:
@@ -93,11 +81,12 @@ class Preparer:
         if found is not None:
             graph.cache.move_to_end(key)
             return found
-        with self._tracing.planning():
+        rules = graph.rules
+        with rules.observer.tracing.planning():
             found = self._prepare(graph, *key)
-        if len(request.query) <= self._max_text:
+        if len(request.query) <= rules.max_cached_text_bytes:
             graph.cache[key] = found
-            if len(graph.cache) > self._max_cached:
+            if len(graph.cache) > rules.max_cached_plans:
                 graph.cache.popitem(last=False)
         return found
 
@@ -110,8 +99,9 @@ class Preparer:
         labels: frozenset[str],
         switches: Switches | None,
         brings_key: bool,
+        plan: ExecutablePlan | None = None,
     ) -> Prepared:
-        policies = self._policies
+        policies = graph.rules.policies
         write_key = partial(with_key_variable, operation_name=operation_name, fields=graph.keyed)
         operation = parse_operation(
             graph.supergraph,
@@ -124,17 +114,17 @@ class Preparer:
         )
         policies.introspection.check(operation, closed)
         visible, denied = enforce(operation, closed, policies.authorization)
-        plan = graph.planner.plan(visible, override_labels=labels)
-        if denied:
-            plan = restore(plan, denied)
         schema = graph.supergraph.api_schema
+        if plan is None:
+            made = graph.planner.plan(visible, override_labels=labels)
+            plan = compile_plan(restore(made, denied) if denied else made, schema, graph.types)
         checker = VariableChecker(operation.variable_definitions, schema)
         terms = None if graph.weights is None else policies.admission.terms(visible, graph.weights)
         return Prepared(
             visible,
-            compile_plan(plan, schema, graph.types),
+            plan,
             checker,
-            _resumption(graph, plan),
+            _resumption(graph, plan.source),
             compile_keys(operation, graph.keyed) if graph.keyed else None,
             terms,
             hash_of(text),
@@ -143,7 +133,7 @@ class Preparer:
 
     def _closed_for(self, principal: Principal) -> Closed:
         rules = self.graph.supergraph.authorization
-        introspection = self._policies.introspection
+        introspection = self.graph.rules.policies.introspection
         if not rules and introspection.is_open:
             return frozenset()
         found = self.graph.closed.get(principal)
@@ -159,20 +149,23 @@ def make_graph(
     supergraph: Supergraph,
     planner: MakesPlans,
     transports: Mapping[str, SubgraphTransport],
-    overrides: OverrideLabels | None,
-    *,
-    is_weighed: bool,
+    rules: Rules,
+    overrides: OverrideLabels | None = None,
+    before: Graph | None = None,
 ) -> Graph:
-    """Return a supergraph with what is made from it once; ``is_weighed`` where costs are counted.
+    """Return a supergraph with what is made from it once; what ``before`` has of the same supergraph is shared.
 
     Raises:
         SupergraphError: a directive of the gateway stands where it means nothing.
     """
-    weights = read_weights(supergraph) if is_weighed else None
+    weights = read_weights(supergraph) if rules.policies.admission.is_on else None
     labels = overrides or OverrideLabels(supergraph)
+    if before is not None and before.supergraph is supergraph:
+        shared = before.types, before.resumable, before.keyed
+        return Graph(supergraph, planner, transports, *shared, labels, weights, rules)
     types = SchemaTypes(supergraph.api_schema)
     resumable, keyed = resumable_fields(supergraph), idempotent_fields(supergraph)
-    return Graph(supergraph, planner, transports, types, resumable, keyed, labels, weights)
+    return Graph(supergraph, planner, transports, types, resumable, keyed, labels, weights, rules)
 
 
 def _resumption(graph: Graph, plan: QueryPlan) -> ResumableStream | None:

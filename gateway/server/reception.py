@@ -8,39 +8,30 @@ from typing import Any
 from gateway.errors import GatewayError, RequestError
 from gateway.executor import DeferredResult, ExecutionContext, ExecutionResult
 from gateway.policies.admission import Terms
-from gateway.policies.observer import Observer
-from gateway.policies.policy_set import PolicySet
 from gateway.server.prepared import Prepared
 from gateway.server.preparing import Preparer
 from gateway.server.request import GraphQLRequest, RequestContext
-from gateway.server.surroundings import Surroundings
 
 __all__ = ["Errors", "Reception"]
 
 
 class Reception:
-    """What every operation passes before it runs, and where its end is noted.
+    """What every operation passes before it runs, and where its end is noted."""
 
-    Attributes:
-        policies: what operations have to keep to; others may come while the gateway runs.
-    """
-
-    def __init__(self, preparer: Preparer, surroundings: Surroundings, policies: PolicySet, observer: Observer) -> None:
+    def __init__(self, preparer: Preparer) -> None:
         self._preparer = preparer
-        self._surroundings = surroundings
-        self._observer = observer
-        self.policies = policies
 
     async def open(self, request: GraphQLRequest, context: RequestContext, *, in_parts: bool = False) -> Prepared:
         """Return the prepared operation; see :meth:`gateway.server.pipeline.Pipeline.open`."""
-        documents = self.policies.documents
+        rules = self._preparer.graph.rules
+        documents = rules.policies.documents
         try:
             if documents.wants(request):
                 request = await documents.resolve(request, context.client)
             brings_key = context.idempotency_key is not None and bool(self._preparer.graph.keyed)
             return self._preparer.prepare(request, context.principal, in_parts=in_parts, brings_key=brings_key)
         except GatewayError as error:
-            self._observer.refused(str(error.code))
+            rules.observer.refused(str(error.code))
             raise
 
     def surround(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionContext:
@@ -49,9 +40,10 @@ class Reception:
         Raises:
             RequestError: the variables are too large, not valid, or do not go with the key of the header.
         """
+        rules = prepared.graph.rules
         if request.variables:
-            self.policies.variables.check(request.variables)
-        return self._surroundings.make(prepared, request, context)
+            rules.policies.variables.check(request.variables)
+        return rules.surroundings.make(prepared, request, context)
 
     async def admit(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionContext:
         """Return the surroundings of one execution that begins now, once it is allowed.
@@ -61,27 +53,31 @@ class Reception:
         """
         execution = self.surround(prepared, request, context)
         if prepared.terms is not None:
-            await self.charge(prepared.terms, execution, context)
+            await self.charge(prepared, prepared.terms, execution, context)
         return execution
 
-    async def charge(self, terms: Terms, execution: ExecutionContext, context: RequestContext) -> int:
+    async def charge(
+        self, prepared: Prepared, terms: Terms, execution: ExecutionContext, context: RequestContext
+    ) -> int:
         """Return what the operation may cost, once it is allowed.
 
         Raises:
             RequestError: it costs too much, or its client asks too often.
         """
+        rules = prepared.graph.rules
         variables = {**execution.defaults, **execution.variables}
         try:
-            return await self.policies.admission.admit(terms, variables, context)
+            return await rules.policies.admission.admit(terms, variables, context)
         except RequestError as error:
-            self._observer.refused(str(error.code))
+            rules.observer.refused(str(error.code))
             raise
 
     def note(self, prepared: Prepared, context: RequestContext, started: float, errors: list[dict[str, Any]]) -> None:
         """Take note of an operation that began at a ``time.perf_counter`` and ended now."""
         operation = prepared.operation
         seconds = time.perf_counter() - started
-        self._observer.answered(operation.kind, operation.name, prepared.digest, context, seconds, errors)
+        observer = prepared.graph.rules.observer
+        observer.answered(operation.kind, operation.name, prepared.digest, context, seconds, errors)
 
     def is_served(self, prepared: Prepared) -> bool:
         """Tell whether the supergraph of an operation is still the one for new operations."""

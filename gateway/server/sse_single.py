@@ -54,6 +54,10 @@ class SharedStreams:
         self._open_within_s = open_within_s
         self._streams: dict[str, _Stream] = {}
 
+    def change(self, limits: StreamLimits, *, max_per_connection: int, open_within_s: float) -> None:
+        """Bound streams otherwise that are reserved from now on."""
+        self._limits, self._most, self._open_within_s = limits, max_per_connection, open_within_s
+
     def reserve(self, principal: Principal, client: str) -> str:
         """Return the token of a new stream; it lapses when the stream is not opened soon.
 

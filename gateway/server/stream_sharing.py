@@ -6,10 +6,14 @@ that the settings call public the subgraph is not told who asks, so it cannot ma
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gateway.config import SubscriptionSettings
 from gateway.executor.context import Audience
-from gateway.server.prepared import Prepared
 from gateway.server.request import RequestContext
+
+if TYPE_CHECKING:
+    from gateway.server.prepared import Prepared
 
 __all__ = ["StreamSharing"]
 

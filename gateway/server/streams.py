@@ -46,6 +46,10 @@ class SubscriptionCounter:
         self._of_client: dict[str, int] = {}
         self.running = 0
 
+    def change(self, most: int, most_per_client: int) -> None:
+        """Keep to other bounds; streams beyond them go on."""
+        self._most, self._most_per_client = most, most_per_client
+
     def take(self, client: str = "") -> Callable[[], None] | None:
         """Count one more stream of a client.
 

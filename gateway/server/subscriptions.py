@@ -8,7 +8,6 @@ from contextlib import aclosing
 
 from gateway.executor import ExecutionContext, ExecutionResult, subscribe
 from gateway.executor.resumption import Resume
-from gateway.policies.observer import Observer
 from gateway.server.expiry import Place
 from gateway.server.prepared import Prepared
 from gateway.server.reception import Errors, Reception
@@ -18,12 +17,10 @@ __all__ = ["Subscriptions"]
 
 
 class Subscriptions:
-    """The subscriptions of one gateway; a resumable one is taken up again for ``resume_for_s`` after a break."""
+    """The subscriptions of one gateway; a resumable one is taken up again after a break, as long as the rules say."""
 
-    def __init__(self, reception: Reception, observer: Observer, resume_for_s: float) -> None:
+    def __init__(self, reception: Reception) -> None:
         self._reception = reception
-        self._observer = observer
-        self._resume_for_s = resume_for_s
 
     async def stream(
         self, prepared: Prepared, request: GraphQLRequest, context: RequestContext, place: Place
@@ -51,7 +48,8 @@ class Subscriptions:
     def _resume(self, prepared: Prepared, after: str | None) -> Resume | None:
         if prepared.resumable is None:
             return None
-        return Resume(prepared.resumable, after, self._resume_for_s, lambda: not self._reception.is_served(prepared))
+        resume_for_s = prepared.graph.rules.resume_for_s
+        return Resume(prepared.resumable, after, resume_for_s, lambda: not self._reception.is_served(prepared))
 
     async def _follow(
         self, prepared: Prepared, execution: ExecutionContext, resume: Resume | None, context: RequestContext
@@ -63,7 +61,7 @@ class Subscriptions:
             async with aclosing(subscribe(prepared.plan, execution, resume)) as results:
                 async for result in results:
                     errors.keep(result)
-                    self._observer.hide(result)
+                    prepared.graph.rules.observer.hide(result)
                     yield result
         finally:
             prepared.graph.leave()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
 from gateway.executor import ExecutionContext
 from gateway.server.claims import ClaimsSigner
 from gateway.server.idempotency import read_key
-from gateway.server.prepared import Prepared
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.stream_sharing import StreamSharing
 from gateway.transport.with_upload import UploadTransports
+
+if TYPE_CHECKING:
+    from gateway.server.prepared import Prepared
 
 __all__ = ["Surroundings"]
 

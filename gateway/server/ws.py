@@ -53,10 +53,6 @@ class WsEndpoint:
         self.max_per_connection = max_per_connection
         self.init_timeout_s = init_timeout_s
 
-    def change(self, propagate: tuple[str, ...]) -> None:
-        """Read other headers from now on; sockets that are open keep theirs."""
-        self.propagate = tuple(name.lower() for name in propagate)
-
     async def __call__(self, socket: WebSocket) -> None:
         """Serve one socket until it closes."""
         dialect = choose_dialect(socket.scope.get("subprotocols", ()))

@@ -52,7 +52,5 @@ class DedupeTransport:
         return self._inner.subscribe(request)
 
     async def aclose(self) -> None:
-        """Cancel what is in flight and close the inner transport."""
-        for flight in tuple(self._flights.values()):
-            flight.task.cancel()
+        """Close the inner transport; what is in flight ends as that lets it."""
         await self._inner.aclose()

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.bootstrap import build_gateway
+from gateway.bootstrap import Origin, Upkeep, build_gateway
 from gateway.config import GatewaySettings, load_settings, settings_from
 from gateway.errors import CompositionError, ConfigError
 from gateway.server.reload import Reloader
@@ -139,11 +139,10 @@ async def test_sighup_reads_settings_and_schemas_anew(tmp_path: Path, caplog):
     sdl, config = tmp_path / "sdl", tmp_path / "gateway.yaml"
     sdl.mkdir()
     (sdl / "a.graphql").write_text(A)
-    config.write_text("limits: {max_root_fields: 5}\n")
+    config.write_text("supergraph: {reload: true, poll: 1h}\nlimits: {max_root_fields: 5}\n")
     source = SdlDirectory(sdl, ADDRESSES)
     built = build_gateway(await source.changed() or "", {"a": answers()}, load_settings(config))
-    built.follow(source, 3600)
-    built.heed_hangup(lambda: load_settings(config))
+    Upkeep(built, source, Origin(lambda: load_settings(config)))
     async with asyncio.timeout(20), serve_asgi(built.asgi) as address, httpx.AsyncClient(base_url=address) as client:
 
         async def code(query: str) -> str | None:
@@ -155,7 +154,7 @@ async def test_sighup_reads_settings_and_schemas_anew(tmp_path: Path, caplog):
                 pass
 
         assert await code("{ x: a y: a }") is None
-        config.write_text("limits: {max_root_fields: 1}\n")
+        config.write_text("supergraph: {reload: true, poll: 1h}\nlimits: {max_root_fields: 1}\n")
         (sdl / "a.graphql").write_text("type Query { a: Int c: Int }")
         os.kill(os.getpid(), signal.SIGHUP)
         await becomes("{ x: a y: a }", "LIMIT_EXCEEDED")

@@ -9,7 +9,7 @@ import weakref
 import httpx
 import pytest
 
-from gateway.bootstrap import build_gateway
+from gateway.bootstrap import Upkeep, build_gateway
 from gateway.composition import SubgraphSource, compose_or_raise
 from gateway.config import settings_from
 from gateway.errors import ConfigError, SupergraphError
@@ -21,8 +21,8 @@ OLD = "type Query { a: Int b: Int }"
 NEW = "type Query { a: Int c: Int }"
 
 
-def compose(sdl: str, name: str = "s") -> str:
-    return str(compose_or_raise([SubgraphSource(name=name, url="http://127.0.0.1:1/", sdl=sdl)]).supergraph)
+def compose(sdl: str, name: str = "s", url: str = "http://127.0.0.1:1/") -> str:
+    return str(compose_or_raise([SubgraphSource(name=name, url=url, sdl=sdl)]).supergraph)
 
 
 def answers() -> FakeTransport:
@@ -67,15 +67,14 @@ async def test_operations_that_were_used_are_prepared_before_the_new_graph_is_se
         assert gateway._pipeline.cached_plans == 2, "the one with b does not fit any more"
 
 
-async def test_connections_of_the_old_graph_are_closed_once_nothing_uses_them(monkeypatch):
+async def test_connections_are_closed_once_no_graph_uses_them_and_go_on_where_the_subgraph_is_the_same(monkeypatch):
     closed: list[str] = []
-    made = iter(("old", "new"))
 
-    def build(*_):
-        transport, name = answers(), next(made)
+    def build(info, *_):
+        transport = answers()
 
         async def aclose() -> None:
-            closed.append(name)
+            closed.append(info.url)
 
         transport.aclose = aclose
         return transport
@@ -85,9 +84,13 @@ async def test_connections_of_the_old_graph_are_closed_once_nothing_uses_them(mo
         assert (await gateway.execute("{ a }")).to_dict() == {"data": {"a": 1}}
         await gateway.reload(compose(NEW))
         await asyncio.gather(*gateway._tasks)
-        assert closed == ["old"]
+        assert closed == []
         assert (await gateway.execute("{ c }")).to_dict() == {"data": {"c": 3}}
-    assert closed == ["old", "new"]
+        await gateway.reload(compose(NEW, url="http://127.0.0.1:2/"))
+        await asyncio.gather(*gateway._tasks)
+        assert closed == ["http://127.0.0.1:1/"]
+        assert (await gateway.execute("{ c }")).to_dict() == {"data": {"c": 3}}
+    assert closed == ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]
 
 
 async def test_what_does_not_end_in_time_is_ended():
@@ -108,8 +111,9 @@ async def test_a_served_gateway_follows_a_file(tmp_path):
     path = tmp_path / "supergraph.graphql"
     path.write_text(compose(OLD))
     source = FileSource(path)
-    gateway = build_gateway(await source.changed() or "", {"s": answers()})
-    gateway.follow(source, 0.01)
+    settings = settings_from({"supergraph": {"reload": True, "poll": "10ms"}})
+    gateway = build_gateway(await source.changed() or "", {"s": answers()}, settings)
+    Upkeep(gateway, source)
     async with serve_asgi(gateway.asgi) as address, httpx.AsyncClient(base_url=address) as client:
         assert (await client.post("/graphql", json={"query": "{ b }"})).json() == {"data": {"b": 2}}
         path.write_text(compose(NEW))

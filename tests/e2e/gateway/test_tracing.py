@@ -74,7 +74,7 @@ async def test_request_plan_and_fetches_are_spans_of_the_clients_trace(monkeypat
     spans_of = pytest.importorskip("gateway.tracing.spans").Spans
     exporter, provider = memory.InMemorySpanExporter(), sdk.TracerProvider()
     provider.add_span_processor(export.SimpleSpanProcessor(exporter))
-    monkeypatch.setattr("gateway.bootstrap.build.build_tracing", lambda _: spans_of(provider))
+    monkeypatch.setattr("gateway.bootstrap.generation.build_tracing", lambda _: spans_of(provider))
     kit = IN_PROCESS.with_settings(telemetry={"tracing": "spans"})
     async with http(kit) as client:
         for _ in range(2):

@@ -10,6 +10,7 @@ from gateway.planner import Planner
 from gateway.policies.policy_set import compile_policies
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Principal
+from gateway.server.rules import Rules
 from gateway.supergraph import parse_supergraph
 from tests.support.fake_transport import FakeTransport
 from tests.unit.gateway.server.test_pipeline import SDL, run
@@ -22,7 +23,7 @@ def pipeline(**authorization) -> Pipeline:
     supergraph = parse_supergraph(str(composed.supergraph))
     transport = FakeTransport(lambda _: {"data": {"items": [{"id": "1", "price": 2}], "open": 1}})
     policies = compile_policies(settings_from({"authorization": authorization}))
-    return Pipeline(supergraph, Planner(supergraph), {"s": transport}, policies=policies)
+    return Pipeline(supergraph, Planner(supergraph), {"s": transport}, Rules(policies))
 
 
 async def test_rejecting_refuses_the_whole_operation_and_names_the_fields():

@@ -7,6 +7,7 @@ from gateway.planner import Planner
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import ANONYMOUS, Principal
 from gateway.server.request import GraphQLRequest, RequestContext
+from gateway.server.rules import Rules
 from gateway.supergraph import parse_supergraph
 from tests.support.fake_transport import FakeTransport
 
@@ -27,7 +28,7 @@ def pipeline(reply=None, **limits: int) -> tuple[Pipeline, FakeTransport]:
     composed = compose_or_raise([SubgraphSource(name="s", url="http://s", sdl=SDL)])
     supergraph = parse_supergraph(str(composed.supergraph))
     transport = FakeTransport(reply or (lambda _: {"data": {"open": 1}}))
-    return Pipeline(supergraph, Planner(supergraph), {"s": transport}, **limits), transport
+    return Pipeline(supergraph, Planner(supergraph), {"s": transport}, Rules(**limits)), transport
 
 
 async def run(pipe: Pipeline, query: str, principal: Principal = ANONYMOUS, **variables):

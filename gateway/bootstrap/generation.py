@@ -1,0 +1,120 @@
+"""What is compiled from one set of settings and does not depend on the supergraph.
+
+When settings change, a part whose own settings are the same goes on as it is: with its connections, and with what it
+counts and keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.bootstrap.identities import build_claims, build_identity
+from gateway.bootstrap.observation import build_metrics, build_tracing
+from gateway.config import GatewaySettings
+from gateway.policies.error_mask import ErrorMask
+from gateway.policies.header_rules import HeaderRules
+from gateway.policies.observer import Observer
+from gateway.policies.policy_set import compile_policies
+from gateway.policies.request_log import RequestLog
+from gateway.policies.shared_redis import SharedRedis
+from gateway.server.principal import Identity
+from gateway.server.rules import Rules
+from gateway.server.stream_sharing import StreamSharing
+from gateway.server.surroundings import Surroundings
+from gateway.tracing import Tracing
+
+if TYPE_CHECKING:
+    from gateway.policies.metrics import Metrics
+
+__all__ = ["Generation", "compile_settings"]
+
+_Close = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Generation:
+    """One set of settings and what is made of it.
+
+    Attributes:
+        metrics: where figures are counted; kept when they are switched off, so that they go on when switched on again.
+        closing: what is to be awaited once nothing uses the identity any more.
+    """
+
+    settings: GatewaySettings
+    headers: HeaderRules
+    metrics: Metrics | None
+    tracing: Tracing
+    redis: SharedRedis | None
+    identity: Identity
+    closing: tuple[_Close, ...]
+    rules: Rules
+
+    @property
+    def served_metrics(self) -> Metrics | None:
+        """Where figures are counted, None while they are switched off."""
+        return self.metrics if self.settings.telemetry.metrics else None
+
+    async def retire(self, after: Generation | None) -> None:
+        """Close what the generation after this one has not taken over."""
+        if self.redis is not None and (after is None or after.redis is not self.redis):
+            await self.redis.aclose()
+        if after is None or after.identity is not self.identity:
+            for close in self.closing:
+                await close()
+
+
+def compile_settings(
+    settings: GatewaySettings, identity: Identity | None = None, before: Generation | None = None
+) -> Generation:
+    """Return what is made of settings; reads the files that they name.
+
+    Args:
+        settings: the settings.
+        identity: tells who asks, instead of what the settings say.
+        before: what goes on where its own settings are the same.
+
+    Raises:
+        ConfigError: a file that the settings name cannot be used, or an extra that they need is not installed.
+    """
+    old = None if before is None else before.settings
+    redis = None if before is None else before.redis
+    if old is None or old.redis != settings.redis:
+        redis = None if settings.redis is None else SharedRedis(settings.redis)
+    metrics = None if before is None else before.metrics
+    if metrics is None:
+        metrics = build_metrics(settings)
+    if before is not None and before.settings.telemetry.tracing == settings.telemetry.tracing:
+        tracing = before.tracing
+    else:
+        tracing = build_tracing(settings)
+    closing: list[_Close] = []
+    if before is not None and _proves_alike(before.settings, settings):
+        chosen, kept = before.identity, before.closing
+    else:
+        chosen = identity or build_identity(settings, closing)
+        kept = tuple(closing)
+    counted = metrics if settings.telemetry.metrics else None
+    observer = Observer(ErrorMask(settings.errors), RequestLog(settings.telemetry.request_log), counted, tracing)
+    rules = Rules(
+        compile_policies(settings, redis, None if before is None else before.rules.policies),
+        observer,
+        Surroundings(
+            build_claims(settings),
+            settings.traffic.operation_timeout,
+            StreamSharing(settings.subscriptions),
+            retries_keyed=settings.idempotency.retry,
+        ),
+        settings.limits.max_cached_plans,
+        settings.limits.max_cached_text_bytes,
+        settings.subscriptions.resume_for,
+    )
+    return Generation(settings, HeaderRules(settings.headers), metrics, tracing, redis, chosen, kept, rules)
+
+
+def _proves_alike(old: GatewaySettings, new: GatewaySettings) -> bool:
+    """Tell whether who asks is proved the same way, so that keys that were read and tokens that were proved stay."""
+    return old.identity.model_copy(update={"subgraph_claims": None}) == new.identity.model_copy(
+        update={"subgraph_claims": None}
+    )
