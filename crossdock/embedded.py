@@ -36,6 +36,8 @@ async def open_embedded(settings: CrossdockSettings, config: Path | None = None)
         ConfigError: the gateway's settings do not fit the supergraph.
         Unavailable: the database does not answer.
     """
+    if settings.gateway.server.workers > 1:
+        raise ConfigError("gateway.server.workers: everything in one process has one worker; take crossdock gateway")
     await upgrade(settings.database)
     async with open_parts(settings) as parts, ProcessEngine(parts.engine_settings(), parts.dependencies()) as engine:
         starter = EngineDecider(engine, parts.platform.inbox)

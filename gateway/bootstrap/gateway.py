@@ -167,7 +167,7 @@ class Gateway:
         self._watched = True
         lag, load = LoopLag(), self._generation.rules.policies.load
         watch_figures(metrics, self._pipeline, load, self._doors.counter, self._builder.streams, lag)
-        self.spawn(lag.run())
+        self.spawn(lag.run(metrics.refresh))
 
     def keep_running(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start ``work`` with the server, and end it with the gateway."""

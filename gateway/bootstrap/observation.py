@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.config import GatewaySettings
 from gateway.errors import ConfigError
+from gateway.policies.shared_metrics import shared_folder
 from gateway.tracing import NoTracing, PassOn, Tracing
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def build_metrics(settings: GatewaySettings) -> Metrics | None:
         return None
     from gateway.policies.metrics import Metrics  # noqa: PLC0415 - who serves no metrics need not load them
 
-    return Metrics()
+    return Metrics(shared_folder())
 
 
 def build_tracing(settings: GatewaySettings) -> Tracing:
@@ -60,4 +61,4 @@ def watch_figures(
     metrics.watch("gateway_waiting", "Queries and mutations that wait.", lambda: load.waiting)
     metrics.watch("gateway_streams", "Subscriptions under way.", lambda: counter.running)
     metrics.watch("gateway_subgraph_streams", "Streams from subgraphs.", lambda: subgraph_streams.running)
-    metrics.watch("gateway_loop_lag_seconds", "Worst delay of the event loop of late.", lambda: lag.worst_s)
+    metrics.watch("gateway_loop_lag_seconds", "Worst delay of the event loop of late.", lambda: lag.worst_s, "max")

@@ -10,7 +10,7 @@ from gateway.errors import ConfigError
 
 __all__ = ["FIXED", "changed_keys", "check_change"]
 
-FIXED = ("server.host", "server.port")
+FIXED = ("server.host", "server.port", "server.workers")
 """Keys that the server was started with. All others are taken over."""
 
 

@@ -31,6 +31,9 @@ class ServerSettings(Section):
     """Address to listen on."""
     port: int = Field(default=4000, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
+    workers: int = Field(default=1, ge=1, le=128)
+    """Processes that serve, one per core at most; each has its own plans, counters in memory and subscriptions, and
+    ``/metrics`` of any one tells the sum. One that ends is started anew. Only for ``crossdock gateway``."""
     path: str = Field(default="/graphql", pattern=r"^/[^?#]+$")
     """Path of the GraphQL endpoint, for HTTP, SSE and WebSocket alike."""
     graphiql: bool = True
@@ -46,8 +49,8 @@ class ServerSettings(Section):
     """Headers of every answer, such as ``strict-transport-security``."""
     watch_settings: Duration | None = None
     """Pause between two looks at time and size of the settings file; null looks at it on SIGHUP only. A changed one is
-    checked as a whole and taken over: what is under way ends with the old settings. Only ``server.host`` and
-    ``server.port`` need a restart, and a file in which they have changed is refused."""
+    checked as a whole and taken over: what is under way ends with the old settings. Only ``host``,
+    ``port`` and ``workers`` of this section need a restart, and a file in which they have changed is refused."""
     compress_from_bytes: int | None = Field(default=4096, ge=1)
     """Size from which an answer is sent with gzip to clients that accept it; null for never."""
 

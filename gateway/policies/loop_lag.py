@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 __all__ = ["LoopLag"]
 
@@ -25,10 +26,11 @@ class LoopLag:
         """Seconds by which the loop was late at worst, of late."""
         return max(self._late, default=0.0)
 
-    async def run(self) -> None:
-        """Look for ever."""
+    async def run(self, then: Callable[[], None] = lambda: None) -> None:
+        """Look for ever; after each look call ``then``."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + PAUSE_S
             await asyncio.sleep(PAUSE_S)
             self._late.append(max(0.0, loop.time() - due))
+            then()

@@ -1,14 +1,18 @@
 """Metrics for Prometheus: rate, errors and duration of operations and of requests to subgraphs, and what is in memory.
 
-Each gateway has a registry of its own, so several in one process do not mix.
+Each gateway has a registry of its own, so several in one process do not mix. Workers of one gateway share a folder, and
+each of them tells the sum over all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,11 +29,13 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class Metrics:
-    """The metrics of one gateway."""
+    """The metrics of one gateway; those of all its workers where they share a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self._registry = CollectorRegistry()
-        self._names: set[str] = set()
+        self._folder = folder
+        self._names = set() if folder is None else _names_in(folder)
+        self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._operations = Counter(
             "gateway_operations", "Operations that ran.", ("operation", "kind", "outcome"), registry=self._registry
         )
@@ -61,15 +67,27 @@ class Metrics:
         """Count a request to a subgraph; ``outcome`` is ``ok`` or a code."""
         self._subgraph_seconds.labels(subgraph, outcome).observe(seconds)
 
-    def watch(self, name: str, what: str, read: Callable[[], float]) -> None:
-        """Add a figure that is read whenever metrics are asked for."""
-        Gauge(name, what, registry=self._registry).set_function(read)
+    def watch(self, name: str, what: str, read: Callable[[], float], over: Literal["sum", "max"] = "sum") -> None:
+        """Add a figure that is read whenever metrics are asked for; ``over`` all workers it is summed, or the worst."""
+        mode: Literal["livesum", "livemax"] = "livesum" if over == "sum" else "livemax"
+        gauge = Gauge(name, what, registry=self._registry, multiprocess_mode=mode)
+        self._watched.append((gauge, read))
+
+    def refresh(self) -> None:
+        """Read the watched figures, for those who ask another worker."""
+        for gauge, read in self._watched:
+            gauge.set(read())
 
     def route(self, path: str) -> Route:
         """Return the page of the metrics."""
 
         async def page(_: Request) -> Response:
-            return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+            self.refresh()
+            registry = self._registry
+            if self._folder is not None:
+                registry = CollectorRegistry()
+                MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
+            return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
         return Route(path, page)
 
@@ -82,3 +100,11 @@ class Metrics:
             return OTHER
         self._names.add(name)
         return name
+
+
+def _names_in(folder: Path) -> set[str]:
+    """Return the names of operations that have a series already, of this worker or another one."""
+    collector = MultiProcessCollector(None, str(folder))  # type: ignore[no-untyped-call]
+    found = collector.collect()  # type: ignore[no-untyped-call]
+    samples = (sample for metric in found for sample in metric.samples)
+    return {sample.labels["operation"] for sample in samples if "operation" in sample.labels} - {"", OTHER}

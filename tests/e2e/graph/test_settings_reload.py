@@ -16,7 +16,9 @@ from crossdock.demo.prepare import CREDENTIALS, demo_settings
 from crossdock.embedded import open_embedded
 from crossdock.serving import listening, serving
 from crossdock.settings import load
+from gateway.errors import ConfigError
 
+WORKERS = {"gateway": {"server": {"workers": 2}}}
 SECRET = "a secret of tests that is long enough for all"
 NOWHERE = "http://127.0.0.1:9"
 WAIT_S = 60
@@ -33,6 +35,9 @@ async def test_the_section_of_the_gateway_is_taken_over_and_nothing_when_another
     def write(**sections: object) -> None:
         config.write_text(yaml.safe_dump({**values, **sections}), encoding="utf-8")
 
+    write(**WORKERS)
+    with pytest.raises(ConfigError, match="has one worker"):
+        await open_embedded(load(config)).__aenter__()
     write(gateway={"limits": {"max_aliases": 5}})
     where = listening("127.0.0.1", 0)
     address = f"http://127.0.0.1:{where.getsockname()[1]}"

@@ -1,0 +1,140 @@
+"""Put a gateway together as the command line wants it, and serve it in this process until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from gateway.bootstrap import Gateway, Origin, Upkeep, build_gateway
+from gateway.composition import compose
+from gateway.config import GatewaySettings, load_settings, settings_from
+from gateway.errors import CompositionError, ConfigError
+from gateway.logs import log_to
+from gateway.server.reload import FileSource, SupergraphSource, UrlSource
+from gateway.server.sdl_directory import SdlDirectory
+from gateway.subgraph_list import read_subgraphs
+from gateway.transport.download import DownloadFailed
+
+__all__ = ["STOP_S", "ServeOptions", "build", "read_settings", "serve"]
+
+STOP_S = 10
+"""Longest wait for requests under way when the server stops."""
+
+_GC_THRESHOLDS = (50_000, 50, 100)
+"""Python's own 700 suit small programs; one large answer makes thousands of objects, all freed by reference counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What the command line says; each is None where it says nothing."""
+
+    supergraph: Path | None = None
+    subgraphs: Path | None = None
+    config: Path | None = None
+    host: str | None = None
+    port: int | None = None
+
+
+def read_settings(options: ServeOptions) -> GatewaySettings:
+    """Return the settings of the file with host and port of the command line over them.
+
+    Raises:
+        ConfigError: they are not accepted.
+    """
+    settings = load_settings(options.config) if options.config is not None else GatewaySettings()
+    said = (("host", options.host), ("port", options.port))
+    given = {name: value for name, value in said if value is not None}
+    if not given:
+        return settings
+    values = settings.model_dump()
+    values["server"] |= given
+    return settings_from(values)
+
+
+def build(options: ServeOptions) -> Gateway:
+    """Return a gateway that will look after its settings and its supergraph once it serves.
+
+    Raises:
+        GatewayError: settings or supergraph cannot be used; the message says which and why.
+    """
+    if options.subgraphs is not None and options.supergraph is not None:
+        raise ConfigError("give either --supergraph or --subgraphs")
+    settings = read_settings(options)
+    source = _source(options, settings)
+    sdl = _compose(options.subgraphs) if options.subgraphs is not None else _first(source)
+    gateway = build_gateway(sdl, settings=settings)
+    origin = None
+    if options.config is not None:
+        origin = Origin(lambda: read_settings(options), options.config, lambda changed: _source(options, changed))
+    Upkeep(gateway, source, origin)
+    return gateway
+
+
+def _source(options: ServeOptions, settings: GatewaySettings) -> SupergraphSource | None:
+    """Return where the supergraph comes from: the command line first, then the settings; None for nowhere."""
+    given = settings.supergraph
+    if options.subgraphs is not None:
+        return None
+    if options.supergraph is not None:
+        return FileSource(options.supergraph)
+    if given.directory is not None:
+        return SdlDirectory(given.directory, {name: own.url or "" for name, own in settings.subgraphs.items()})
+    if given.file is not None:
+        return FileSource(given.file)
+    return None if given.url is None else UrlSource(given.url, given.timeout)
+
+
+def _first(source: SupergraphSource | None) -> str:
+    """Return the supergraph that the gateway starts with."""
+    if source is None:
+        raise ConfigError("give either --supergraph or --subgraphs, or the supergraph in the settings")
+    try:
+        return asyncio.run(source.changed()) or ""
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}") from error
+    except (ValueError, DownloadFailed) as error:
+        raise ConfigError(f"the supergraph cannot be read: {error}") from error
+
+
+def _compose(subgraphs: Path) -> str:
+    composition = compose(read_subgraphs(subgraphs))
+    if composition.supergraph is None:
+        raise CompositionError(str(problem) for problem in composition.errors)
+    return str(composition.supergraph)
+
+
+def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; on a socket that listens already, or at the address of the settings."""
+    # uvicorn drains, puts back the handler that it found, and raises the signal again: then the work is done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    log_to(sys.stderr)
+    given = gateway.settings.server
+    if where is None and given.port:
+        address = f"http://{given.host}:{given.port}{given.path}"
+        logging.getLogger("gateway").info("starting at %s", address)
+    gc.collect()
+    gc.freeze()  # schema and supergraph stay for good; walking them again and again would cost a sixth of the work
+    gc.set_threshold(*_GC_THRESHOLDS)
+    config = uvicorn.Config(
+        gateway.asgi,
+        host=given.host,
+        port=given.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,  # whose word on addresses counts is a setting of ours
+        ws_max_size=gateway.settings.limits.max_request_bytes,
+        ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
+        timeout_graceful_shutdown=STOP_S,
+    )
+    gateway.on_change(lambda changed: setattr(config, "ws_max_size", changed.limits.max_request_bytes))
+    uvicorn.Server(config).run(sockets=None if where is None else [where])

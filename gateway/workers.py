@@ -1,0 +1,174 @@
+"""Several processes that serve one gateway: all take connections from one socket that this process listens on.
+
+1. Each worker builds the gateway by itself, follows settings and supergraph by itself, and shares its metrics.
+2. SIGHUP goes to every worker; SIGTERM and SIGINT let every worker finish, and then this process ends.
+3. A worker that ends by itself is started anew in its place, after a longer pause each time when it ends soon again.
+   While none has served yet, one that cannot use its input ends all with its exit code.
+4. When this process dies, the workers notice and stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from types import FrameType
+
+from gateway.config import GatewaySettings
+from gateway.errors import GatewayError
+from gateway.logs import log_to
+from gateway.policies.shared_metrics import take_place
+from gateway.serving import STOP_S, ServeOptions, build, serve
+
+__all__ = ["Workers"]
+
+_log = logging.getLogger("gateway")
+
+BAD_INPUT = 2
+"""Exit code of a program that cannot use its input."""
+
+LONG_LIFE_S = 30.0
+"""A worker that lived this long ended by chance, and is started anew at once."""
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+"""Bounds of the pause before a worker that ended soon is started anew; each further one doubles it."""
+
+KILL_AFTER_S = STOP_S + 5.0
+"""Seconds after which a worker that was asked to stop is killed: what is under way, and closing up."""
+
+
+class Workers:
+    """The workers of one gateway, each in its place."""
+
+    def __init__(self, options: ServeOptions, settings: GatewaySettings) -> None:
+        self._options = options
+        self._settings = settings
+        self._context = get_context("spawn")  # a copy of a process with threads and an event loop cannot be trusted
+        self._running: dict[int, SpawnProcess] = {}
+        self._ready: dict[int, Event] = {}
+        self._has_served = False
+        self._started_at: dict[int, float] = {}
+        self._pauses: dict[int, float] = {}
+        self._due: dict[int, float] = {}
+        self._is_stopping = False
+
+    def run(self) -> int:
+        """Serve until it is asked to stop, and return the exit code.
+
+        Raises:
+            OSError: the address cannot be taken.
+        """
+        given = self._settings.server
+        family = socket.AF_INET6 if ":" in given.host else socket.AF_INET
+        log_to(sys.stderr)
+        with (
+            socket.create_server((given.host, given.port), family=family, backlog=2048) as where,
+            tempfile.TemporaryDirectory(prefix="gateway-metrics-") as folder,
+        ):
+            address = f"http://{given.host}:{where.getsockname()[1]}{given.path}"
+            _log.info("starting %d workers at %s", given.workers, address)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._stop)
+            if hasattr(signal, "SIGHUP"):
+                signal.signal(signal.SIGHUP, self._pass_on)
+            for place in range(given.workers):
+                self._start(place, where, Path(folder))
+            try:
+                return self._watch(where, Path(folder))
+            finally:
+                self._end_all()
+
+    def _start(self, place: int, where: socket.socket, folder: Path) -> None:
+        ready = self._context.Event()
+        process = self._context.Process(
+            target=_work, args=(self._options, where, folder, place, ready), name=f"gateway worker {place}"
+        )
+        self._ready[place], self._started_at[place] = ready, time.monotonic()
+        process.start()
+        self._running[place] = process
+
+    def _watch(self, where: socket.socket, folder: Path) -> int:
+        while not self._is_stopping:
+            now = time.monotonic()
+            for place in [place for place, due in self._due.items() if due <= now]:
+                del self._due[place]
+                self._start(place, where, folder)
+            wait_s = max(0.0, min(self._due.values()) - now) if self._due else None
+            connection.wait([process.sentinel for process in self._running.values()], wait_s)
+            for place, process in list(self._running.items()):
+                if process.is_alive() or self._is_stopping:
+                    continue
+                self._has_served = self._has_served or any(ready.is_set() for ready in self._ready.values())
+                if process.exitcode == BAD_INPUT and not self._has_served:
+                    return BAD_INPUT
+                self._take_note(place, process)
+        return 0
+
+    def _take_note(self, place: int, process: SpawnProcess) -> None:
+        """Plan a new worker in the place of one that ended."""
+        del self._running[place]
+        lived_s = time.monotonic() - self._started_at[place]
+        pause_s = 0.0 if lived_s >= LONG_LIFE_S else self._pauses.get(place, 0.0)
+        self._pauses[place] = min(LONGEST_PAUSE_S, pause_s * 2 or FIRST_PAUSE_S)
+        self._due[place] = time.monotonic() + pause_s
+        _log.error("worker %d ended with %s; another one starts in %.1f s", place, process.exitcode, pause_s)
+        process.close()
+
+    def _stop(self, _: int, __: FrameType | None) -> None:
+        self._is_stopping = True
+        self._signal(signal.SIGTERM)
+
+    def _pass_on(self, number: int, _: FrameType | None) -> None:
+        self._signal(number)
+
+    def _signal(self, number: int) -> None:
+        for process in self._running.values():
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
+
+    def _end_all(self) -> None:
+        self._is_stopping = True
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + KILL_AFTER_S
+        for process in self._running.values():
+            process.join(max(0.0, until - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def _work(options: ServeOptions, where: socket.socket, folder: Path, place: int, ready: Event) -> None:
+    """Be one worker."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the settings are read for the first time
+    take_place(folder, place)
+    try:
+        gateway = build(options)
+    except (GatewayError, OSError) as error:
+        sys.stderr.write(f"{error.message if isinstance(error, GatewayError) else error}\n")
+        sys.exit(BAD_INPUT)
+
+    async def start() -> None:
+        ready.set()
+        parent = parent_process()
+        if parent is not None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(parent.sentinel, lambda: _stop_without(loop, parent.sentinel))
+
+    gateway.asgi.on_start(start)
+    serve(gateway, where)
+
+
+def _stop_without(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
+    loop.remove_reader(sentinel)
+    os.kill(os.getpid(), signal.SIGTERM)
