@@ -8,8 +8,8 @@ import strawberry
 from strawberry import Info
 
 from schema.catalog.context import CatalogContext
-from schema.catalog.price import PriceBreak, price_breaks, unit_price
-from schema.graphql.values import Money, Node
+from schema.catalog.price import PriceBreak, price_breaks
+from schema.graphql.values import Money, Node, money
 from schema.records import catalog as records
 
 __all__ = ["PriceAgreement", "agreement_id", "parse_agreement_id"]
@@ -59,7 +59,7 @@ class PriceAgreement(Node):
             number=record.number,
             sku=record.sku,
             category_code=record.category_code,
-            unit=None if record.unit is None else unit_price(record.unit),
+            unit=money(record.unit),
             discount_percent=record.discount_percent,
             valid_from=record.valid_from,
             valid_to=record.valid_to,

@@ -10,7 +10,7 @@ from strawberry import Info
 
 import schema.graphql.enums  # noqa: F401 - makes the enumerations known
 from schema.catalog.context import CatalogContext, Priced, PriceQuestion
-from schema.catalog.price import Price, unit_price
+from schema.catalog.price import Price
 from schema.enums import ItemStatus
 from schema.graphql.problems import (
     DependencyUnavailable,
@@ -20,7 +20,7 @@ from schema.graphql.problems import (
     said_of,
     shared_problem,
 )
-from schema.graphql.values import ExternalRef, ItemUom, Money, Node, Quantity, QuantityInput, external_refs
+from schema.graphql.values import ExternalRef, ItemUom, Money, Node, Quantity, QuantityInput, external_refs, money
 from schema.records import catalog as records
 from schema.records import problems
 from schema.records.catalog import sku_of
@@ -142,7 +142,7 @@ class Item(Node):
     async def list_price(self, info: _Ctx, currency: str) -> Money | None:
         """List price of one base unit today, converted at today's rate when there is none in the currency."""
         found = await info.context.reader.list_price(self.sku, currency)
-        return None if found is None else unit_price(found)
+        return money(found)
 
     @strawberry.field
     async def price(

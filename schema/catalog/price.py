@@ -12,12 +12,10 @@ import schema.graphql.enums  # noqa: F401 - makes the enumerations known
 from schema.catalog.context import CatalogContext, Priced
 from schema.enums import PriceSource
 from schema.graphql.decorators import federated_field
-from schema.graphql.values import Freshness, Money, Quantity
+from schema.graphql.values import Freshness, Money, Quantity, money
 from schema.records import catalog as records
-from schema.records import values
-from schema.records.currencies import trim_to_minor
 
-__all__ = ["MARGIN_SCOPE", "Price", "PriceBreak", "PriceComponent", "price_breaks", "unit_price"]
+__all__ = ["MARGIN_SCOPE", "Price", "PriceBreak", "PriceComponent", "price_breaks"]
 
 _Ctx = Info[CatalogContext, None]
 
@@ -44,7 +42,7 @@ class PriceComponent:
             source=record.source,
             rule_id=_rule_id(record.rule_id),
             description=record.description,
-            amount=unit_price(record.amount),
+            amount=Money.of(record.amount),
         )
 
 
@@ -85,10 +83,10 @@ class Price:
         return cls(
             record=record,
             sku=record.sku,
-            unit=unit_price(record.unit),
+            unit=Money.of(record.unit),
             per=Quantity.of(record.per),
             extended=Money.of(record.extended),
-            list=None if record.list is None else unit_price(record.list),
+            list=money(record.list),
             source=record.source,
             rule_id=_rule_id(record.rule_id),
             components=[PriceComponent.of(component) for component in record.components],
@@ -106,17 +104,10 @@ class Price:
         return info.context.reader.margin(self.record)
 
 
-def unit_price(record: values.Money) -> Money:
-    """Return a price that rules keep with four decimals as it is written: with as many as it needs."""
-    return Money.of(trim_to_minor(record))
-
-
 def price_breaks(found: Iterable[records.PriceBreak], base_uom: str) -> list[PriceBreak]:
     """Return prices by quantity as graph values."""
     return [
-        PriceBreak(
-            min_quantity=Quantity(value=entry.min_quantity.normalize(), uom=base_uom), unit=unit_price(entry.unit)
-        )
+        PriceBreak(min_quantity=Quantity(value=entry.min_quantity.normalize(), uom=base_uom), unit=Money.of(entry.unit))
         for entry in found
     ]
 

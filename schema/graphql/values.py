@@ -9,6 +9,7 @@ import strawberry
 import schema.graphql.enums  # noqa: F401 - makes the enumerations known
 from schema.enums import SourceSystem
 from schema.records import values
+from schema.records.currencies import trim_to_minor
 
 __all__ = [
     "Address",
@@ -43,8 +44,9 @@ class Money:
 
     @classmethod
     def of(cls, record: values.Money) -> "Money":
-        """Return the record as a graph value."""
-        return cls(amount=record.amount, currency=record.currency)
+        """Return the record as a graph value; prices that rules keep with four decimals have as many as they need."""
+        shown = trim_to_minor(record)
+        return cls(amount=shown.amount, currency=shown.currency)
 
 
 @strawberry.federation.type(shareable=True, description="A quantity; the unit is a UN/ECE Recommendation 20 code.")

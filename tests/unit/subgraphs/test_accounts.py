@@ -489,9 +489,9 @@ class TestWhoMaySee:
 
 class TestCredit:
     FIELDS = "limit { amount currency } openReceivables { amount } overdue { amount } maxDaysPastDue onHold holdReason"
-    OWED: ClassVar = {"openReceivables": {"amount": "120.50"}, "overdue": {"amount": "7"}, "maxDaysPastDue": 3}
+    OWED: ClassVar = {"openReceivables": {"amount": "120.50"}, "overdue": {"amount": "7.00"}, "maxDaysPastDue": 3}
     HOLD: ClassVar = {"onHold": True, "holdReason": "disputed invoice"}
-    LIMIT: ClassVar = {"amount": "10000", "currency": "USD"}
+    LIMIT: ClassVar = {"amount": "10000.00", "currency": "USD"}
 
     @pytest.fixture(autouse=True)
     def owing(self, world: World) -> None:

@@ -110,7 +110,7 @@ class TestAnOrder:
           status acceptedAt tax {MONEY} total {MONEY} externalRefs {{ id }} freshness {{ source stale }}
           shipments {{ id }} lines {{ nodes {{ extended {MONEY} unitPrice {MONEY} }} }}
         """
-        price = {"amount": "36.1000", "currency": "USD"}
+        price = {"amount": "36.10", "currency": "USD"}
         value = {"amount": "866.40", "currency": "USD"}
         assert await world.order(fields) == {
             "status": "VALIDATING",
@@ -253,7 +253,7 @@ class TestDocuments:
                     "lineNo": 1,
                     "item": {"id": "itm_PMP-0042", "sku": "PMP-0042"},
                     "quantity": {"value": "24", "uom": "EA"},
-                    "unitPrice": {"amount": "36.1000", "currency": "USD"},
+                    "unitPrice": {"amount": "36.10", "currency": "USD"},
                     "listPrice": None,
                     "priceSource": "CONTRACT",
                 }
