@@ -81,8 +81,9 @@ def application(name: str, *, number: str | None = None, **changes: Any) -> Any:
 
 @asynccontextmanager
 async def following(whole: Whole, query: str, variables: dict[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
-    """Subscribe with gql over WebSocket."""
-    transport = WebsocketsTransport(url=whole.url.replace("http", "ws") + "/graphql")
+    """Subscribe with gql over WebSocket, as whoever the client is."""
+    shown = {name: value for name, value in whole.http.headers.items() if name == "authorization"}
+    transport = WebsocketsTransport(url=whole.url.replace("http", "ws") + "/graphql", init_payload=shown)
     async with Client(transport=transport) as session:
         stream = session.subscribe(GraphQLRequest(query, variable_values=variables))
         try:

@@ -30,7 +30,7 @@ from crossdock.wiring.parts import open_parts
 from crossdock.wiring.platform import open_platform
 from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
 from gateway.bootstrap import build_gateway
-from gateway.config import GatewaySettings, SubgraphClaims, SubgraphSettings
+from gateway.config import GatewaySettings, IdentitySettings, SubgraphClaims, SubgraphSettings
 from processes.decider import EngineDecider
 from processes.worker import ProcessEngine
 from sandbox.crm.vendor import Crm
@@ -103,10 +103,13 @@ class Whole:
 
 
 @asynccontextmanager
-async def in_process(folder: Path) -> AsyncIterator[Whole]:
-    """Run everything in the embedded form."""
+async def in_process(folder: Path, identity: IdentitySettings | None = None) -> AsyncIterator[Whole]:
+    """Run everything in the embedded form; without an identity everybody is the demo's person."""
     async with AsyncExitStack() as stack:
         where, url, sandboxes, settings, http = await stack.enter_async_context(_around(folder))
+        if identity is not None:
+            gateway = settings.gateway.model_copy(update={"identity": identity})
+            settings = settings.model_copy(update={"gateway": gateway})
         app = await stack.enter_async_context(open_embedded(settings))
         await stack.enter_async_context(serving(app, where))
         yield await _settled(Whole(url, sandboxes, http, settings))
