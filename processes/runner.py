@@ -267,7 +267,8 @@ class Runner(Generic[C]):
             state = "WAITING" if failure.transient else "FAILED"
             self._seen.note(step, state, attempt, started, failure.message)
             await self._seen.write_notes()
-            if attempt >= self._policy.quick or failure.error == StepTimeout.__name__:
+            is_long = failure.retry_after_s >= self._policy.wait_s
+            if attempt >= self._policy.quick or is_long or failure.error == StepTimeout.__name__:
                 await self._wait_for(step, attempt, failure)
             if began + timedelta(seconds=self._policy.task_after_s) <= self._seen.now():
                 await self._seen.ask(step, failure)

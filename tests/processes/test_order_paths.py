@@ -382,6 +382,16 @@ async def test_a_slow_erp_shows_as_waiting_before_it_answers(world: ProcessWorld
     assert (run.ending.state, len(world.erp.documents())) == (ProcessState.COMPLETED, 1)
 
 
+async def test_an_erp_that_asks_for_a_long_pause_shows_as_waiting_at_once(world: ProcessWorld) -> None:
+    policy = replace(QUICK, quick=4, base_s=0.0, wait_max_s=0.0)
+    world.script.before["create_order"] += [RateLimited(ERP, "create order", "its circuit is open", 30.0)]
+    run = await run_order(world, submission(), policy=policy)
+    types = await world.event_types("ord_1")
+    assert types.count("process.step.failed") == 1
+    assert types.index("process.step.failed") < types.index("order.accepted")
+    assert (run.ending.state, len(world.erp.documents())) == (ProcessState.COMPLETED, 1)
+
+
 async def test_an_erp_that_never_answers_is_asked_again_and_looked_up(world: ProcessWorld, monkeypatch) -> None:
 
     quick = tuple(replace(step, timeout_s=0.1) if step.name == "create" else step for step in order_submit.ORDER_SUBMIT)

@@ -17,8 +17,10 @@ async def eventually(ask: Callable[[], Awaitable[T]], wanted: Callable[[T], obje
     found = None
     try:
         async with asyncio.timeout(within_s):
-            while not wanted(found := await ask()):
+            while True:
+                found = await ask()
+                if wanted(found):
+                    return found
                 await asyncio.sleep(_PAUSE_S)
     except TimeoutError:
         raise AssertionError(f"after {within_s:g} s it still is {found!r}") from None
-    return found

@@ -106,7 +106,7 @@ class TestS05SlowErp:
         resubmit = """mutation ($i: OrderSubmitInput!) { orderSubmit(input: $i) { replayed
             order { id status externalRefs { system id } } process { id state }
             problems { __typename ... on IdempotencyConflict { originalProcessId } } } }"""
-        given = submission(waitMs=5_000)
+        given = submission(waitMs=10_000)
         async with acting(whole, REP) as rep:
             await erp.faults(latency_ms={"median": 6_000, "p95": 6_000})
             try:
