@@ -44,7 +44,7 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
 test-kill: $(STAMP)
-	$(BIN)/python -m pytest -m exhaustive --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -m exhaustive -rP --numprocesses auto --maxprocesses 4 --dist worksteal tests/processes
 
 NODE_STAMP := var/node/.installed
 

@@ -1,108 +1,149 @@
-"""Kill -9 at the boundaries of every step of order submission: one document per key, nothing leaks, everything ends."""
+"""Kill -9 everywhere in P1 to P7: each thing is done once in every system, nothing leaks, and every process ends."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import shutil
 import signal
-import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
-from processes.order_submit import ORDER_SUBMIT
-from schema.enums import OrderStatus, ProcessState
-from schema.events.envelope import EventFilter
+from tests.support.databases import PostgresServer, Template
+from tests.support.mortal_scenarios import SCENARIOS
+from tests.support.nursery import Nursery
 from tests.support.process_world import process_world
 
-ROOT = Path(__file__).parents[2]
 RECOVERY_S = 5.0
-"""A killed process has ended this long after its engine is back."""
-
-STEPS = [step.name for step in ORDER_SUBMIT]
-MOMENTS = ("start", "done", "kept")
-CALLS = ("before create_order", "after create_order", "after allocate", "after release", "after mirror_order")
-UNDOING = ["undo:create", "undo:reserve", "undo:receive"]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the program dies: at a moment of a step or within a call."""
-
-    kill: tuple[str, str] | None = None
-    strike: str | None = None
-    refuse: bool = False
-
-    def __str__(self) -> str:
-        where = f"{self.kill[0]}-{self.kill[1]}" if self.kill else str(self.strike).replace(" ", "-")
-        return where + ("-refused" if self.refuse else "")
+"""A killed process has ended this long after its engine is back, on a machine that has time for it."""
+BUSY = 6
+"""So much longer it may take where several programs are killed side by side."""
+MAX_MOMENTS = 500
+"""A clean run passes fewer moments than this."""
+EVERY = 3
+"""Each third program is killed once more while it recovers."""
 
 
-FEW = [
-    Place(strike="after create_order"),
-    Place(kill=("undo:reserve", "done"), refuse=True),
-]
-ALL = [
-    *(Place(kill=(step, moment)) for step in STEPS for moment in MOMENTS),
-    *(Place(strike=call) for call in CALLS),
-    *(Place(kill=(step, moment), refuse=True) for step in UNDOING for moment in MOMENTS),
-]
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as made:
+        yield made
 
 
-def run(place: Place | None, database: str, folder: Path, *, refuse: bool) -> subprocess.CompletedProcess[str]:
-    plan = {
-        "database": database,
-        "kept": str(folder / "kept.db"),
-        "kill": place.kill if place else None,
-        "strike": {place.strike: "kill"} if place and place.strike else {},
-        "refuse": refuse,
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "tests.support.process_child", json.dumps(plan)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+class Databases:
+    """Databases of one kind in which an engine was open once, one after the other."""
+
+    def __init__(self, nursery: Nursery, folder: Path) -> None:
+        self._nursery = nursery
+        self._folder = folder
+
+    async def warm(self, url: str) -> None:
+        """Let an engine make its tables in a database."""
+        await self.child(url, self._folder / "warm.db", None, None)
+
+    async def child(self, url: str, kept: Path, scenario: str | None, kill: int | str | None) -> Any:
+        plan = {"scenario": scenario, "database": url, "kept": str(kept), "kill": kill}
+        return await asyncio.to_thread(self._nursery.run, plan)
 
 
-async def check(place: Place, database: str, folder: Path) -> None:
-    died = await asyncio.to_thread(run, place, database, folder, refuse=place.refuse)
-    assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
-    lived = await asyncio.to_thread(run, None, database, folder, refuse=place.refuse)
-    assert lived.returncode == 0, lived.stderr
-    told = json.loads(lived.stdout.splitlines()[-1])
-    assert told["replayed"]
-    assert told["took"] < RECOVERY_S
-    async with process_world(database, kept=folder / "kept.db") as world:
-        assert await world.held() == {}
-        received = await world.use.events.read(EventFilter(types=("order.received",)), None, 10)
-        assert len(received) == 1
-        order = await world.order(received[0].event.subject)
-        types = [name for name in await world.event_types(order.id) if name != "process.step.compensated"]
-        assert len(types) == len(set(types)), "something was told twice"
-        if place.refuse:
-            assert (told["state"], order.status) == (ProcessState.FAILED.value, OrderStatus.REJECTED)
-            assert world.erp.documents() == []
-            return
-        assert (told["state"], order.status) == (ProcessState.COMPLETED.value, OrderStatus.ACCEPTED)
-        assert world.kept.keys("document") == [f"or:{order.id}:erp"]
-        assert world.kept.keys("allocation") == [f"or:{order.id}:alloc:1"]
-        assert world.kept.keys("release") == [f"or:{order.id}:rel:W01:1"]
-        assert world.kept.all("mirror") == ["ACCEPTED"]
+@asynccontextmanager
+async def copies(request: pytest.FixtureRequest, kind: str, children: Databases, folder: Path) -> AsyncIterator[Any]:
+    """Yield a maker of fresh databases: an asynchronous context of a URL."""
+    if kind == "sqlite":
+        url: str = request.getfixturevalue("sqlite_url")
+        await children.warm(url)
+        template = Path(url.removeprefix("sqlite+aiosqlite:///"))
+
+        @asynccontextmanager
+        async def file(name: str) -> AsyncIterator[str]:
+            copy = folder / name
+            copy.mkdir()
+            for suffix in ("", "-processes"):
+                shutil.copy(template.with_name(f"{template.stem}{suffix}.db"), copy / f"crossdock{suffix}.db")
+            yield f"sqlite+aiosqlite:///{copy / 'crossdock.db'}"
+            shutil.rmtree(copy)
+
+        yield file
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    migrated: Template = request.getfixturevalue("postgres_template")
+    warm = server.create(migrated.name)
+    await children.warm(server.url(warm))
+
+    @asynccontextmanager
+    async def database(name: str) -> AsyncIterator[str]:
+        copy = await asyncio.to_thread(server.create, warm)
+        yield server.url(copy)
+        await asyncio.to_thread(server.drop, copy)
+
+    yield database
+    server.drop(warm)
 
 
-@pytest.mark.parametrize("place", FEW, ids=str)
-async def test_a_killed_program_leaves_one_document_and_no_reservation(
-    place: Place, sqlite_url: str, tmp_path: Path
+async def survive(
+    children: Databases, scenario: str, url: str, folder: Path, kills: list[int | str], patience: int
+) -> int:
+    """Kill programs at these moments, let the last one live, and check the end; return how many died."""
+    kept, died = folder / f"kept-{'-'.join(map(str, kills))}.db".replace(" ", "_"), 0
+    for kill in kills:
+        end = await children.child(url, kept, scenario, kill)
+        assert end.status in (0, -signal.SIGKILL), end.output
+        died += end.status != 0
+    told = (await children.child(url, kept, scenario, None)).told()
+    assert set(told["states"]) == {SCENARIOS[scenario].state.value}
+    assert told["took"] < RECOVERY_S * patience
+    async with process_world(url, kept=kept) as world:
+        assert await world.held() == {}, "a reservation has leaked"
+        await SCENARIOS[scenario].check(world)
+    return died
+
+
+@pytest.mark.parametrize(
+    ("scenario", "moment"),
+    [
+        ("onboarding", "answered create_customer"),
+        ("onboarding in vain", "kept undo:activate_finance"),
+        ("order", "answered create_order"),
+        ("order", "committed reserve"),
+        ("refused order", "committed settle reservations"),
+        ("fulfilment", "answered tender"),
+        ("invoice", "committed append events"),
+        ("return", "answered credit_return"),
+        ("change", "answered change_order"),
+        ("cancellation", "answered cancel_order"),
+    ],
+)
+async def test_a_killed_program_is_made_up_for(
+    scenario: str, moment: str, nursery: Nursery, sqlite_url: str, tmp_path: Path
 ) -> None:
-    await check(place, sqlite_url, tmp_path)
+    children = Databases(nursery, tmp_path)
+    assert await survive(children, scenario, sqlite_url, tmp_path, [moment], BUSY) == 1
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("place", ALL, ids=str)
-async def test_a_program_may_be_killed_anywhere(place: Place, database_url: str, tmp_path: Path) -> None:
-    await check(place, database_url, tmp_path)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_program_may_be_killed_anywhere(
+    scenario: str, kind: str, nursery: Nursery, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    children, random, died = Databases(nursery, tmp_path), Random(scenario), 0
+    async with AsyncExitStack() as stack:
+        fresh = await stack.enter_async_context(copies(request, kind, children, tmp_path))
+        async with fresh("clean") as url:
+            clean = (await children.child(url, tmp_path / "clean.db", scenario, None)).told()["moments"]
+        assert 0 < len(clean) < MAX_MOMENTS
+        for moment in range(1, len(clean) + 1):
+            again = [random.randint(1, len(clean))] if moment % EVERY == 0 else []
+            async with fresh(f"at-{moment}") as url:
+                try:
+                    died += await survive(children, scenario, url, tmp_path, [moment, *again], BUSY)
+                except AssertionError as error:
+                    error.add_note(f"killed at moment {moment} ({clean[moment - 1]}), again at {again}")
+                    raise
+    sys.stdout.write(f"{scenario} on {kind}: {died} programs killed, at each of {len(clean)} moments\n")
+    assert died >= len(clean)

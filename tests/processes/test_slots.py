@@ -210,17 +210,11 @@ async def _survivor(url: str, folder: Path, times: SlotTimes) -> AsyncIterator[t
         yield world, engine
 
 
-async def _die(url: str, folder: Path, strike: str) -> None:
+async def _die(url: str, folder: Path, moment: str) -> None:
     """Run a program that carries an order and is killed while it does."""
-    plan = {
-        "database": url,
-        "kept": str(folder / "kept.db"),
-        "kill": None,
-        "strike": {strike: "kill"},
-        "refuse": False,
-    }
+    plan = {"scenario": "order", "database": url, "kept": str(folder / "kept.db"), "kill": moment}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.process_child", json.dumps(plan), cwd=ROOT
+        sys.executable, "-m", "tests.support.mortal_child", json.dumps(plan), cwd=ROOT
     )
     async with asyncio.timeout(60):
         assert await child.wait() == -signal.SIGKILL
@@ -246,17 +240,19 @@ async def _ended(world: ProcessWorld, within_s: float) -> None:
 async def test_a_survivor_carries_on_with_what_a_killed_program_left(database_url: str, tmp_path: Path) -> None:
     async with _survivor(database_url, tmp_path, SOON) as (world, engine):
         assert engine.slot == 0
-        await _die(database_url, tmp_path, "after create_order")
+        await _die(database_url, tmp_path, "answered create_order")
         await _ended(world, WITHIN_S)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strike", ["before create_order", "after allocate", "after release", "before mirror_order"])
+@pytest.mark.parametrize(
+    "moment", ["committed reserve", "answered allocate", "answered release", "committed settle reservations"]
+)
 async def test_with_the_times_of_production_it_takes_less_than_thirty_seconds(
-    database_url: str, tmp_path: Path, strike: str
+    database_url: str, tmp_path: Path, moment: str
 ) -> None:
     async with _survivor(database_url, tmp_path, SlotTimes()) as (world, _):
-        await _die(database_url, tmp_path, strike)
+        await _die(database_url, tmp_path, moment)
         await _ended(world, WITHIN_S)
 
 
@@ -264,7 +260,7 @@ async def test_with_the_times_of_production_it_takes_less_than_thirty_seconds(
 async def test_a_restarted_program_has_the_slot_of_the_dead_one_before_a_survivor_wants_it(
     database_url: str, tmp_path: Path
 ) -> None:
-    await _die(database_url, tmp_path, "after create_order")
+    await _die(database_url, tmp_path, "answered create_order")
     async with _survivor(database_url, tmp_path, SlotTimes()) as (world, engine):
         assert engine.slot == 0
         await _ended(world, 5.0)

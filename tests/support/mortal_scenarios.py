@@ -1,0 +1,299 @@
+"""What programs do while they are killed, and how it must look in the end, by name: every process from P1 to P7."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from processes.api import (
+    LineChange,
+    OrderCancellation,
+    OrderChange,
+    QuotePreparation,
+    QuoteRequestLine,
+    ReturnAsked,
+    ReturnLineAsked,
+    Started,
+)
+from processes.fulfilment import Fulfilment
+from processes.invoicing import Invoicing
+from processes.return_news import Returns
+from processes.starter import EngineStarter
+from processes.worker import ProcessEngine
+from schema.enums import (
+    InvoiceStatus,
+    OnboardingStatus,
+    OrderStatus,
+    ProcessState,
+    QuoteStatus,
+    ReturnStatus,
+    ShipmentStatus,
+    SourceSystem,
+)
+from schema.events.envelope import EventFilter
+from schema.records.invoices import InvoicedLine, PostedInvoice
+from schema.records.orders import Invoice, Milestone, ReturnLine, Shipment, ShipmentLine
+from schema.records.values import Money, Quantity
+from systems.errors import Rejected
+from systems.news import ReturnNews, ShipmentNews
+from tests.support.onboarding_records import applicant
+from tests.support.onboarding_runs import prepare
+from tests.support.process_world import REP, ProcessWorld, submission
+from tests.support.rule_records import NOW
+
+__all__ = ["SCENARIOS", "Scenario", "end"]
+
+WAIT_MS = 30_000
+END_S = 60.0
+"""Longest wait for a process to end; a killed one is there within a second or two of its engine's start."""
+
+_USD = Money(Decimal("216.60"), "USD")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a program does.
+
+    Attributes:
+        act: starts processes, or the same ones again, and returns their ids.
+        check: asserts how the systems and ledgers are left.
+        state: state in which the processes end.
+        ordered: an order is submitted, and its process has ended, before the program may be killed.
+    """
+
+    act: Callable[[ProcessWorld, ProcessEngine], Awaitable[list[str]]]
+    check: Callable[[ProcessWorld], Awaitable[None]]
+    state: ProcessState = ProcessState.COMPLETED
+    ordered: bool = False
+
+
+async def end(world: ProcessWorld, process_id: str) -> ProcessState:
+    """Return the state in which a process ends."""
+    async with asyncio.timeout(END_S):
+        while True:
+            found = (await world.use.process_log.processes([process_id])).get(process_id)
+            if found is not None and found.ended_at is not None:
+                return found.state
+            await asyncio.sleep(0.01)
+
+
+def _named(started: Started) -> list[str]:
+    assert started.process_id is not None, started.problems
+    return [started.process_id]
+
+
+async def _received(world: ProcessWorld) -> str:
+    """Return the id of the only order that was received."""
+    (stored,) = await world.use.events.read(EventFilter(types=("order.received",)), None, 10)
+    return stored.event.subject
+
+
+def _told_once(types: list[str], *often: str) -> None:
+    once = [name for name in types if name not in often]
+    assert len(once) == len(set(once)), f"something was told twice: {once}"
+
+
+async def order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    """Submit an order (P3)."""
+    return _named(await EngineStarter(engine).submit_order(submission(), key="o-1", principal=REP, wait_ms=WAIT_MS))
+
+
+async def _accepted(world: ProcessWorld) -> None:
+    order = await world.order(await _received(world))
+    _told_once(await world.event_types(order.id))
+    assert order.status is OrderStatus.ACCEPTED
+    assert world.kept.keys("document") == [f"or:{order.id}:erp"]
+    assert world.kept.keys("allocation") == [f"or:{order.id}:alloc:1"]
+    assert world.kept.keys("release") == [f"or:{order.id}:rel:W01:1"]
+    assert world.kept.all("mirror") == ["ACCEPTED"]
+
+
+async def _refused_order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    refusal = Rejected(SourceSystem.CLOUD_ERP, "create order", "blocked", reason="Blocked")
+    world.script.before["create_order"] += [refusal] * 9
+    return await order(world, engine)
+
+
+async def _rejected(world: ProcessWorld) -> None:
+    order = await world.order(await _received(world))
+    _told_once(await world.event_types(order.id), "process.step.compensated")
+    assert order.status is OrderStatus.REJECTED
+    assert world.erp.documents() == []
+
+
+async def _onboard(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    prepare(world)
+    starter = EngineStarter(engine)
+    return _named(await starter.submit_onboarding(applicant(), key="ob-1", principal=REP, wait_ms=WAIT_MS))
+
+
+async def _customer_everywhere(world: ProcessWorld) -> None:
+    await _onboarded(world, OnboardingStatus.ACTIVE)
+    assert (world.kept.all("block"), world.kept.all("account status")) == ([""], ["ACTIVE"])
+
+
+async def _onboard_in_vain(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    refusal = Rejected(SourceSystem.CRM, "upsert account", "no such owner", reason="OWNER")
+    world.script.after["upsert_account"] += [refusal] * 9
+    return await _onboard(world, engine)
+
+
+async def _customer_nowhere(world: ProcessWorld) -> None:
+    await _onboarded(world, OnboardingStatus.FAILED_COMPENSATED)
+    assert (world.kept.all("block"), world.kept.all("account status")) == (["All"], ["PROSPECT"])
+
+
+async def _onboarded(world: ProcessWorld, status: OnboardingStatus) -> None:
+    (told,) = await world.use.events.read(EventFilter(types=("account.onboarding.submitted",)), None, 10)
+    onboarding = (await world.use.onboardings.onboardings([told.event.subject]))[told.event.subject]
+    _told_once(await world.event_types(onboarding.id), "account.onboarding.checked", "process.step.compensated")
+    assert onboarding.status is status
+    assert world.kept.keys("customer") == world.kept.keys("account") == [onboarding.account_id]
+
+
+async def _quote(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    asked = QuotePreparation("acc_1", (QuoteRequestLine(1, "PMP-0042", Quantity(Decimal(6), "EA"), None),))
+    return _named(await EngineStarter(engine).prepare_quote(asked, key="q-1", principal=REP, wait_ms=WAIT_MS))
+
+
+async def _quoted(world: ProcessWorld) -> None:
+    (told,) = await world.use.events.read(EventFilter(types=("quote.created",)), None, 10)
+    quote = (await world.use.quotes.quotes([told.event.subject]))[told.event.subject]
+    _told_once(await world.event_types(quote.id))
+    assert (quote.status, quote.total) == (QuoteStatus.PRICED, _USD)
+
+
+async def _late_delivery(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    """Pack, delay and deliver the order's shipment (P4)."""
+    world.wms.shipments_by_id = {"sh_S-1": _shipment(await _received(world))}
+    order_id = await _received(world)
+    tell = Fulfilment(engine).handle
+    late = NOW + timedelta(days=4)
+    await tell(_news(order_id, "PACKED", ShipmentStatus.PACKED, 20, SourceSystem.WMS))
+    await tell(replace(_news(order_id, "SD", ShipmentStatus.DELAYED, 90, SourceSystem.TMS), estimated_delivery=late))
+    await end(world, "prc_shipment_tender_S-1")
+    await end(world, "prc_shipment_delay_S-1")
+    await tell(_news(order_id, "D1", ShipmentStatus.DELIVERED, 120, SourceSystem.TMS))
+    return [f"prc_shipment_{kind}_S-1" for kind in ("tender", "delay", "delivery")]
+
+
+async def _delivered(world: ProcessWorld) -> None:
+    order_id = await _received(world)
+    _told_once(await world.event_types(order_id), "customer.notified", "order.fulfillment.changed")
+    assert world.kept.keys("tender") == ["sh:S-1:tender"]
+    assert world.kept.all("case") == ["Shipment S-1 is late"]
+    assert (await world.order(order_id)).exceptions == ()
+
+
+async def _bill(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    order_id = await _received(world)
+    world.wms.shipments_by_id = {"sh_S-1": _shipment(order_id)}
+    world.erp.invoiced = True
+    invoice = Invoice(
+        "inv_SI-1", "SI-1", "acc_1", order_id, InvoiceStatus.POSTED, NOW, NOW.date(), _USD, _USD, None
+    )  # fmt: skip
+    line_ = InvoicedLine(1, Decimal(6), Money(Decimal("36.10"), "USD"), _USD)
+    nothing = replace(_USD, amount=Decimal(0))
+    world.erp.postings = [PostedInvoice(1, invoice, nothing, nothing, (line_,))]
+    await Invoicing(engine).read()
+    return ["prc_invoice_SI-1"]
+
+
+async def _billed(world: ProcessWorld) -> None:
+    order_id = await _received(world)
+    assert (await world.order(order_id)).status is OrderStatus.COMPLETED
+    types = await world.event_types(order_id)
+    assert (types.count("invoice.posted"), types.count("order.completed")) == (1, 1)
+
+
+async def _give_back(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    order_id = await _received(world)
+    world.wms.shipments_by_id = {"sh_S-1": _shipment(order_id)}
+    asked = ReturnAsked(order_id, "acc_1", (ReturnLineAsked(1, Quantity(Decimal(2), "EA"), "DAMAGED"),))
+    started = await EngineStarter(engine).request_return(asked, key="r-1", principal=REP, wait_ms=WAIT_MS)
+    assert started.entity_id is not None, started.problems
+    came = ReturnLine(1, "PMP-0042", Quantity(Decimal(2), "EA"), "DAMAGED", "SCRAP")
+    told = ReturnNews(SourceSystem.WMS, "evt-1", started.entity_id, ReturnStatus.INSPECTED, NOW, "W01", (came,))
+    await Returns(engine).handle(told)
+    return _named(started)
+
+
+async def _returned(world: ProcessWorld) -> None:
+    order_id = await _received(world)
+    (entry,) = (await world.use.returns.returns_of_orders([order_id]))[order_id]
+    assert (entry.status, entry.credit is not None) == (ReturnStatus.CLOSED, True)
+    assert world.kept.keys("rma") == [entry.number]
+    assert world.kept.keys("expected") == [f"rma:{entry.id}:wms"]
+    assert world.kept.keys("rma_key") == [f"rma:{entry.id}:receipt", f"rma:{entry.id}:credit"]
+    types = await world.event_types(entry.id)
+    assert types.count("customer.notified") == 2
+    _told_once(types, "customer.notified")
+
+
+async def _change(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    lines = (LineChange(1, Quantity(Decimal(4), "EA")),)
+    asked = OrderChange(await _received(world), int(world.kept.all("version")[0]), lines, "fewer will do")
+    return _named(await EngineStarter(engine).change_order(asked, key="c-1", principal=REP, wait_ms=WAIT_MS))
+
+
+async def _changed(world: ProcessWorld) -> None:
+    order = await world.order(await _received(world))
+    assert (order.status, order.amended_by, order.lines[0].wanted) == (OrderStatus.ACCEPTED, None, 4)
+    version = world.kept.all("version")[0]
+    assert world.kept.keys("change") == [f"chg:{order.id}:{version}:erp"]
+    assert world.kept.keys("release") == [f"or:{order.id}:rel:W01:{version}"]
+    assert world.kept.keys("held") == []
+    assert [line.ordered for line in world.erp.documents()[0].lines] == [4]
+
+
+async def _cancel(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    asked = OrderCancellation(await _received(world), int(world.kept.all("version")[0]), "not needed any more")
+    return _named(await EngineStarter(engine).cancel_order(asked, key="c-1", principal=REP, wait_ms=WAIT_MS))
+
+
+async def _cancelled(world: ProcessWorld) -> None:
+    order = await world.order(await _received(world))
+    assert (order.status, order.amended_by) == (OrderStatus.CANCELLED, None)
+    assert [document.status for document in world.erp.documents()] == [OrderStatus.CANCELLED]
+    assert (world.kept.keys("release"), world.kept.keys("held")) == ([], [])
+
+
+def _shipment(order_id: str) -> Shipment:
+    carried = (ShipmentLine(1, "PMP-0042", Quantity(Decimal(6), "EA"), None),)
+    status = ShipmentStatus.DELIVERED
+    return Shipment("sh_S-1", "S-1", order_id, "acc_1", "W01", status, (), carried, (), None, NOW)
+
+
+def _news(order_id: str, code: str, status: ShipmentStatus, minutes: int, source: SourceSystem) -> ShipmentNews:
+    is_carrier = source is SourceSystem.TMS
+    return ShipmentNews(
+        source=source,
+        event_id=f"evt-{code}",
+        sequence=minutes,
+        shipment_number="S-1",
+        order_id=order_id,
+        account_id="acc_1",
+        milestone=Milestone(code, status, NOW + timedelta(minutes=minutes), "W01", None, source),
+        status=status,
+        warehouse_code="W01",
+        lines=((1, "6"),),
+        carrier="EXMP" if is_carrier else None,
+        tracking_number="PRO-1" if is_carrier else None,
+    )
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "onboarding": Scenario(_onboard, _customer_everywhere),
+    "onboarding in vain": Scenario(_onboard_in_vain, _customer_nowhere, ProcessState.FAILED),
+    "quote": Scenario(_quote, _quoted),
+    "order": Scenario(order, _accepted),
+    "refused order": Scenario(_refused_order, _rejected, ProcessState.FAILED),
+    "fulfilment": Scenario(_late_delivery, _delivered, ordered=True),
+    "invoice": Scenario(_bill, _billed, ordered=True),
+    "return": Scenario(_give_back, _returned, ordered=True),
+    "change": Scenario(_change, _changed, ordered=True),
+    "cancellation": Scenario(_cancel, _cancelled, ordered=True),
+}
