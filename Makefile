@@ -19,7 +19,7 @@ help:
 	@echo "make test-kill     kill a program at every moment of every process (an hour on two cores)"
 	@echo "make lint          ruff, mypy, import rules, check-schema"
 	@echo "make check-schema  what schema/supergraph.graphql breaks for clients of the one where the branch began"
-	@echo "make schema        write schema/sdl and schema/supergraph.graphql from the code"
+	@echo "make schema        write schema/sdl, schema/supergraph.graphql and docs/processes from the code"
 	@echo "make lock          resolve requirements.lock and requirements-run.lock again"
 
 $(STAMP): requirements.lock pyproject.toml
@@ -81,6 +81,7 @@ format: $(STAMP)
 
 schema: $(STAMP)
 	$(BIN)/crossdock schema
+	$(BIN)/crossdock processes
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml --output-file requirements.lock

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from crossdock.circuits import CircuitWatch
 from crossdock.wiring.parts import Parts
 from events.inbox import InboxMessage, UnknownMessage
 from processes.fulfilment import Fulfilment
-from processes.inventory_sync import InventorySync
+from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoicing import Invoicing
 from processes.return_news import Returns
 from processes.worker import ProcessEngine
@@ -41,12 +42,6 @@ EXPIRE_S = 30.0
 
 EXPIRE_LIMIT = 500
 """Reservations that are ended at once."""
-
-TELL_STOCK_S = 1.0
-"""How often changes of stock are told; what changes more often is told with its latest figures."""
-
-RECONCILE_S = 3_600.0
-"""How often the copy of stock is compared with the warehouse system, which also fills it at the start."""
 
 PROJECT_S = 1.0
 """How often figures take in what has come into the event log."""
@@ -94,8 +89,10 @@ class Background:
             tasks.create_task(self._insisting("reservations", self._end_what_is_over))
             tasks.create_task(self._insisting("invoices", self._read_invoices))
             tasks.create_task(self._insisting("figures", self._project))
-            tasks.create_task(self._insisting("stock news", self._tell_stock))
-            tasks.create_task(self._insisting("stock", self._reconcile_stock))
+            for routine in INVENTORY_SYNC:
+                if routine.every_s is not None:
+                    work = partial(self._again, partial(routine.do, self._stock), routine.every_s)
+                    tasks.create_task(self._insisting(f"stock {routine.name}", work))
             tasks.create_task(self._insisting("circuits", self._tell_of_circuits))
 
     async def _handle_messages(self) -> None:
@@ -137,17 +134,11 @@ class Background:
             await platform.inbox.forget(clock.now() - KEPT, FORGET_LIMIT)
             await asyncio.sleep(EXPIRE_S)
 
-    async def _tell_stock(self) -> None:
+    @staticmethod
+    async def _again(work: Callable[[], Awaitable[object]], pause_s: float) -> None:
         while True:
-            await self._stock.tell()
-            await asyncio.sleep(TELL_STOCK_S)
-
-    async def _reconcile_stock(self) -> None:
-        while True:
-            differing = await self._stock.reconcile()
-            if differing:
-                _log.warning("stock differed from the warehouse system", positions=differing)
-            await asyncio.sleep(RECONCILE_S)
+            await work()
+            await asyncio.sleep(pause_s)
 
     async def _project(self) -> None:
         while True:

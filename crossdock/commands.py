@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
     audit = typer.Typer(help="The audit log: who did what.", no_args_is_help=True)
     audit.command("verify")(audit_verify)
     app.add_typer(audit, name="audit")
-    for command in (demo, serve, subgraph, worker, migrate, schema, sandbox, token, health):
+    for command in (demo, serve, subgraph, worker, migrate, schema, processes, sandbox, token, health):
         app.command()(command)
 
 
@@ -100,14 +100,17 @@ def schema(
         wanted = sdl_files()
     except CompositionError as error:
         _fail(error.message)
-    stale = [name for name, text in wanted.items() if not _holds(folder / name, text)]
-    if check and stale:
-        _fail(f"not up to date: {', '.join(stale)}; run 'crossdock schema'")
-    for name in stale:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(wanted[name], encoding="utf-8")
-        typer.echo(f"wrote {path}")
+    _bring_up_to_date(folder, wanted, "crossdock schema", check=check)
+
+
+def processes(
+    folder: Annotated[Path, typer.Option(help="Where the pages are kept.")] = Path("docs/processes"),
+    check: Annotated[bool, typer.Option(help="Write nothing; tell whether the pages are up to date.")] = False,
+) -> None:
+    """Write a page about every process: its steps as a diagram, with what takes them back beside them."""
+    from crossdock.process_pages import process_pages  # noqa: PLC0415
+
+    _bring_up_to_date(folder, process_pages(), "crossdock processes", check=check)
 
 
 def sandbox(
@@ -223,6 +226,18 @@ def _settings(config: Path) -> CrossdockSettings:
         return load(config)
     except ConfigError as error:
         _fail(error.message)
+
+
+def _bring_up_to_date(folder: Path, wanted: Mapping[str, str], command: str, *, check: bool) -> None:
+    """Write files that are not as they must be, or fail for them."""
+    stale = [name for name, text in wanted.items() if not _holds(folder / name, text)]
+    if check and stale:
+        _fail(f"not up to date: {', '.join(stale)}; run '{command}'")
+    for name in stale:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted[name], encoding="utf-8")
+        typer.echo(f"wrote {path}")
 
 
 def _holds(path: Path, text: str) -> bool:

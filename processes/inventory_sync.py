@@ -18,6 +18,7 @@ from decimal import Decimal
 import structlog
 
 from processes.dependencies import Dependencies
+from processes.routines import Routine
 from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.catalog import ItemFilter
@@ -27,13 +28,19 @@ from schema.records.values import PageRequest
 from systems.errors import ConnectorError
 from systems.news import StockNews
 
-__all__ = ["InventorySync", "is_drift"]
+__all__ = ["INVENTORY_SYNC", "InventorySync", "is_drift"]
 
 SKUS_AT_ONCE = 200
 """Skus that a reconciliation reads at once."""
 
 TOLD_AT_ONCE = 500
 """Changes that are told in one commit."""
+
+TELL_S = 1.0
+"""How often changes of stock are told; what changes more often is told with its latest figures."""
+
+RECONCILE_S = 3_600.0
+"""How often the copy of stock is compared with the warehouse system, which also fills it at the start."""
 
 NEWS_TAKES = timedelta(minutes=1)
 """News of a change that is older than this should have arrived; later changes may still be on their way."""
@@ -90,9 +97,12 @@ class InventorySync:
             page = await self._use.erp.search_items(ItemFilter(), PageRequest(SKUS_AT_ONCE, after))
             differing += await self._compare([item.sku for item in page.items])
             if not page.has_next or not page.cursors:
-                return differing
+                break
             after = page.cursors[-1]
             await asyncio.sleep(PAUSE_S)
+        if differing:
+            _log.warning("stock differed from the warehouse system", positions=differing)
+        return differing
 
     async def _read(self, skus: Sequence[str]) -> None:
         """Read skus as a whole; while the warehouse system is away, the next reconciliation does it."""
@@ -139,6 +149,16 @@ class InventorySync:
             _event(told, "task.opened", task.id, now, facts),
         ]
         await self._use.tasks.open_task(task, events)
+
+
+# fmt: off
+INVENTORY_SYNC: tuple[Routine, ...] = (
+    Routine("handle",    SourceSystem.WMS,      InventorySync.handle),
+    Routine("tell",      SourceSystem.PLATFORM, InventorySync.tell,      every_s=TELL_S),
+    Routine("reconcile", SourceSystem.WMS,      InventorySync.reconcile, every_s=RECONCILE_S),
+)
+# fmt: on
+"""The process: name, system, what is done, and how often; nothing is taken back: newer figures replace older ones."""
 
 
 def is_drift(copy: StockPosition, told: StockPosition, now: datetime) -> bool:

@@ -130,11 +130,13 @@ async def complete(case: InvoiceCase) -> Outcome:
 
 
 async def _look(case: InvoiceCase) -> Outcome:
+    """Return whether a person has decided about the invoice."""
     task = (await case.use.tasks.tasks([case.task_id])).get(case.task_id)
     return DONE if task is not None and task.resolution is not None else Outcome(Verdict.HELD)
 
 
 async def _escalate(case: InvoiceCase) -> None:
+    """Ask those above, because nobody has decided in time."""
     now = case.use.clock.now()
     task = ExceptionTask(
         id=f"{case.task_id}_OVERDUE",

@@ -6,6 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from processes import (
+    account_change,
+    account_merge,
+    fulfilment,
+    invoicing,
+    onboarding,
+    order_cancel,
+    order_change,
+    order_submit,
+    quote_prepare,
+    return_goods,
+)
 from processes.account_case import ACCOUNT_CHANGED, AccountCase, AccountChangeRequest
 from processes.account_change import ACCOUNT_CHANGE
 from processes.account_merge import ACCOUNT_MERGE
@@ -36,15 +48,19 @@ class Process:
 
     Attributes:
         name: stable name; journal and process log know it by this.
+        title: what it is called beside the others, with its number.
         request: record of its input, with a ``process_id``.
         case: makes the case of a run from request, dependencies and ``resumed``.
         steps: what it does.
+        about: what there is to know of it, as the module of its steps says it.
     """
 
     name: str
+    title: str
     request: type[Any]
     case: Callable[..., Any]
     steps: tuple[Step[Any], ...]
+    about: str | None
 
     def parted(self, begins_at: str | None) -> tuple[tuple[Step[Any], ...], tuple[Step[Any], ...]]:
         """Return the steps before a step, and those from it on; None is before the first.
@@ -57,19 +73,24 @@ class Process:
         return self.steps[:at], self.steps[at:]
 
 
-ORDER = Process("ORDER_SUBMISSION", OrderRequest, OrderCase, ORDER_SUBMIT)
-QUOTE = Process("QUOTE_PREPARATION", QuoteRequest, QuoteCase, QUOTE_PREPARE)
+# fmt: off
+ORDER = Process("ORDER_SUBMISSION", "P3 Order submission", OrderRequest, OrderCase, ORDER_SUBMIT, order_submit.__doc__)
+QUOTE = Process("QUOTE_PREPARATION", "P2 Quote to order", QuoteRequest, QuoteCase, QUOTE_PREPARE, quote_prepare.__doc__)
 PROCESSES = (
     ORDER,
     QUOTE,
-    Process(TENDER, ShipmentRequest, ShipmentCase, SHIPMENT_TENDER),
-    Process(DELAY, ShipmentRequest, ShipmentCase, SHIPMENT_DELAY),
-    Process(DELIVERY, ShipmentRequest, ShipmentCase, SHIPMENT_DELIVERY),
-    Process(ACCOUNT_CHANGED, AccountChangeRequest, AccountCase, ACCOUNT_CHANGE),
-    Process(ACCOUNT_MERGED, MergeRequest, MergeCase, ACCOUNT_MERGE),
-    Process(ONBOARDING, OnboardingRequest, OnboardingCase, CUSTOMER_ONBOARDING),
-    Process(CHANGE, AmendRequest, AmendCase, ORDER_CHANGE),
-    Process(CANCELLATION, AmendRequest, AmendCase, ORDER_CANCEL),
-    Process(RETURN, ReturnRequest, ReturnCase, RETURN_GOODS),
-    Process(INVOICE, InvoiceRequest, InvoiceCase, INVOICE_POSTING),
+    Process(TENDER, "P4 Tender of a shipment", ShipmentRequest, ShipmentCase, SHIPMENT_TENDER, fulfilment.__doc__),
+    Process(DELAY, "P4 Delay of a shipment", ShipmentRequest, ShipmentCase, SHIPMENT_DELAY, fulfilment.__doc__),
+    Process(DELIVERY, "P4 Delivery of a shipment", ShipmentRequest, ShipmentCase, SHIPMENT_DELIVERY,
+            fulfilment.__doc__),
+    Process(ACCOUNT_CHANGED, "P9 Account change", AccountChangeRequest, AccountCase, ACCOUNT_CHANGE,
+            account_change.__doc__),
+    Process(ACCOUNT_MERGED, "P9 Account merge", MergeRequest, MergeCase, ACCOUNT_MERGE, account_merge.__doc__),
+    Process(ONBOARDING, "P1 Customer onboarding", OnboardingRequest, OnboardingCase, CUSTOMER_ONBOARDING,
+            onboarding.__doc__),
+    Process(CHANGE, "P7 Order change", AmendRequest, AmendCase, ORDER_CHANGE, order_change.__doc__),
+    Process(CANCELLATION, "P7 Order cancellation", AmendRequest, AmendCase, ORDER_CANCEL, order_cancel.__doc__),
+    Process(RETURN, "P6 Return", ReturnRequest, ReturnCase, RETURN_GOODS, return_goods.__doc__),
+    Process(INVOICE, "P5 Invoice posting", InvoiceRequest, InvoiceCase, INVOICE_POSTING, invoicing.__doc__),
 )
+# fmt: on

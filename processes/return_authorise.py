@@ -174,6 +174,7 @@ async def _ask(case: ReturnCase, entry: LedgerReturn, reason: str) -> Outcome:
 
 
 async def _look(case: ReturnCase) -> Outcome:
+    """Return what was decided about the return by now."""
     entry = await case.adopt(approval_task(await case.entry()), _S.REQUESTED)
     decision = entry.decision(_S.REQUESTED)
     if decision is None:
@@ -190,6 +191,7 @@ async def _look(case: ReturnCase) -> Outcome:
 
 
 async def _escalate(case: ReturnCase) -> None:
+    """Ask those above, because nobody has decided in time."""
     entry, now = await case.entry(), case.use.clock.now()
     task = ExceptionTask(
         id=f"{approval_task(entry)}_OVERDUE",
@@ -210,6 +212,7 @@ async def _escalate(case: ReturnCase) -> None:
 
 
 async def _lapse(case: ReturnCase) -> None:
+    """Decide against a return that nobody decided about."""
     now = case.use.clock.now()
 
     def changed(entry: LedgerReturn) -> LedgerReturn:

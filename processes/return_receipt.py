@@ -60,6 +60,7 @@ async def receive(case: ReturnCase) -> Outcome:
 
 
 async def _look_for_goods(case: ReturnCase) -> Outcome:
+    """Return whether the goods are inspected by now, or were given up."""
     entry = await case.entry()
     if entry.refusal is not None and entry.status is _S.IN_TRANSIT:
         return Outcome(Verdict.REFUSED, (failed("RETURN_LAPSED", entry.refusal),))
@@ -67,6 +68,8 @@ async def _look_for_goods(case: ReturnCase) -> Outcome:
 
 
 async def _give_up(case: ReturnCase) -> None:
+    """Close a return of which nothing has come."""
+
     def changed(entry: LedgerReturn) -> LedgerReturn:
         said = f"nothing came within {ARRIVES_WITHIN.days} days"
         return replace(entry, refusal=said) if entry.status is _S.IN_TRANSIT else entry
@@ -141,11 +144,13 @@ def waits_for(entry: LedgerReturn) -> str | None:
 
 
 async def _look_at_difference(case: ReturnCase) -> Outcome:
+    """Return whether a person has decided about what came."""
     entry = await case.adopt(difference_task(await case.entry()), _S.INSPECTED)
     return Outcome(Verdict.HELD) if entry.decision(_S.INSPECTED) is None else DONE
 
 
 async def _settle_as_it_came(case: ReturnCase) -> None:
+    """Settle the return as the goods came, because nobody decided."""
     now = case.use.clock.now()
 
     def changed(entry: LedgerReturn) -> LedgerReturn:
@@ -210,6 +215,7 @@ def replacement_step(do: Callable[[OrderCase], Awaitable[Outcome]]) -> Callable[
     """Return a step of order submission as one of the return that the order replaces."""
 
     async def step(case: ReturnCase) -> Outcome:
+        """Do for the order that replaces the goods what submission does for every order."""
         replacement = await _replacement(case)
         if replacement is None:
             return Outcome(Verdict.SKIPPED, note="nothing is replaced")
