@@ -30,7 +30,7 @@ from schema.records.problems import IdempotencyConflict, NotAllowedInState
 from schema.records.values import ExternalRef, PageRequest
 from systems.errors import Rejected, Unavailable
 from tests.support.platform_records import ledger_order, ledger_return, quote
-from tests.support.process_world import PATIENT, ProcessWorld, problem_names
+from tests.support.process_world import QUICK, ProcessWorld, problem_names
 
 WHO = Principal(subject="user:usr_6", roles=("FINANCE",))
 CRM, ERP = SourceSystem.CRM, SourceSystem.CLOUD_ERP
@@ -53,7 +53,7 @@ async def known(world: ProcessWorld) -> None:
 
 @pytest.fixture
 async def starter(sqlite_url: str, world: ProcessWorld) -> AsyncIterator[EngineStarter]:
-    async with ProcessEngine(EngineSettings(sqlite_url, retries=PATIENT), world.use) as engine:
+    async with ProcessEngine(EngineSettings(sqlite_url, retries=QUICK), world.use) as engine:
         yield EngineStarter(engine)
 
 
