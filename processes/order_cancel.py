@@ -13,8 +13,10 @@ from processes.amend_case import AmendCase, begin, give_up, refused_by_erp, sett
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
 from processes.order_commit import ERP_KEY
 from processes.order_delivery import mirror_of
+from processes.order_hold import ORDER_ENDED
 from processes.order_sourcing import give_back
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
+from processes.task_news import resolve_tasks_of
 from schema.enums import OrderStatus, ProcessState, SourceSystem
 from schema.events.envelope import Event
 from schema.records.orders import LedgerOrder
@@ -77,8 +79,7 @@ async def finish(case: AmendCase) -> Outcome:
 
     await case.change(changed, tell)
     now = case.use.clock.now()
-    for kind in _TASKS:
-        await case.use.tasks.close_tasks(case.order_id, kind, now)
+    await resolve_tasks_of(case.use, case.order_id, _TASKS, ORDER_ENDED, "the order is cancelled")
     for process in (await case.use.process_log.processes_of([case.order_id]))[case.order_id]:
         if process.id != case.request.process_id and process.state is ProcessState.WAITING_HUMAN:
             await case.use.process_log.set_state(process.id, ProcessState.CANCELLED, now)

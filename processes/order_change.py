@@ -22,6 +22,7 @@ from processes.order_pricing import find_credit_hold, order_total, pricing_groun
 from processes.rules.supply import free_now, hold_limit
 from processes.rules.uom import factor, tidy
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
+from processes.task_news import resolve_tasks_of
 from schema.enums import OrderStatus, ReservationStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.catalog import Item
@@ -33,6 +34,9 @@ from systems.errors import Conflict, Rejected
 from systems.ports import AllocationResult
 
 __all__ = ["ORDER_CHANGE"]
+
+ORDER_CHANGED = "ORDER_CHANGED"
+"""Resolution of tasks about what a changed order does not lack any more."""
 
 RESERVED_FOR = timedelta(hours=24)
 """How long goods are kept for a change that waits for the ERP."""
@@ -239,7 +243,7 @@ async def accept(case: AmendCase) -> Outcome:
 
     await case.change(changed, tell)
     if not any(isinstance(entry, Stockout) for entry in (await case.order()).exceptions):
-        await case.use.tasks.close_tasks(case.order_id, "Stockout", case.use.clock.now())
+        await resolve_tasks_of(case.use, case.order_id, ["Stockout"], ORDER_CHANGED, "the changed order can be had")
     return DONE
 
 

@@ -28,6 +28,7 @@ from schema.records.values import Money
 __all__ = [
     "ESCALATES_TO",
     "HOLD_DUE",
+    "ORDER_ENDED",
     "ORDER_HOLD",
     "OVERSIGHT",
     "close_hold_tasks",

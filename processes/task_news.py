@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,15 @@ from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import ExceptionTask
 
-__all__ = ["CLAIMED", "RESOLVED", "resolve_tasks", "task_event"]
+__all__ = ["CLAIMED", "RESOLVED", "resolve_tasks", "resolve_tasks_of", "task_event"]
 
 CLAIMED = "CLAIMED"
 RESOLVED = "RESOLVED"
 TASKS = "/dist/tasks"
 """Source of events about tasks that are open already."""
+
+PLATFORM = "system:crossdock"
+"""Who resolves a task that needs nobody any more."""
 
 MAX_WRITES = 8
 """Times that a task is written anew because somebody else wrote in between."""
@@ -57,6 +60,15 @@ async def resolve_tasks(
     """Resolve the tasks of these that are open still; each tells so once."""
     for task in tasks:
         await _resolve(use, task, resolution, by, comment)
+
+
+async def resolve_tasks_of(
+    use: Dependencies, order_id: str, kinds: Collection[str], resolution: str, comment: str
+) -> None:
+    """Resolve the open tasks of an order that need nobody any more, because of what became of the order."""
+    asked = (await use.tasks.tasks_of([order_id]))[order_id]
+    over = [task for task in asked if task.kind in kinds]
+    await resolve_tasks(use, over, resolution, PLATFORM, comment)
 
 
 async def _resolve(use: Dependencies, task: ExceptionTask, resolution: str, by: str, comment: str) -> None:

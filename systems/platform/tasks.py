@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -62,27 +61,6 @@ class PlatformTaskQueue:
             statement = statement.where(table.c.state == state)
         async with self._database.reading("search tasks") as connection:
             return await read_page(connection, statement, (table.c.due_at, table.c.id), page, _task)
-
-    async def close_tasks(
-        self, order_id: str, kind: str, now: datetime, events: Sequence[Event] = ()
-    ) -> tuple[ExceptionTask, ...]:
-        """Close the open tasks of an order and kind as resolved and return them; ``events`` enter only if there are."""
-        table = exception_tasks
-        unsettled = (
-            select(table.c.record)
-            .where(table.c.order_id == order_id, table.c.kind == kind, table.c.state != RESOLVED)
-            .order_by(table.c.id)
-            .with_for_update()
-        )
-        async with self._database.transaction("close tasks") as connection:
-            found = (await connection.execute(unsettled)).scalars().all()
-            closed = tuple(replace(decode(ExceptionTask, record), state=RESOLVED) for record in found)
-            for task in closed:
-                changes = {"state": RESOLVED, "closed_at": now, "record": encode(task)}
-                await connection.execute(update(table).where(table.c.id == task.id).values(changes))
-            if closed:
-                await self._append(connection, events)
-        return closed
 
     async def tasks_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[ExceptionTask, ...]]:
         """Return the tasks of each order, by id; an order without tasks maps to ()."""

@@ -27,12 +27,6 @@ class TaskQueue(Protocol):
         """Return tasks, earliest due first."""
         ...
 
-    async def close_tasks(
-        self, order_id: str, kind: str, now: datetime, events: Sequence[Event] = ()
-    ) -> tuple[ExceptionTask, ...]:
-        """Close the open tasks of an order and kind as resolved."""
-        ...
-
     async def tasks_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[ExceptionTask, ...]]:
         """Return the tasks of each order, by id; an order without tasks maps to ()."""
         ...

@@ -144,6 +144,9 @@ class TestCancelling:
         order = await world.order("ord_1")
         assert (run.ending.state, order.status) == CANCELLED
         assert (await world.use.tasks.search_tasks("CREDIT", "OPEN", PageRequest(10))).items == ()
+        (told,) = await world.use.events.read(EventFilter(types=("task.resolved",)), None, 10)
+        assert (told.event.data["kind"], told.event.data["resolution"]) == ("CreditHold", "ORDER_ENDED")
+        assert (told.event.actor, told.event.manual) == ("system:crossdock", False)
         submitted = (await world.use.process_log.processes(["prc_1"]))["prc_1"]
         assert submitted.state is ProcessState.CANCELLED
         assert world.erp.documents() == []
@@ -245,6 +248,15 @@ class TestChanging:
         first = (await ordered.order("ord_1")).lines[0]
         assert run.ending.state is ProcessState.COMPLETED
         assert (first.allocations[0].quantity.value, first.backordered) == (10, 30)
+
+    async def test_what_a_changed_order_does_not_lack_any_more_needs_nobody(self, world: ProcessWorld):
+        world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+        await run_order(world, submission(line(6), allow_backorder=False))
+        (asked,) = (await world.use.tasks.tasks_of(["ord_1"]))["ord_1"]
+        assert (asked.kind, asked.state) == ("Stockout", "OPEN")
+        assert (await change(world, to(3))).ending.state is ProcessState.COMPLETED
+        (told,) = await world.use.events.read(EventFilter(types=("task.resolved",)), None, 10)
+        assert (told.event.data["taskId"], told.event.data["resolution"]) == (asked.id, "ORDER_CHANGED")
 
     async def test_who_wants_no_backorder_gets_no_more_than_there_is(self, world: ProcessWorld):
         await run_order(world, submission(line(6), allow_backorder=False))

@@ -73,18 +73,6 @@ async def test_a_cursor_of_another_list_is_told(queue: PlatformTaskQueue, cursor
         await queue.search_tasks(None, None, PageRequest(2, cursor))
 
 
-async def test_closing_resolves_the_open_tasks_of_an_order_and_kind(queue: PlatformTaskQueue, events: RecordedEvents):
-    await queue.open_task(task(1))
-    await queue.open_task(task(2, kind="Stockout"))
-    await queue.open_task(task(3, order_id="ord_2"))
-    closed = await queue.close_tasks("ord_1", "CreditHold", NOW, [event("closed")])
-    assert closed == (task(1, state="RESOLVED"),)
-    assert await queue.tasks(["tsk_1"]) == {"tsk_1": task(1, state="RESOLVED")}
-    assert [entry.id for entry in (await queue.search_tasks(None, "OPEN", PageRequest(9))).items] == ["tsk_2", "tsk_3"]
-    assert await queue.close_tasks("ord_1", "CreditHold", NOW, [event("closed")]) == ()
-    assert events.ids == ["closed"]
-
-
 # --- Client keys ---------------------------------------------------------------------------------------------------
 
 USE = KeyUse("t:user:usr_1:orderSubmit", "o-1", "hash-a", "prc_1")

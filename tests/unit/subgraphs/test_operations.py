@@ -414,7 +414,7 @@ class TestQueues:
         tasks = desk.world.use.tasks
         for entry in (task(1), task(2, kind="Stockout", assignee="user:usr_5")):
             await tasks.open_task(entry)
-        await tasks.close_tasks("ord_1", "CreditHold", NOW)
+        await tasks.change_task(task(1), task(1, state="RESOLVED"), NOW)
         query = 'query ($state: String = "OPEN") { exceptionTasks(state: $state) { nodes { id assignee { id } } } }'
         for variables, ids in (
             ({}, ["tsk_2"]),
