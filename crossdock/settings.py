@@ -112,7 +112,7 @@ class CrossdockSettings(_Section):
     systems: SystemSettings
     """Where the systems are and how to sign in."""
     processes: ProcessSettings = ProcessSettings()
-    """How processes treat the systems they work with."""
+    """The patience of processes with systems."""
     gateway: GatewaySettings = GatewaySettings()
     """The gateway; see its own documentation."""
 

@@ -89,9 +89,15 @@ async def test_a_refused_order_is_no_order_however_often_it_is_sent(starter: Eng
 
 
 async def test_a_slow_erp_is_waited_for_and_the_second_try_is_the_first_one(
-    starter: EngineStarter, world: ProcessWorld
+    world: ProcessWorld, sqlite_url: str
 ) -> None:
     world.script.before["create_order"] += [1.2]
+    impatient = EngineSettings(sqlite_url, retries=replace(QUICK, slow_after_s=0.5))
+    async with ProcessEngine(impatient, world.use) as engine:
+        await _a_slow_erp_is_waited_for(EngineStarter(engine), world)
+
+
+async def _a_slow_erp_is_waited_for(starter: EngineStarter, world: ProcessWorld) -> None:
     first = await starter.submit_order(submission(line(24)), key="o-2", principal=REP, wait_ms=WAIT)
     assert first.entity_id is not None
     assert (first.state, (await world.order(first.entity_id)).status) == (
