@@ -96,4 +96,6 @@ def _http_limits(settings: GatewaySettings) -> HttpLimits:
         settings.limits.max_batch,
         settings.server.compress_from_bytes,
         settings.limits.max_upload_bytes,
+        settings.server.encodings,
+        settings.server.compress_subscriptions,
     )

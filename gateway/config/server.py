@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, IPvAnyNetwork
 
@@ -52,7 +52,13 @@ class ServerSettings(Section):
     checked as a whole and taken over: what is under way ends with the old settings. Only ``host``,
     ``port`` and ``workers`` of this section need a restart, and a file in which they have changed is refused."""
     compress_from_bytes: int | None = Field(default=4096, ge=1)
-    """Size from which an answer is sent with gzip to clients that accept it; null for never."""
+    """Size from which an answer is compressed for clients that accept it (``Accept-Encoding``, by its weights). Answers
+    in parts (``@defer``) are from their first part on. null for never."""
+    encodings: tuple[Literal["zstd", "br", "gzip"], ...] = ("zstd", "br", "gzip")
+    """How answers are compressed; between codings that a client likes as much the first one here is taken."""
+    compress_subscriptions: bool = False
+    """Compress subscriptions over HTTP, too, with gzip alone: 32 KiB of memory for each, and work for each event that
+    clients do not share."""
 
 
 def is_loopback(host: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from gateway.config import CsrfSettings
+from gateway.encodings import Encoding, choose_encoding
 from gateway.errors import ErrorCode, RequestError
 from gateway.policies.clients import ClientReader
 from gateway.policies.csrf import CsrfPolicy
@@ -22,10 +23,11 @@ from gateway.server.incremental import incremental_parts
 from gateway.server.multipart import SUBSCRIPTION_PARTS
 from gateway.server.negotiate import Accepted, ResponseKind, check_content_type, choose
 from gateway.server.operations import too_many
+from gateway.server.packing import packed, unpack_body
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, Principal, client_of
 from gateway.server.request import GraphQLRequest, RequestContext, read_body, read_operation_id, read_query_string
-from gateway.server.respond import JSON_KINDS, Answer, Headers, accepts_gzip, refusal, refusal_headers, respond
+from gateway.server.respond import JSON_KINDS, Answer, Headers, refusal, refusal_headers, respond
 from gateway.server.sse import EVENTS
 from gateway.server.sse_single import SharedStreams
 from gateway.server.streams import StreamLimits, SubscriptionCounter
@@ -39,6 +41,7 @@ _FlightKey = tuple[bytes, RequestContext]
 
 _TOKEN = b"x-graphql-event-stream-token"
 _IDEMPOTENCY_KEY = b"idempotency-key"
+_CONTENT_ENCODING = b"content-encoding"
 _CONTENT_TYPES = {kind: kind.value.encode() for kind in ResponseKind}
 
 
@@ -51,12 +54,22 @@ class HttpLimits:
         max_batch: requests in one array; 0 accepts no arrays.
         max_upload_bytes: largest body with files; 0 accepts none.
         compress_from_bytes: size from which an answer is compressed, None for never.
+        encodings: how answers are compressed, the most liked first.
+        compress_subscriptions: compress streams of events, too.
     """
 
     max_request_bytes: int = 1024 * 1024
     max_batch: int = 0
     compress_from_bytes: int | None = None
     max_upload_bytes: int = 0
+    encodings: tuple[Encoding, ...] = ("zstd", "br", "gzip")
+    compress_subscriptions: bool = False
+
+    def encoding_of(self, accept_encoding: bytes) -> Encoding | None:
+        """Return how an answer is compressed that is large enough, None for as it is."""
+        if self.compress_from_bytes is None or not accept_encoding:
+            return None
+        return choose_encoding(accept_encoding, self.encodings)
 
 
 class HttpEndpoint:
@@ -126,9 +139,10 @@ class HttpEndpoint:
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
             status, answer = refusal(error, kind)
             more = refusal_headers(error, status)
-        least = self._limits.compress_from_bytes
-        is_gzip = least is not None and len(answer) >= least and bool(encoding) and accepts_gzip(encoding)
-        await respond(send, status, _CONTENT_TYPES[kind], answer, is_gzip=is_gzip, more=more)
+        limits = self._limits
+        is_large = limits.compress_from_bytes is not None and len(answer) >= limits.compress_from_bytes
+        packing = limits.encoding_of(encoding) if is_large and encoding else None
+        await respond(send, status, _CONTENT_TYPES[kind], answer, encoding=packing, more=more)
 
     def _scan(self, scope: Scope) -> tuple[str, str, bytes, str, tuple[tuple[str, str], ...], str | None]:
         """Return accept, content type, accepted encodings, token, the headers to pass on, and the key, in one walk."""
@@ -155,10 +169,14 @@ class HttpEndpoint:
         self, scope: Scope, content_type: str, receive: Receive
     ) -> tuple[bytes, GraphQLRequest | None] | None:
         """Return the body, or the operation of a body whose files are still to come; None when the client went away."""
-        if self._limits.max_upload_bytes and content_type.lower().startswith("multipart/form-data"):
+        limits = self._limits
+        if limits.max_upload_bytes and content_type.lower().startswith("multipart/form-data"):
             return b"", await self._read_upload(scope, content_type, receive)
         check_content_type(content_type)
-        body = await read_whole(scope["headers"], receive, self._limits.max_request_bytes)
+        body = await read_whole(scope["headers"], receive, limits.max_request_bytes)
+        coding = next((value for name, value in scope["headers"] if name == _CONTENT_ENCODING), None)
+        if body is not None and coding is not None:
+            body = await unpack_body(coding.decode("latin-1"), body, limits.max_request_bytes)
         return None if body is None else (body, None)
 
     async def _read_upload(self, scope: Scope, content_type: str, receive: Receive) -> GraphQLRequest:
@@ -196,7 +214,9 @@ class HttpEndpoint:
             if accepted.deferred is not None and prepared.plan.source.deferred:
                 answers = self._pipeline.deliver(request, context)
                 parts = incremental_parts(accepted.deferred)
-                await serve_stream(answers, parts, receive, send, self._stream_limits)
+                packing = self._limits.encoding_of(_accept_encoding(scope))
+                write = send if packing is None else packed(send, packing, is_long=False)
+                await serve_stream(answers, parts, receive, write, self._stream_limits)
                 return True
             if accepted.stream is None or prepared.operation.kind != "subscription":
                 return False
@@ -222,9 +242,17 @@ class HttpEndpoint:
                 last = request_headers(scope).get("last-event-id")
                 request = replace(request, resume_after=last) if last else request
             results = self._pipeline.stream(request, context)
-            await serve_stream(results, framing, receive, send, self._stream_limits)
+            write = packed(send, "gzip", is_long=True) if self._packs_events(scope) else send
+            await serve_stream(results, framing, receive, write, self._stream_limits)
         finally:
             give_back()
+
+    def _packs_events(self, scope: Scope) -> bool:
+        """Tell whether a stream of events is compressed; only gzip can do it with little memory for each."""
+        limits = self._limits
+        if not limits.compress_subscriptions or "gzip" not in limits.encodings:
+            return False
+        return choose_encoding(_accept_encoding(scope), ("gzip",)) is not None
 
     def _opens_shared(self, scope: Scope, token: str, accepted: Accepted) -> bool:
         if accepted.kind is not ResponseKind.EVENTS or self._shared_streams is None:
@@ -283,6 +311,10 @@ class HttpEndpoint:
         prepared = await self._pipeline.open(request, context)
         result = await self._pipeline.run(prepared, request, context)
         return 200, result.to_bytes()
+
+
+def _accept_encoding(scope: Scope) -> bytes:
+    return b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
 
 
 def _not_acceptable(accept: str) -> RequestError:

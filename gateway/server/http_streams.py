@@ -47,7 +47,7 @@ class Framing(Generic[R]):
             (b"content-type", self.content_type),
             (b"cache-control", b"no-cache, no-transform"),
             (b"x-accel-buffering", b"no"),
-            (b"vary", b"Accept"),
+            (b"vary", b"Accept, Accept-Encoding"),
             (b"x-content-type-options", b"nosniff"),
         ]
 

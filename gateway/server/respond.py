@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import zlib
-from functools import lru_cache
 from math import ceil
 
 import orjson
 
+from gateway.encodings import Encoding
 from gateway.errors import ErrorCode, GatewayError, RequestError, http_status_for
 from gateway.server.failures import error_result
 from gateway.server.http_streams import Send
-from gateway.server.negotiate import ResponseKind, qualities
+from gateway.server.negotiate import ResponseKind
+from gateway.server.packing import CODINGS, pack_body
 
-__all__ = ["JSON_KINDS", "Answer", "Headers", "accepts_gzip", "refusal", "refusal_headers", "respond"]
+__all__ = ["JSON_KINDS", "Answer", "Headers", "refusal", "refusal_headers", "respond"]
 
 Answer = tuple[int, bytes]
 """Status and body."""
@@ -24,12 +23,6 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON_KINDS = (ResponseKind.GRAPHQL, ResponseKind.JSON)
 """Kinds of an answer that is one JSON value."""
-
-_GZIP_LEVEL = 1
-"""Answers are written once and read once: a higher level costs more time here than it saves on the way."""
-
-_SMALL_ENOUGH_BYTES = 128 * 1024
-"""What is larger is compressed in a thread, so that other requests do not wait for a millisecond or more."""
 
 _DOCUMENT_FAULTS = frozenset(
     {
@@ -59,33 +52,25 @@ def refusal(error: Exception, kind: ResponseKind) -> Answer:
 
 
 def refusal_headers(error: Exception, status: int) -> Headers:
-    """Return what the headers of a refusal tell: the methods that are allowed, when to try again."""
+    """Return what the headers of a refusal tell: the methods and codings that are taken, when to try again."""
     if status == 405:
         return ((b"allow", b"GET, POST"),)
-    after = error.retry_after_s if isinstance(error, RequestError) else None
+    if not isinstance(error, RequestError):
+        return ()
+    if CODINGS in error.extensions:
+        return ((b"accept-encoding", ", ".join(error.extensions[CODINGS]).encode()),)
+    after = error.retry_after_s
     return () if after is None else ((b"retry-after", str(ceil(after)).encode()),)
 
 
-@lru_cache(maxsize=128)
-def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Tell whether an ``Accept-Encoding`` header allows gzip."""
-    weights = dict(qualities(accept_encoding.decode("latin-1")))
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
-
-
 async def respond(
-    send: Send, status: int, content_type: bytes, body: bytes, *, is_gzip: bool = False, more: Headers = ()
+    send: Send, status: int, content_type: bytes, body: bytes, *, encoding: Encoding | None = None, more: Headers = ()
 ) -> None:
-    """Write the answer; ``is_gzip`` compresses it, ``more`` are headers besides those that every answer has."""
+    """Write the answer; ``encoding`` compresses it, ``more`` are headers besides those that every answer has."""
     headers = [(b"content-type", content_type), *_FIXED_HEADERS, *more]
-    if is_gzip:
-        body = _gzip(body) if len(body) <= _SMALL_ENOUGH_BYTES else await asyncio.to_thread(_gzip, body)
-        headers.append((b"content-encoding", b"gzip"))
+    if encoding is not None:
+        body = await pack_body(encoding, body)
+        headers.append((b"content-encoding", encoding.encode()))
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def _gzip(body: bytes) -> bytes:
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    return packer.compress(body) + packer.flush()

@@ -2,7 +2,7 @@
 
 A subgraph beside the gateway answers in a millisecond, and a general HTTP client then costs more than the rest of the
 way (figures in ``bench/``). This one only does what a GraphQL POST needs: kept connections, a limit on them, a
-deadline, a largest body, gzip. TLS and HTTP/2 are for :mod:`gateway.transport.http`.
+deadline, a largest body, content codings. TLS and HTTP/2 are for :mod:`gateway.transport.http`.
 
 A kept connection may be closed by the subgraph at the moment that it is used again. A query is then sent once more on
 a new connection. A mutation is not; instead it only takes a connection that was in use a moment ago, or a new one.
@@ -11,13 +11,13 @@ a new connection. A mutation is not; instead it only takes a connection that was
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncGenerator
 from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
 
+from gateway.encodings import CorruptBody, read_encoding, unpack
 from gateway.errors import ErrorCode, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
 from gateway.transport.limits import TransportLimits
@@ -36,7 +36,7 @@ MAX_HEADER_BYTES = 64 * 1024
 _HEADERS = (
     b"content-type: application/json\r\n"
     b"accept: application/graphql-response+json, application/json;q=0.9\r\n"
-    b"accept-encoding: gzip\r\n"
+    b"accept-encoding: zstd, br, gzip\r\n"
     b"user-agent: crossdock-gateway\r\n"
 )
 
@@ -159,7 +159,7 @@ class Http1Transport:
         except OverflowError as error:
             text = f"subgraph {self._subgraph} answered more than {self._limits.max_body_bytes} bytes"
             raise SubgraphError(ErrorCode.SUBGRAPH_TOO_LARGE, text, subgraph=self._subgraph, retryable=False) from error
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade, zlib.error) as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, CorruptBody) as error:
             text = f"subgraph {self._subgraph} sent an answer that is not HTTP or cannot be decoded"
             raise SubgraphError(ErrorCode.SUBGRAPH_MALFORMED, text, subgraph=self._subgraph) from error
         except _ClosedBeforeAnswer:
@@ -223,7 +223,7 @@ class _Connection(asyncio.Protocol):
     def _reset(self) -> None:
         self._content_type = ""
         self._retry_after_s: float | None = None
-        self._is_gzip = False
+        self._encoding = ""
         self._is_delimited = False
         self._has_headers = False
         self._has_bytes = False
@@ -302,7 +302,7 @@ class _Connection(asyncio.Protocol):
         elif name == b"retry-after":
             self._retry_after_s = read_retry_after(value.decode("latin-1"))
         elif name == b"content-encoding":
-            self._is_gzip = value.strip().lower() in {b"gzip", b"x-gzip"}
+            self._encoding = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Note that a body may follow."""
@@ -329,19 +329,17 @@ class _Connection(asyncio.Protocol):
             return
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         try:
-            if self._is_gzip and body:
+            if self._encoding and body:
                 body = self._unpack(body)
-        except (OverflowError, zlib.error) as error:
+        except (OverflowError, CorruptBody) as error:
             self.fail(error)
             return
         status = self._parser.get_status_code()
         waiter.set_result(SubgraphResponse(status, self._content_type, body, self._retry_after_s))
 
     def _unpack(self, body: bytes) -> bytes:
-        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        unpacked = unpacker.decompress(body, self._max_body_bytes + 1)
-        if len(unpacked) > self._max_body_bytes:
-            raise OverflowError
-        if not unpacker.eof:
-            raise zlib.error("the compressed body is cut off")
-        return unpacked
+        try:
+            encoding = read_encoding(self._encoding)
+        except ValueError as error:
+            raise CorruptBody("its content coding was not asked for") from error
+        return body if encoding is None else unpack(encoding, body, self._max_body_bytes)

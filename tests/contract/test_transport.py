@@ -175,11 +175,12 @@ HTTP = pytest.mark.parametrize("make", [HttpTransport, Http1Transport])
 
 
 @pytest.mark.parametrize("kind", ["HTTP with WebSocket", "own HTTP with WebSocket"])
-async def test_compressed_answers_are_unpacked(kind):
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_compressed_answers_are_unpacked(kind, coding):
     async with connected(kind) as (transport, subgraph):
-        body = (await transport.send(asking("gzip"))).body
+        body = (await transport.send(asking(coding))).body
     assert len(orjson.loads(body)["data"]["text"]) == 2000
-    assert "gzip" in subgraph.headers[0]["accept-encoding"]
+    assert coding in subgraph.headers[0]["accept-encoding"]
 
 
 async def test_an_application_that_crashes_is_unavailable():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 from typing import Any
 
 import orjson
@@ -12,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gateway.encodings import pack
 
 
 class ScriptedSubgraph:
@@ -40,9 +41,9 @@ class ScriptedSubgraph:
         if "multipart/mixed" in request.headers["accept"]:
             return self._parts(query)
         match query:
-            case "gzip":
-                content = gzip.compress(orjson.dumps({"data": {"text": "x" * 2000}}))
-                return Response(content, media_type="application/json", headers={"content-encoding": "gzip"})
+            case "gzip" | "br" | "zstd" as coding:
+                content = pack(coding, orjson.dumps({"data": {"text": "x" * 2000}}))
+                return Response(content, media_type="application/json", headers={"content-encoding": coding})
             case "large":
                 return Response(b'{"data":{"x":"' + b"x" * 200_000 + b'"}}', media_type="application/json")
             case "large stream":

@@ -120,7 +120,7 @@ async def test_a_compressed_answer_is_whole(size):
     async def send(message):
         sent.append(message)
 
-    await respond(send, 200, b"application/json", b"x" * size, is_gzip=True)
+    await respond(send, 200, b"application/json", b"x" * size, encoding="gzip")
     headers = dict(sent[0]["headers"])
     assert headers[b"content-encoding"] == b"gzip"
     assert int(headers[b"content-length"]) == len(sent[1]["body"])
