@@ -20,6 +20,7 @@ from crossdock.wiring.parts import Parts
 from events.inbox import InboxMessage, UnknownMessage
 from processes.fulfilment import Fulfilment
 from processes.inventory_sync import INVENTORY_SYNC, InventorySync
+from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import Invoicing
 from processes.return_news import Returns
 from processes.worker import ProcessEngine
@@ -52,6 +53,9 @@ CIRCUITS_S = 1.0
 INVOICES_S = 5.0
 """How often the ERP is asked what it has posted."""
 
+MISSING_INVOICES_S = 60.0
+"""How often it is looked whether what has left is invoiced; it has hours for that."""
+
 KEPT = timedelta(days=7)
 """How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
 because its event stands in the log."""
@@ -75,6 +79,7 @@ class Background:
         self._fulfilment = Fulfilment(engine)
         self._returns = Returns(engine)
         self._invoicing = Invoicing(engine)
+        self._invoice_watch = InvoiceWatch(engine.dependencies)
         self._stock = InventorySync(engine.dependencies)
         self._news = asyncio.Event()
 
@@ -88,6 +93,7 @@ class Background:
             tasks.create_task(self._insisting("inbox", self._handle_messages))
             tasks.create_task(self._insisting("reservations", self._end_what_is_over))
             tasks.create_task(self._insisting("invoices", self._read_invoices))
+            tasks.create_task(self._insisting("missing invoices", self._watch_invoices))
             tasks.create_task(self._insisting("figures", self._project))
             for routine in INVENTORY_SYNC:
                 if routine.every_s is not None:
@@ -125,6 +131,12 @@ class Background:
             while await self._invoicing.read() > 0:
                 pass
             await asyncio.sleep(INVOICES_S)
+
+    async def _watch_invoices(self) -> None:
+        while True:
+            while await self._invoice_watch.look() > 0:
+                pass
+            await asyncio.sleep(MISSING_INVOICES_S)
 
     async def _end_what_is_over(self) -> None:
         platform, clock = self._parts.platform, self._parts.clock

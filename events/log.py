@@ -159,6 +159,11 @@ class SqlEventLog:
             position = 0 if after is None else await _position_of(connection, after)
             return await events_after(connection, where, position, min(limit, MAX_READ))
 
+    async def read_on(self, where: EventFilter, position: int, limit: int) -> tuple[StoredEvent, ...]:
+        """Return matching events behind a position in log order; whoever keeps the position misses none."""
+        async with self._database.reading("read events on") as connection:
+            return await events_after(connection, where, position, min(limit, MAX_READ))
+
     async def histories(
         self, owner: HistoryOwner, keys: Sequence[str], where: EventFilter, after: EventPlace | None, limit: int
     ) -> Mapping[str, tuple[StoredEvent, ...]]:

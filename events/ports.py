@@ -40,6 +40,10 @@ class EventLog(Protocol):
         """
         ...
 
+    async def read_on(self, where: EventFilter, position: int, limit: int) -> tuple[StoredEvent, ...]:
+        """Return matching events behind a position in log order; whoever keeps the position misses none."""
+        ...
+
     def follow(self, where: EventFilter, after: str | None) -> AsyncGenerator[StoredEvent, None]:
         """Yield matching events: the backlog after ``after``, then live ones, each once, in log order.
 

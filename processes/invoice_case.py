@@ -75,6 +75,10 @@ class InvoiceCase:
         """What the keys of steps name besides order and process."""
         return {"number": self.number}
 
+    def key(self, template: str) -> str:
+        """Return the idempotency key of a step."""
+        return template.format(id=self.order_id, **self.key_parts)
+
     @property
     def record(self) -> ProcessRecord:
         """The process as its log starts it; it is found under the order."""

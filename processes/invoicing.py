@@ -3,31 +3,26 @@
 1. Invoices are read from the ERP in the order of their posting, each once; the place is kept in the ledger.
 2. One that fits is published: the customer is told, and the order completed when nothing else is missing.
 3. One that does not is noted on its order and asked about; the customer hears of it when a person lets it pass.
+4. One that a person wants corrected is credited and what is owed billed anew; the new invoice is compared as any other.
+5. What has left a warehouse and is not billed some hours later is asked about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any, Protocol
 
 from processes.dependencies import Dependencies
 from processes.invoice_case import INVOICE, InvoiceCase, InvoiceRequest
+from processes.invoice_correction import CREDIT_KEY, REBILL_KEY, credit, rebill, stand_again
+from processes.invoice_facts import agreed_of
+from processes.invoice_tasks import DUE, OVERSIGHT, QUEUE, REBILL, ask, invoice_task, lift, money, opened, resolution_of
+from processes.invoice_watch import settle_missing
 from processes.order_completion import complete_order
-from processes.rules.invoice_match import Agreed, AgreedLine, match
-from processes.rules.uom import factor
+from processes.rules.invoice_match import match
 from processes.steps import DONE, Alarm, Outcome, Step, Verdict, Waits
 from schema.enums import SourceSystem
-from schema.events.envelope import Event
-from schema.orders.delivery import has_left
-from schema.orders.views import Delivery
-from schema.records.operations import ExceptionTask
-from schema.records.orders import ErpOrder, LedgerOrder
-from schema.records.problems import InvoiceMismatch, Problem, ValidationFailed
-from schema.records.values import Money
-from systems.errors import NotFound
 
 __all__ = ["INVOICE_POSTING", "Invoicing"]
 
@@ -37,14 +32,7 @@ FEED = "erp.invoices"
 AT_ONCE = 100
 """Postings that are read at once."""
 
-QUEUE = "FINANCE"
-OVERSIGHT = "OPERATIONS"
-DUE = timedelta(hours=8)
-"""An invoice that does not fit is decided about within this time, then it escalates."""
-
-ACCEPT = "ACCEPT"
-REBILL = "CREDIT_AND_REBILL"
-_NONE = Decimal(0)
+_PLATFORM, _ERP = SourceSystem.PLATFORM, SourceSystem.CLOUD_ERP
 
 
 class StartsProcesses(Protocol):
@@ -93,24 +81,24 @@ class Invoicing:
 
 async def compare(case: InvoiceCase) -> Outcome:
     """Compare the invoice with its order; one that does not fit waits for a person."""
-    task = (await case.use.tasks.tasks([case.task_id])).get(case.task_id)
-    if task is not None and task.resolution is not None:
-        await _lift(case)
+    resolution = await resolution_of(case)
+    if resolution is not None:
+        if resolution != REBILL:
+            await lift(case)
         return DONE
-    problem = match(case.posted, await _agreed(case))
-    return DONE if problem is None else await _ask(case, problem)
+    problem = match(case.posted, await agreed_of(case))
+    return DONE if problem is None else await ask(case, problem)
 
 
 async def publish(case: InvoiceCase) -> Outcome:
     """Tell that the invoice is posted, and record that the customer is told; one to be rebilled is not told."""
-    task = (await case.use.tasks.tasks([case.task_id])).get(case.task_id)
-    if task is not None and task.resolution == REBILL:
+    if await resolution_of(case) == REBILL:
         return Outcome(Verdict.SKIPPED, note="it is credited and billed anew")
     invoice = case.posted.invoice
     facts = {
-        "total": _money(invoice.total),
+        "total": money(invoice.total),
         "due": None if invoice.due_date is None else invoice.due_date.isoformat(),
-        "balance": _money(invoice.balance),
+        "balance": money(invoice.balance),
     }
     posted = replace(
         case.news("invoice.posted", "posted", facts),
@@ -121,38 +109,27 @@ async def publish(case: InvoiceCase) -> Outcome:
     channel = None if order is None else order.channel.value
     told = case.news("customer.notified", "pub:portal", {**facts, "channel": channel, "template": "invoice"})
     await case.use.events.append([posted, told])
+    await settle_missing(case.use, case.order_id)
     return DONE
 
 
 async def complete(case: InvoiceCase) -> Outcome:
     """Complete the order when this was the last thing that it lacked."""
+    if await resolution_of(case) == REBILL:
+        return Outcome(Verdict.SKIPPED, note="its order waits for the invoice that is billed anew")
     return await complete_order(case)
 
 
 async def _look(case: InvoiceCase) -> Outcome:
     """Return whether a person has decided about the invoice."""
-    task = (await case.use.tasks.tasks([case.task_id])).get(case.task_id)
-    return DONE if task is not None and task.resolution is not None else Outcome(Verdict.HELD)
+    return Outcome(Verdict.HELD) if await resolution_of(case) is None else DONE
 
 
 async def _escalate(case: InvoiceCase) -> None:
     """Ask those above, because nobody has decided in time."""
-    now = case.use.clock.now()
-    task = ExceptionTask(
-        id=f"{case.task_id}_OVERDUE",
-        queue=OVERSIGHT,
-        kind="InvoiceOverdue",
-        state="OPEN",
-        order_id=case.order_id,
-        account_id=case.account_id,
-        process_id=None,
-        summary=f"invoice {case.number} waits in {QUEUE} for more than {DUE}",
-        opened_at=now,
-        due_at=now + DUE,
-        assignee=None,
-        resolutions=("DONE",),
-    )
-    await case.use.tasks.open_task(task, [_opened(case, task)])
+    said = f"invoice {case.number} waits in {QUEUE} for more than {DUE}"
+    task = invoice_task(case, "OVERDUE", OVERSIGHT, "InvoiceOverdue", said, ("DONE",))
+    await case.use.tasks.open_task(task, [opened(case, task)])
 
 
 MISMATCH: Waits[InvoiceCase] = Waits(_look, (Alarm("escalate", DUE, _escalate),))
@@ -160,118 +137,12 @@ MISMATCH: Waits[InvoiceCase] = Waits(_look, (Alarm("escalate", DUE, _escalate),)
 
 # fmt: off
 INVOICE_POSTING: tuple[Step[InvoiceCase], ...] = (
-    Step("match",    SourceSystem.PLATFORM, "inv:{number}:match",      compare, waits=MISMATCH),
-    Step("publish",  SourceSystem.PLATFORM, "inv:{number}:pub:portal", publish),
-    Step("complete", SourceSystem.PLATFORM, "inv:{number}:done",       complete),
+    Step("match",    _PLATFORM, "inv:{number}:match",      compare,  waits=MISMATCH),
+    Step("publish",  _PLATFORM, "inv:{number}:pub:portal", publish),
+    Step("complete", _PLATFORM, "inv:{number}:done",       complete),
+    # Behind the others, so that runs of earlier versions find their steps where they were.
+    Step("credit",   _ERP,      CREDIT_KEY,                credit,   undo=stand_again, timeout_s=30.0),
+    Step("rebill",   _ERP,      REBILL_KEY,                rebill,   timeout_s=30.0),
 )
 # fmt: on
-"""The process: step, system, idempotency key, what it does. Nothing is taken back: a posted invoice is credited."""
-
-
-async def _agreed(case: InvoiceCase) -> Agreed:
-    """Return the order as it was accepted and shipped.
-
-    Raises:
-        NotFound: the ERP has no such order.
-    """
-    document = (await case.use.erp.orders([case.order_id])).get(case.order_id)
-    if document is None:
-        said = f"invoice {case.number} bills order {case.order_id}, which is not there"
-        raise NotFound(SourceSystem.CLOUD_ERP, "match invoice", said)
-    shipped = await _shipped(case, document)
-    order = await case.order()
-    prices = {} if order is None else {line.line_no: line.unit_price for line in order.lines}
-    billed = {line.line_no: line.quantity for line in case.posted.lines}
-    earlier = [
-        entry
-        for entry in (await case.use.erp.invoices_of_orders([case.order_id])).get(case.order_id, ())
-        if entry.number != case.number and entry.posted_at is not None and case.posted.invoice.posted_at is not None
-        and entry.posted_at <= case.posted.invoice.posted_at
-    ]  # fmt: skip
-    none = Money(_NONE, document.currency)
-    return Agreed(
-        lines={
-            line.line_no: AgreedLine(
-                unit_price=prices.get(line.line_no) or line.unit_price,
-                shipped=shipped.get(line.line_no, _NONE),
-                billed=max(line.invoiced - billed.get(line.line_no, _NONE), _NONE) if earlier else _NONE,
-            )
-            for line in document.lines
-        },
-        subtotal=document.subtotal,
-        tax=document.tax,
-        freight=none if earlier else document.freight,
-    )
-
-
-async def _shipped(case: InvoiceCase, document: ErpOrder) -> dict[int, Decimal]:
-    """Return what has left the warehouses per line, in the line's unit."""
-    shipments = (await case.use.wms.shipments_of([case.order_id])).get(case.order_id, ())
-    loads = await case.use.tms.tracking([entry.number for entry in shipments])
-    items = await case.use.erp.items(sorted({line.sku for line in document.lines}))
-    lines = {line.line_no: line for line in document.lines}
-    found: dict[int, Decimal] = {}
-    for entry in shipments:
-        if not has_left(Delivery(entry, loads.get(entry.number))):
-            continue
-        for carried in entry.lines:
-            line = lines.get(carried.line_no)
-            item = None if line is None else items.get(line.sku)
-            if line is not None and item is not None:
-                base, one = factor(carried.quantity.uom, item), factor(line.uom, item)
-                if not isinstance(base, ValidationFailed) and not isinstance(one, ValidationFailed):
-                    came = carried.quantity.value * base / one
-                    found[carried.line_no] = found.get(carried.line_no, _NONE) + came
-    return found
-
-
-async def _ask(case: InvoiceCase, problem: InvoiceMismatch) -> Outcome:
-    """Put the mismatch on the order and ask finance; the customer hears nothing of the invoice yet."""
-    now = case.use.clock.now()
-    task = ExceptionTask(
-        id=case.task_id,
-        queue=QUEUE,
-        kind="InvoiceMismatch",
-        state="OPEN",
-        order_id=case.order_id,
-        account_id=case.account_id,
-        process_id=case.request.process_id,
-        summary=problem.message,
-        opened_at=now,
-        due_at=now + DUE,
-        assignee=None,
-        resolutions=(ACCEPT, REBILL),
-    )
-    await case.use.tasks.open_task(task, [_opened(case, task)])
-    facts = {
-        "difference": _money(problem.difference),
-        "problem": {"type": "InvoiceMismatch", "code": problem.code, "message": problem.message},
-    }
-    await case.use.events.append([case.news("invoice.mismatch", "mismatch", facts)])
-    await case.change(
-        lambda order: replace(order, exceptions=(*_without(case, order), problem)),
-        lambda order: [case.news("order.billing.changed", "billing", {**facts, "status": order.status.value})],
-    )
-    return Outcome(Verdict.HELD, (problem,))
-
-
-async def _lift(case: InvoiceCase) -> None:
-    """Take the mismatch off the order."""
-    await case.change(lambda order: replace(order, exceptions=tuple(_without(case, order))), lambda _: ())
-
-
-def _without(case: InvoiceCase, order: LedgerOrder) -> Sequence[Problem]:
-    return [
-        entry
-        for entry in order.exceptions
-        if not (isinstance(entry, InvoiceMismatch) and entry.invoice_number == case.number)
-    ]
-
-
-def _opened(case: InvoiceCase, task: ExceptionTask) -> Event:
-    facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
-    return case.news("task.opened", task.id, facts)
-
-
-def _money(amount: Money) -> dict[str, str]:
-    return {"amount": str(amount.amount), "currency": amount.currency}
+"""The process: step, system, idempotency key, what it does. A posted invoice is never edited: it is credited."""

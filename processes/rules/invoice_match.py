@@ -11,7 +11,7 @@ from schema.records.invoices import InvoicedLine, PostedInvoice
 from schema.records.problems import InvoiceMismatch
 from schema.records.values import Money
 
-__all__ = ["INVOICE_TOLERANCE", "LINE_TOLERANCE", "Agreed", "AgreedLine", "match"]
+__all__ = ["INVOICE_TOLERANCE", "LINE_TOLERANCE", "Agreed", "AgreedLine", "match", "owed"]
 
 LINE_TOLERANCE = Decimal("0.01")
 """Largest difference of a line that counts as rounding."""
@@ -64,27 +64,37 @@ def match(posted: PostedInvoice, agreed: Agreed) -> InvoiceMismatch | None:
     )
 
 
+def owed(posted: PostedInvoice, agreed: Agreed) -> tuple[tuple[InvoicedLine, ...], Money, Money]:
+    """Return what an invoice should have billed, as (lines, tax, freight).
+
+    Of what it bills is owed what was shipped and not billed before, at the agreed price; nothing may be left.
+    """
+    currency = posted.invoice.total.currency
+    lines = []
+    for line in posted.lines:
+        known = agreed.lines.get(line.line_no)
+        quantity = _NONE if known is None else min(line.quantity, known.shipped - known.billed)
+        if known is not None and quantity > 0:
+            net = round_to_minor(known.unit_price.amount * quantity, currency)
+            lines.append(InvoicedLine(line.line_no, quantity, known.unit_price, net))
+    share = sum((line.net.amount for line in lines), _NONE)
+    share = share / agreed.subtotal.amount if agreed.subtotal.amount else _NONE
+    return tuple(lines), round_to_minor(agreed.tax.amount * share, currency), agreed.freight
+
+
 def _wrong_line(line: InvoicedLine, agreed: AgreedLine | None) -> str | None:
     if agreed is None:
         return f"it bills line {line.line_no}, which was not ordered"
     left = agreed.shipped - agreed.billed
     if line.quantity > left:
         return f"it bills {line.quantity:f} of line {line.line_no}, of which {max(left, _NONE):f} were shipped"
-    owed = round_to_minor(agreed.unit_price.amount * line.quantity, agreed.unit_price.currency).amount
-    if line.net.currency != agreed.unit_price.currency or abs(line.net.amount - owed) > LINE_TOLERANCE:
-        return f"it bills {line.net.amount:f} for line {line.line_no} and not {owed:f}"
+    due = round_to_minor(agreed.unit_price.amount * line.quantity, agreed.unit_price.currency).amount
+    if line.net.currency != agreed.unit_price.currency or abs(line.net.amount - due) > LINE_TOLERANCE:
+        return f"it bills {line.net.amount:f} for line {line.line_no} and not {due:f}"
     return None
 
 
 def _expected(posted: PostedInvoice, agreed: Agreed) -> Decimal:
     """Return what the invoice should come to: what it may bill at the agreed prices, tax in proportion, freight."""
-    currency = posted.invoice.total.currency
-    net = _NONE
-    for line in posted.lines:
-        known = agreed.lines.get(line.line_no)
-        if known is not None:
-            quantity = min(line.quantity, max(known.shipped - known.billed, _NONE))
-            net += round_to_minor(known.unit_price.amount * quantity, currency).amount
-    share = net / agreed.subtotal.amount if agreed.subtotal.amount else _NONE
-    tax = round_to_minor(agreed.tax.amount * share, currency).amount
-    return net + tax + agreed.freight.amount
+    lines, tax, freight = owed(posted, agreed)
+    return sum((line.net.amount for line in lines), _NONE) + tax.amount + freight.amount

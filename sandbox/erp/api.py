@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from sandbox.erp.allocation import allocate, deallocate
 from sandbox.erp.changes import change_lines
 from sandbox.erp.codes import ErpError
+from sandbox.erp.corrections import InvoiceCorrections
 from sandbox.erp.customer_cards import CustomerCards
 from sandbox.erp.customer_merges import CustomerMerges
 from sandbox.erp.documents import Documents
@@ -60,6 +61,7 @@ class Api:
         self._returns = ReturnOrders(host)
         self._cards = CustomerCards(host)
         self._merges = CustomerMerges(host)
+        self._corrections = InvoiceCorrections(host)
         self._due = due
 
     def answer(self, call: Call) -> tuple[int, Any]:
@@ -79,6 +81,10 @@ class Api:
             return self._card(entity_set, key, target.action, call)
         if entity_set.name == "returnOrders":
             return self._return(entity_set, key, target.action, call)
+        if entity_set.name == "postedInvoices" and call.method == "POST" and key and target.action:
+            with self._store.transaction():
+                answer = self._corrections.act(key, target.action, call.body)
+                return _NOTHING if answer is None else (200, answer)
         if entity_set.table != "orders":
             raise Refusal(405, ErpError.METHOD, f"{entity_set.name} can be read only")
         match call.method, key, target.action:

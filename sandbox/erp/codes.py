@@ -82,6 +82,7 @@ class ErpError:
     NOT_OPEN = "Crossdock_OrderNotOpen"
     SHIPPED = "Crossdock_OrderShipped"
     KEY_USED = "Crossdock_KeyUsed"
+    INVOICE_STATE = "Crossdock_InvoiceState"
     RETURN_STATE = "Crossdock_ReturnState"
 
 

@@ -21,7 +21,7 @@ from sandbox.erp.codes import COMPLETED, OPEN
 from sandbox.kit.rest import decimal_text, utc_text
 from sandbox.kit.store import Store
 
-__all__ = ["post_due"]
+__all__ = ["Bill", "post_due", "write_invoice"]
 
 CLOSE_AFTER = timedelta(days=10)
 """When an order of which nothing is left open is completed: its goods are there by then."""
@@ -78,7 +78,7 @@ def _post(store: Store, due: sqlite3.Row, at: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bill:
+class Bill:
     """What is invoiced: tax in proportion, freight with the first invoice."""
 
     lines: Sequence[Mapping[str, Any]]
@@ -97,25 +97,30 @@ def _billed(line: sqlite3.Row, quantity: Decimal) -> dict[str, Any]:
     }
 
 
-def _bill(order: Mapping[str, Any], lines: Sequence[sqlite3.Row], billed: Sequence[Mapping[str, Any]]) -> _Bill:
+def _bill(order: Mapping[str, Any], lines: Sequence[sqlite3.Row], billed: Sequence[Mapping[str, Any]]) -> Bill:
     net = sum((line["netAmount"] for line in billed), Decimal(0))
     whole = Decimal(order["totalAmountExcludingTax"])
     share = net / whole if whole else Decimal(1)
     tax = (Decimal(order["totalTaxAmount"]) * share).quantize(_CENT, ROUND_HALF_UP)
     is_first = all(Decimal(line["invoiced"]) == 0 for line in lines)
-    return _Bill(billed, net, tax, Decimal(order["freight"]) if is_first else Decimal(0))
+    return Bill(billed, net, tax, Decimal(order["freight"]) if is_first else Decimal(0))
 
 
-def _write_documents(store: Store, order: Mapping[str, Any], bill: _Bill, at: datetime) -> None:
-    counted = store.one("SELECT count(*) AS n FROM invoices")
-    place = 800_001 + (counted["n"] if counted else 0)
+def _write_documents(store: Store, order: Mapping[str, Any], bill: Bill, at: datetime) -> None:
+    number = write_invoice(store, order, bill, at)
     store.execute(
         "INSERT INTO posted_shipments VALUES (?, ?, ?, ?, ?, ?)",
         (
-            *(str(uuid4()), f"SS-{place}", order["externalDocumentNumber"], order["number"]),
+            *(str(uuid4()), f"SS-{number.removeprefix('SI-')}", order["externalDocumentNumber"], order["number"]),
             *(order["customerNumber"], at.date().isoformat()),
         ),
     )
+
+
+def write_invoice(store: Store, order: Mapping[str, Any], bill: Bill, at: datetime) -> str:
+    """Post an invoice of an order and return its number."""
+    counted = store.one("SELECT count(*) AS n FROM invoices")
+    place = 800_001 + (counted["n"] if counted else 0)
     amount = format(bill.net + bill.tax + bill.freight, "f")
     store.execute(
         "INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, 'Open', ?, ?, ?, ?, ?, ?)",
@@ -130,6 +135,7 @@ def _write_documents(store: Store, order: Mapping[str, Any], bill: _Bill, at: da
         "INSERT INTO invoice_postings (invoiceNumber, taxAmount, freight, lines) VALUES (?, ?, ?, ?)",
         (f"SI-{place}", format(bill.tax, "f"), format(bill.freight, "f"), orjson.dumps(lines).decode()),
     )
+    return f"SI-{place}"
 
 
 def _json_number(value: int | Decimal) -> int | orjson.Fragment:

@@ -235,6 +235,7 @@ _CUSTOM = (
         | _json("lines"),
         "entryNo",
     ),
+    EntitySet("rebillings", CUSTOM, "rebillings", _texts("id key invoiceNumber"), "key"),
     EntitySet(
         "returnOrders",
         CUSTOM,

@@ -94,6 +94,12 @@ CREATE TABLE IF NOT EXISTS invoice_postings (
     entryNo INTEGER PRIMARY KEY AUTOINCREMENT, invoiceNumber TEXT NOT NULL UNIQUE, taxAmount TEXT NOT NULL,
     freight TEXT NOT NULL, lines TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS credit_memos (
+    key TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, invoiceNumber TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rebillings (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, invoiceNumber TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE VIEW IF NOT EXISTS posted_invoices AS
     SELECT i.*, p.entryNo, p.taxAmount, p.freight, p.lines
     FROM invoice_postings p JOIN invoices i ON i.number = p.invoiceNumber;

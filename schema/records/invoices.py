@@ -8,7 +8,7 @@ from decimal import Decimal
 from schema.records.orders import Invoice
 from schema.records.values import Money
 
-__all__ = ["InvoicedLine", "PostedInvoice"]
+__all__ = ["InvoicedLine", "PostedInvoice", "Rebilling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +30,14 @@ class PostedInvoice:
     tax: Money
     freight: Money
     lines: tuple[InvoicedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebilling:
+    """What the invoice ``number`` should have billed, to be billed anew once per ``key``."""
+
+    key: str
+    number: str
+    lines: tuple[InvoicedLine, ...]
+    tax: Money
+    freight: Money

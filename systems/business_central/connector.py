@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from schema.enums import SourceSystem
+from systems.business_central.corrections import Corrections
 from systems.business_central.customer_merges import CustomerMerges
 from systems.business_central.customer_writes import CustomerWrites
 from systems.business_central.items import Items
@@ -35,7 +36,7 @@ class BusinessCentralSettings:
     max_connections: int = 20
 
 
-class BusinessCentral(CustomerWrites, CustomerMerges, Items, Prices, OrderWrites, Postings, ReturnWrites):
+class BusinessCentral(CustomerWrites, CustomerMerges, Items, Prices, OrderWrites, Postings, Corrections, ReturnWrites):
     """All ports of the ERP in :mod:`systems.ports`; opened with ``async with``."""
 
     def __init__(self, settings: BusinessCentralSettings, *, observer: CallObserver | None = None) -> None:

@@ -34,6 +34,7 @@ _REASONS = {
     "Crossdock_FieldInvalid": "FIELD",
     "Crossdock_OrderNotOpen": "ORDER_NOT_OPEN",
     "Crossdock_OrderShipped": "ORDER_SHIPPED",
+    "Crossdock_InvoiceState": "INVOICE_STATE",
     "Crossdock_ReturnState": "RETURN_STATE",
 }
 _FIELDS = {

@@ -18,7 +18,7 @@ from systems.ports.customers import CustomerMaster, CustomerRegistry
 from systems.ports.items import ItemMaster, PriceBook
 from systems.ports.merges import AccountMerges
 from systems.ports.onboardings import OnboardingStore
-from systems.ports.orders import AllocationResult, InvoiceBook, InvoicePostings, OrderBook
+from systems.ports.orders import AllocationResult, InvoiceBook, InvoiceCorrections, InvoicePostings, OrderBook
 from systems.ports.processes import FeedCursors, KeyRegistry, KeyUse, ProcessLog, Waiting
 from systems.ports.reservations import ReservationLedger
 from systems.ports.returns import ReturnBook, ReturnDesk, ReturnLedger
@@ -42,6 +42,7 @@ __all__ = [
     "FeedCursors",
     "HoldOutcome",
     "InvoiceBook",
+    "InvoiceCorrections",
     "InvoicePostings",
     "ItemMaster",
     "KeyRegistry",

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from schema.records.invoices import PostedInvoice
+from schema.records.invoices import PostedInvoice, Rebilling
 from schema.records.orders import ErpOrder, ErpOrderChange, Invoice, NewErpOrder, OrderFilter
 from schema.records.values import Money, Page, PageRequest
 
@@ -109,4 +109,34 @@ class InvoicePostings(Protocol):
 
     async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
         """Return at most ``limit`` invoices that were posted after this entry, the earliest first."""
+        ...
+
+
+class InvoiceCorrections(Protocol):
+    """Invoices that were wrong: a posted one is never edited. System of record: ERP and finance."""
+
+    async def credit_invoice(self, key: str, number: str) -> str:
+        """Credit a posted invoice as a whole, once per ``key``, and return the number of the credit memo.
+
+        Raises:
+            NotFound: the ERP has posted no such invoice.
+            Rejected: the ERP refuses; ``reason`` says why.
+        """
+        ...
+
+    async def take_credit_back(self, key: str, number: str) -> None:
+        """Have an invoice stand again that ``credit_invoice`` credited with this key; else nothing happens."""
+        ...
+
+    async def find_rebilling(self, key: str) -> str | None:
+        """Return the number of the invoice that ``bill_anew`` made with this key, None when it made none."""
+        ...
+
+    async def bill_anew(self, rebilling: Rebilling) -> str:
+        """Bill what a credited invoice should have, once per key, and return the number of the new invoice.
+
+        Raises:
+            NotFound: the ERP has posted no such invoice.
+            Rejected: the ERP refuses; ``reason`` and ``fields`` say why.
+        """
         ...

@@ -18,7 +18,7 @@ from schema.records.invoices import InvoicedLine, PostedInvoice
 from schema.records.orders import Invoice, Shipment, ShipmentLine
 from schema.records.problems import InvoiceMismatch
 from schema.records.values import Money, PageRequest, Quantity
-from systems.errors import Unavailable
+from systems.errors import Rejected, Unavailable
 from tests.support.process_world import QUICK, ProcessWorld, line, run_order, submission
 from tests.support.rule_records import NOW
 
@@ -173,14 +173,74 @@ async def test_finance_lets_an_invoice_pass_and_it_is_published(finance: Finance
     assert (await finance.told())[-2:] == ["invoice.posted", "customer.notified"]
 
 
-async def test_an_invoice_that_is_billed_anew_is_never_published(finance: Finance):
+async def corrected(finance: Finance) -> None:
+    """Have finance decide that an invoice with a wrong price is credited and billed anew."""
     finance.world.erp.postings = [bill(price="37.40")]
     await finance.invoicing.read()
     await finance.state("SI-1", ProcessState.WAITING_HUMAN)
     await finance.resolve("SI-1", "CREDIT_AND_REBILL")
+
+
+async def test_an_invoice_that_is_billed_anew_is_credited_and_never_published(finance: Finance):
+    await corrected(finance)
     await finance.state("SI-1", ProcessState.COMPLETED)
-    assert (await finance.world.order("ord_1")).exceptions == ()
-    assert "invoice.posted" not in await finance.told()
+    kept = finance.world.kept
+    assert (kept.all("credit memo"), kept.all("rebilling")) == (["SI-1"], ["SI-2"])
+    order = await finance.world.order("ord_1")
+    assert (order.exceptions, order.status) == ((), OrderStatus.ACCEPTED)
+    assert (await finance.told())[1:] == ["invoice.mismatch", "invoice.credited"]
+    (credited,) = await finance.world.use.events.read(EventFilter(types=("invoice.credited",)), None, 10)
+    assert (credited.event.data["creditMemo"], credited.event.data["rebilledAs"]) == ("SC-1", "SI-2")
+
+
+async def test_the_invoice_that_is_billed_anew_fits_and_completes_the_order(finance: Finance):
+    await corrected(finance)
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert await finance.invoicing.read() == 1
+    await finance.state("SI-2", ProcessState.COMPLETED)
+    (posted,) = await finance.world.use.events.read(EventFilter(types=("invoice.posted",)), None, 10)
+    assert (posted.event.data["number"], posted.event.data["total"]["amount"]) == ("SI-2", "216.60")
+    assert (await finance.world.order("ord_1")).status is OrderStatus.COMPLETED
+
+
+async def test_of_what_was_not_shipped_nothing_is_billed_anew(finance: Finance):
+    finance.world.wms.shipments_by_id = {"sh_S-1": shipment(ShipmentStatus.PACKED)}
+    await corrected(finance)
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert (finance.world.kept.all("credit memo"), finance.world.kept.all("rebilling")) == (["SI-1"], [])
+
+
+@pytest.mark.parametrize("call", ["credit_invoice", "bill_anew"])
+async def test_an_answer_that_is_lost_corrects_nothing_twice(finance: Finance, call: str):
+    lost = Unavailable(SourceSystem.CLOUD_ERP, call, "reset", outcome_unknown=True)
+    finance.world.script.after[call].append(lost)
+    await corrected(finance)
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert (finance.world.kept.all("credit memo"), finance.world.kept.all("rebilling")) == (["SI-1"], ["SI-2"])
+    assert [posted.invoice.number for posted in finance.world.erp.postings] == ["SI-1", "SI-2"]
+
+
+@pytest.mark.parametrize("call", ["credit_invoice", "bill_anew"])
+async def test_an_invoice_that_the_erp_does_not_let_be_corrected_stands_and_finance_is_asked(
+    finance: Finance, call: str
+):
+    refusal = Rejected(SourceSystem.CLOUD_ERP, call, "it is paid in part", reason="INVOICE_STATE")
+    finance.world.script.before[call].append(refusal)
+    await corrected(finance)
+    await finance.state("SI-1", ProcessState.FAILED)
+    assert (finance.world.kept.all("credit memo"), finance.world.kept.all("rebilling")) == ([], [])
+    (task,) = (await finance.world.use.tasks.search_tasks("FINANCE", "OPEN", PageRequest(10))).items
+    assert (task.kind, "it is paid in part" in task.summary) == ("InvoiceCorrection", True)
+    (problem,) = (await finance.world.order("ord_1")).exceptions
+    assert isinstance(problem, InvoiceMismatch)
+    assert "invoice.credited" not in await finance.told()
+
+
+async def test_an_invoice_that_passes_is_not_corrected(finance: Finance):
+    finance.world.erp.postings = [bill()]
+    await finance.invoicing.read()
+    await finance.state("SI-1", ProcessState.COMPLETED)
+    assert "credit_invoice" not in finance.world.script.calls
 
 
 async def test_an_order_of_which_goods_are_on_their_way_is_not_complete(finance: Finance):

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from processes.journal import read, write
 from schema.enums import ReturnStatus, SourceSystem
-from schema.records.invoices import PostedInvoice
+from schema.records.invoices import PostedInvoice, Rebilling
 from schema.records.orders import Invoice, Return, ReturnLine
 from schema.records.returns import NewReturn, return_id
 from schema.records.values import Money
@@ -44,6 +44,38 @@ class FakeAccounting(FakeOrders):
     async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "posted_after")
         return tuple(posted for posted in self.postings if posted.entry > entry)[:limit]
+
+    async def credit_invoice(self, key: str, number: str) -> str:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "credit_invoice")
+        if not self.kept.all("credit memo", key):
+            self.kept.put("credit memo", key, number)
+        await self.script.leave("credit_invoice")
+        return f"SC-{number.removeprefix('SI-')}"
+
+    async def take_credit_back(self, key: str, number: str) -> None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "take_credit_back")
+        self.kept.drop("credit memo", key)
+        await self.script.leave("take_credit_back")
+
+    async def find_rebilling(self, key: str) -> str | None:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "find_rebilling")
+        return next(iter(self.kept.all("rebilling", key)), None)
+
+    async def bill_anew(self, rebilling: Rebilling) -> str:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "bill_anew")
+        if not self.kept.all("rebilling", rebilling.key):
+            entry = 1 + max(posted.entry for posted in self.postings)
+            self.kept.put("rebilling", rebilling.key, f"SI-{entry}")
+            self.postings.append(self._billed(entry, rebilling))
+        await self.script.leave("bill_anew")
+        return self.kept.all("rebilling", rebilling.key)[0]
+
+    def _billed(self, entry: int, rebilling: Rebilling) -> PostedInvoice:
+        wrong = next(posted for posted in self.postings if posted.invoice.number == rebilling.number)
+        amounts = [*(line.net.amount for line in rebilling.lines), rebilling.tax.amount, rebilling.freight.amount]
+        total = Money(sum(amounts, Decimal(0)), wrong.invoice.total.currency)
+        invoice = replace(wrong.invoice, id=f"inv_SI-{entry}", number=f"SI-{entry}", total=total, balance=total)
+        return PostedInvoice(entry, invoice, rebilling.tax, rebilling.freight, rebilling.lines)
 
     async def returns(self, ids: Sequence[str]) -> Mapping[str, Return]:
         await self.script.enter(SourceSystem.CLOUD_ERP, "returns")
