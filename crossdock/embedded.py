@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,15 +22,19 @@ from gateway.transport.inprocess import InProcessTransport
 from processes.decider import EngineDecider
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
+from schema.records.operations import ProcessRecord
 
 __all__ = ["open_embedded", "senders"]
 
 
 @asynccontextmanager
-async def open_embedded(settings: CrossdockSettings, config: Path | None = None) -> AsyncIterator[ASGIApp]:
+async def open_embedded(
+    settings: CrossdockSettings, config: Path | None = None, resumed: Callable[[ProcessRecord], None] | None = None
+) -> AsyncIterator[ASGIApp]:
     """Open everything and yield the application that serves it; the database is brought up to date first.
 
-    With the file of the settings in ``config`` the gateway takes over what changes in its section.
+    With the file of the settings in ``config`` the gateway takes over what changes in its section. ``resumed`` is
+    told of processes that go on where an earlier program left them.
 
     Raises:
         ConfigError: the gateway's settings do not fit the supergraph.
@@ -39,7 +43,10 @@ async def open_embedded(settings: CrossdockSettings, config: Path | None = None)
     if settings.gateway.server.workers > 1:
         raise ConfigError("gateway.server.workers: everything in one process has one worker; take crossdock gateway")
     await upgrade(settings.database)
-    async with open_parts(settings) as parts, ProcessEngine(parts.engine_settings(), parts.dependencies()) as engine:
+    async with (
+        open_parts(settings) as parts,
+        ProcessEngine(parts.engine_settings(), parts.dependencies(), resumed=resumed) as engine,
+    ):
         starter = EngineDecider(engine, parts.platform.inbox)
         transports = {name: InProcessTransport(name, build_subgraph(name, parts, starter)) for name in SUBGRAPHS}
         async with running_background(parts, engine) as background:

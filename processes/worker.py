@@ -38,6 +38,7 @@ from processes.shipment_case import ShipmentRequest
 from processes.slot_locks import slot_locks
 from processes.slots import slot_name, take_lowest
 from processes.takeover import SlotKeeper
+from schema.records.operations import ProcessRecord
 
 __all__ = ["PROCESS_VERSION", "EngineSettings", "ProcessEngine"]
 
@@ -61,14 +62,20 @@ class ProcessEngine:
         dependencies: the ports that processes use; they must be open on the same event loop.
         end_program: called when the program has lost its slot and its runs are stopped; must end the program, so that
             whoever watches it starts it anew.
+        resumed: told of every process that this program goes on with and did not begin.
     """
 
     def __init__(
-        self, settings: EngineSettings, dependencies: Dependencies, end_program: Callable[[], None] | None = None
+        self,
+        settings: EngineSettings,
+        dependencies: Dependencies,
+        end_program: Callable[[], None] | None = None,
+        resumed: Callable[[ProcessRecord], None] | None = None,
     ) -> None:
         self._settings = settings
         self._use = dependencies
         self._end_program = end_program or _end_program
+        self._tell_resumed = resumed
         self._locks = slot_locks(settings.database_url)
         self._slot: int | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -189,6 +196,8 @@ class ProcessEngine:
             task.add_done_callback(self._tasks.discard)
         if case.resumed:
             _log.info("process resumed", process=process_id, kind=process.name, key=case.record.business_key)
+            if self._tell_resumed is not None:
+                self._tell_resumed(case.record)
         use = self._use
         desk = Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
         before, steps = process.parted(getattr(request, "begins_at", None))

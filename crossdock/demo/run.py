@@ -26,6 +26,7 @@ from rich.table import Table
 from crossdock.demo.client import GraphClient, SandboxSwitch, TourError
 from crossdock.serving import listening, serving, stop_signal
 from gateway.logs import log_to
+from schema.records.operations import ProcessRecord
 
 __all__ = ["ADDRESSES", "DemoOptions", "run_demo"]
 
@@ -41,6 +42,9 @@ READY_S = 60.0
 
 STOP_S = 10.0
 """Longest wait for the sandboxes to end."""
+
+MAX_RESUMED = 10
+"""Processes that are named in the terminal when they go on after a restart."""
 
 _GC_THRESHOLDS = (50_000, 50, 100)
 _FAILED = 1
@@ -81,7 +85,7 @@ async def run_demo(options: DemoOptions) -> int:
         await prepare(options.state)
         addresses = await sandboxes.addresses()
         settings = demo_settings(options.state, addresses, secrets.token_urlsafe(32))
-        app = await stack.enter_async_context(open_embedded(settings))
+        app = await stack.enter_async_context(open_embedded(settings, resumed=_Resumed(console).tell))
         await stack.enter_async_context(serving(app, where))
         gc.collect()
         gc.freeze()
@@ -124,6 +128,22 @@ def _announce(console: Console, url: str, addresses: Mapping[str, str], took_s: 
     for name, what in (("crm", "CRM"), ("erp", "ERP"), ("wms", "warehouse"), ("tms", "carriers")):
         table.add_row(f"made-up system: {what}", addresses[name])
     console.print(table)
+
+
+class _Resumed:
+    """Says in the terminal which processes go on that the demo before this one left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told = 0
+
+    def tell(self, process: ProcessRecord) -> None:
+        """Say that a process goes on, unless that was said of many already."""
+        self._told += 1
+        if self._told <= MAX_RESUMED:
+            self._console.print(f"goes on where it was: {process.kind} of {process.business_key}, process {process.id}")
+        elif self._told == MAX_RESUMED + 1:
+            self._console.print("and others; crossdock.log in the state folder names all of them")
 
 
 class _Sandboxes:
