@@ -18,10 +18,11 @@ from gateway.executor.context import ExecutionContext
 from gateway.executor.contexts import CompiledContexts, compile_contexts
 from gateway.executor.deferred import Place, compile_places, first_answer
 from gateway.executor.introspection import Introspection
-from gateway.executor.paths import Collector, compile_collectors
+from gateway.executor.paths import Collector, compile_collectors, whole
 from gateway.executor.projection import Projection, compile_projection
 from gateway.executor.representations import CompiledCall, compile_call
 from gateway.executor.shape import Composite, SchemaTypes, build_root
+from gateway.executor.streamed import ErrorRoutes, ListPlace, compile_list_places
 from gateway.executor.verification import Verification, compile_verification
 from gateway.plan.nodes import Fetch, Guard, OutputField, Path, QueryPlan
 
@@ -65,13 +66,13 @@ class Shape:
     Attributes:
         project: None when only the exact way is right.
         verify: None when the answer has to be shaped; only plans of a single fetch have it.
-        places: for each deferred part, where its fields belong.
+        places: for each deferred part, where its fields or items belong.
     """
 
     root: Composite
     project: Projection | None
     verify: Verification | None
-    places: tuple[tuple[Place, ...], ...] = ()
+    places: tuple[tuple[Place | ListPlace, ...], ...] = ()
     failed_verifications: int = 0
 
     def note_failed_verification(self) -> None:
@@ -87,6 +88,7 @@ class ExecutablePlan:
     __slots__ = (
         "_guard_variables",
         "_shapes",
+        "error_routes",
         "fetches",
         "introspection",
         "is_single",
@@ -104,6 +106,8 @@ class ExecutablePlan:
         self.ready = tuple(index for index, item in enumerate(self.fetches) if index >= first and item.waits_for == 0)
         self.introspection = Introspection(schema, plan.introspection) if plan.introspection else None
         self.part_of = _parts_of_fetches(plan)
+        is_streamed = any(part.initial_count is not None for part in plan.deferred)
+        self.error_routes = ErrorRoutes(plan) if is_streamed else None
         self.is_single = (
             not plan.deferred and plan.kind != "subscription" and len(plan.fetches) == 1 and plan.introspection is None
         )
@@ -132,7 +136,10 @@ class ExecutablePlan:
             return Shape(root, compile_projection(root), compile_verification(root) if self.is_single else None)
         root = build_root(first_answer(output), plan.root_type, self.types, holds)
         places = tuple(
-            compile_places(output, part, plan.root_type, self.types, holds) for part in range(len(plan.deferred))
+            compile_places(output, number, plan.root_type, self.types, holds)
+            if part.initial_count is None
+            else compile_list_places(output, number, plan.root_type, self.types, holds)
+            for number, part in enumerate(plan.deferred)
         )
         return Shape(root, compile_projection(root), None, places)
 
@@ -160,7 +167,7 @@ def _compile_fetches(plan: QueryPlan) -> tuple[CompiledFetch, ...]:
         for other in fetch.after:
             followers[other].append(fetch.id)
     written: frozenset[Path] = frozenset(
-        target.path for fetch in plan.fetches for call in fetch.calls for target in call.targets
+        whole(target.path) for fetch in plan.fetches for call in fetch.calls for target in call.targets
     ) | {fetch.at for fetch in plan.fetches if fetch.at}
     split = _split_paths(plan, written)
     return tuple(
@@ -174,7 +181,7 @@ def _split_paths(plan: QueryPlan, written: frozenset[Path]) -> frozenset[Path]:
     found: set[Path] = set()
     for call in (call for fetch in plan.fetches for call in fetch.calls):
         for read in (read for context in call.contexts for read in context.reads):
-            target = call.targets[0].path
+            target = whole(call.targets[0].path)
             found.update(
                 path for path in written if len(read.path) < len(path) < len(target) and target[: len(path)] == path
             )

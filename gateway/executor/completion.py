@@ -13,7 +13,7 @@ from gateway.errors import ErrorCode
 from gateway.executor.paths import ResponsePath
 from gateway.executor.shape import Composite, Leaf, Position, fits
 
-__all__ = ["MAX_ERRORS", "complete", "complete_part"]
+__all__ = ["MAX_ERRORS", "complete", "complete_items", "complete_part"]
 
 MAX_ERRORS = 200
 """Most errors that one answer carries; a list of thousands of faulty items needs no more to be understood."""
@@ -54,6 +54,24 @@ def complete_part(
     return (None if shaped is _BUBBLE else shaped), (errors + completion.errors)[:MAX_ERRORS]
 
 
+def complete_items(
+    target: Composite, value: dict[str, Any], start: int, path: ResponsePath, errors: list[dict[str, Any]]
+) -> tuple[list[Any], bool, list[dict[str, Any]]] | None:
+    """Shape the items from ``start`` on of the list at ``path``, the only field of an object; see :func:`complete`.
+
+    Returns:
+        The items, whether null reached the list at the item after them, and the errors; None without such items.
+    """
+    completion = _Completion([tuple(error["path"]) for error in errors if error.get("path")])
+    runtime = completion.runtime_type(target, value)
+    positions = target.fields.get(runtime, ()) if runtime is not None else ()
+    found = value.get(positions[0].source) if positions else None
+    if not isinstance(found, list) or len(found) <= start:
+        return None
+    items, is_cut = completion.items(positions[0], found[start:], start, path)
+    return items, is_cut, (errors + completion.errors)[:MAX_ERRORS]
+
+
 class _Completion:
     def __init__(self, explained: list[ResponsePath]) -> None:
         self._explained = explained
@@ -68,7 +86,10 @@ class _Completion:
                 continue
             if position.is_denied:
                 self._report(here, _DENIED_MESSAGE, ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE)
-            found = self._value(position, position.wrappers, value.get(position.source), here)
+            own = value.get(position.source)
+            if position.first is not None and isinstance(own, list):
+                own = own[: position.first]
+            found = self._value(position, position.wrappers, own, here)
             if found is _BUBBLE:
                 return _BUBBLE
             shaped[position.key] = found
@@ -102,6 +123,17 @@ class _Completion:
                 return None
             items.append(found)
         return items
+
+    def items(self, position: Position, values: list[Any], start: int, path: ResponsePath) -> tuple[list[Any], bool]:
+        """Return the items of a list from ``start`` on, up to one that makes the list null, and whether one does."""
+        inner = position.wrappers.removeprefix("!")[1:]
+        items: list[Any] = []
+        for index, value in enumerate(values, start):
+            found = self._value(position, inner, value, (*path, index))
+            if found is _BUBBLE:
+                return items, True
+            items.append(found)
+        return items, False
 
     def _leaf(self, position: Position, leaf: Leaf, value: Any, path: ResponsePath) -> Any:
         if fits(leaf, value):

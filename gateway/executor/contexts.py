@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from gateway.executor.representations import CompiledCall, EntityBatch
-from gateway.plan.nodes import ContextRead, ContextVariable, Fetch, FieldStep, ListStep, Path, TypeStep
+from gateway.plan.nodes import ContextRead, ContextVariable, Fetch, FieldStep, ListStep, Path, SliceStep, TypeStep
 
 __all__ = ["MAX_GROUPS", "CompiledContexts", "ContextGroup", "compile_contexts"]
 
@@ -141,6 +141,9 @@ def _walk(
             yield from _walk(value.get(key), path, at + 1, around, marks)
         case ListStep() if value.__class__ is list:
             for item in value:
+                yield from _walk(item, path, at + 1, around, marks)
+        case SliceStep(start, stop) if value.__class__ is list:
+            for item in value[start:stop]:
                 yield from _walk(item, path, at + 1, around, marks)
         case TypeStep(types) if value.__class__ is dict and value.get("__typename") in types:
             yield from _walk(value, path, at + 1, around, marks)

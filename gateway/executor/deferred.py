@@ -1,4 +1,4 @@
-"""What ``@defer`` delivers after the first answer: which fields, at which places, and what a client gets of each.
+"""What comes after the first answer: which fields of a ``@defer``, at which places, and what a client gets of each.
 
 The plan's output marks each field with the deferred parts that deliver it. A part's *places* are where its fields
 begin: the positions whose object belongs to an earlier delivery. One place stands for many objects when there are lists
@@ -21,9 +21,13 @@ __all__ = [
     "Delivered",
     "Patch",
     "Place",
+    "StreamedItems",
     "compile_places",
     "complete_patch",
     "first_answer",
+    "is_around",
+    "of_home",
+    "path_below",
     "with_other_errors",
 ]
 
@@ -44,11 +48,30 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedItems:
+    """The later items of one list.
+
+    Attributes:
+        path: response keys and list indices from the root of the answer to the list.
+        start: index of the first of them.
+        items: the items; without those that come no more when ``is_cut``.
+        errors: GraphQL errors of these items; their paths start at the root of the answer.
+        is_cut: null reached the list, which then keeps what it has.
+    """
+
+    path: ResponsePath
+    start: int
+    items: list[Any]
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeferredResult:
-    """One deferred fragment, delivered: a patch for each object that it was selected on, in answer order."""
+    """One part, delivered: a patch for each object of a fragment, or the items of each list, in answer order."""
 
     label: str | None
-    patches: tuple[Patch, ...]
+    patches: tuple[Patch | StreamedItems, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,23 +83,36 @@ class Place:
 
 
 class Delivered:
-    """Everything that a client has so far; tells whether it has an object that a patch would add to."""
+    """Everything that a client has so far; tells whether it has an object or list that a part would add to."""
 
     def __init__(self) -> None:
-        self._found: dict[ResponsePath, list[dict[str, Any]]] = {}
+        self._found: dict[ResponsePath, list[Any]] = {}
 
-    def add(self, path: ResponsePath, data: dict[str, Any] | None) -> None:
+    def add(self, path: ResponsePath, data: Any) -> None:
         """Take note of delivered data at a path."""
         if data is not None:
             self._found.setdefault(path, []).append(data)
 
+    def add_part(self, patch: Patch | StreamedItems) -> None:
+        """Take note of what a part added."""
+        if isinstance(patch, Patch):
+            self.add(patch.path, patch.data)
+            return
+        for index, item in enumerate(patch.items, patch.start):
+            self.add((*patch.path, index), item)
+
     def has_object(self, path: ResponsePath) -> bool:
         """Tell whether an object was delivered at a path; a null above it may have taken it away."""
-        return any(
-            isinstance(_walk(data, path[length:]), dict)
-            for length in range(len(path) + 1)
-            for data in self._found.get(path[:length], ())
-        )
+        return any(isinstance(value, dict) for value in self._values(path))
+
+    def has_list(self, path: ResponsePath) -> bool:
+        """Tell whether a list was delivered at a path, whole or with its first items."""
+        return any(isinstance(value, list) for value in self._values(path))
+
+    def _values(self, path: ResponsePath) -> Iterator[Any]:
+        for length in range(len(path) + 1):
+            for data in self._found.get(path[:length], ()):
+                yield _walk(data, path[length:])
 
 
 def _walk(value: Any, path: ResponsePath) -> Any:
@@ -96,16 +132,19 @@ def complete_patch(
     target: Composite, value: dict[str, Any], path: ResponsePath, errors: Iterable[dict[str, Any]]
 ) -> Patch:
     """Shape the fields that are added to an object; the patch carries the errors that stand at or below it."""
-    near = [error for error in errors if _is_around(tuple(error["path"]), path)]
+    near = [error for error in errors if is_around(tuple(error["path"]), path)]
     data, found = complete_part(target, value, path, near)
     return Patch(path, data, [error for error in found if tuple(error["path"][: len(path)]) == path])
 
 
-def _is_around(one: ResponsePath, other: ResponsePath) -> bool:
+def is_around(one: ResponsePath, other: ResponsePath) -> bool:
+    """Tell whether one path leads to the other, or the other way round."""
     return one[: len(other)] == other[: len(one)]
 
 
-def with_other_errors(patches: list[Patch], errors: Iterable[dict[str, Any]]) -> list[Patch]:
+def with_other_errors(
+    patches: list[Patch | StreamedItems], errors: Iterable[dict[str, Any]]
+) -> list[Patch | StreamedItems]:
     """Return the patches, the first with the errors that stand above all objects, such as that of a whole fetch."""
     told = {id(error) for patch in patches for error in patch.errors}
     others = [error for error in errors if id(error) not in told]
@@ -137,10 +176,19 @@ def _find_places(
         yield path, type_name, own
     for one in output:
         if part not in one.deferred and one.fields:
-            name, wrappers = parse_type(one.type)
-            condition: tuple[PathStep, ...] = () if one.on is None else (TypeStep(one.on),)
-            lists: tuple[PathStep, ...] = (ListStep(),) * wrappers.count("[")
-            yield from _find_places(one.fields, part, name, (*path, *condition, FieldStep(one.source), *lists))
+            yield from _find_places(one.fields, part, parse_type(one.type)[0], path_below(path, one))
+
+
+def path_below(path: Path, one: OutputField) -> Path:
+    """Return the path to the objects of a field of the objects at ``path``."""
+    condition: tuple[PathStep, ...] = () if one.on is None else (TypeStep(one.on),)
+    lists: tuple[PathStep, ...] = (ListStep(),) * parse_type(one.type)[1].count("[")
+    return (*path, *condition, FieldStep(one.source), *lists)
+
+
+def of_home(output: Iterable[OutputField], part: int | None) -> tuple[OutputField, ...]:
+    """Return what a part delivers of the output below a field that it delivers; None is the first answer."""
+    return first_answer(output) if part is None else _of_part(output, part)
 
 
 def _of_part(output: Iterable[OutputField], part: int) -> tuple[OutputField, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.plan.nodes import FieldStep, ListStep, OutputField, Path, TypeStep
+from gateway.plan.nodes import FieldStep, ListStep, OutputField, Path, PathStep, SliceStep, TypeStep
 
-__all__ = ["Collector", "ResponsePath", "compile_collectors", "to_client_path", "trace"]
+__all__ = ["Collector", "ResponsePath", "compile_collectors", "to_client_path", "trace", "whole"]
 
 ResponsePath = tuple[str | int, ...]
 _Step = Callable[[list[Any]], list[Any]]
@@ -49,7 +49,7 @@ class Collector:
 def compile_collectors(paths: Sequence[Path], shared_below: frozenset[Path] = frozenset()) -> list[Collector]:
     """Return the walks to several paths, to be made one after another; a prefix that they share is walked once.
 
-    Below the paths in ``shared_below`` the tree may refer to an object several times.
+    Below the paths in ``shared_below``, which know no slices, the tree may refer to an object several times.
     """
     known: set[Path] = {()}
     return [_compile_collector(path, shared_below, known) for path in paths]
@@ -61,7 +61,7 @@ def _compile_collector(path: Path, shared_below: frozenset[Path], known: set[Pat
     at = 0
     is_shared = False
     while at < len(path):
-        is_shared = is_shared or path[:at] in shared_below
+        is_shared = is_shared or whole(path[:at]) in shared_below
         step = path[at]
         if isinstance(step, FieldStep) and path[at + 1 : at + 2] == (_LIST,):
             walk = _items(step.key, is_shared=is_shared)
@@ -80,6 +80,11 @@ def _compile_collector(path: Path, shared_below: frozenset[Path], known: set[Pat
 _LIST = ListStep()
 
 
+def whole(path: Path) -> Path:
+    """Return a path to all items of the lists on the way, whatever it takes of them."""
+    return tuple([_LIST if isinstance(step, SliceStep) else step for step in path])
+
+
 def _items(key: str, *, is_shared: bool) -> _Step:
     """Open the list under a key; a list that is shared by several objects is opened once."""
     if is_shared:
@@ -92,7 +97,7 @@ def _items(key: str, *, is_shared: bool) -> _Step:
     ]
 
 
-def _compile_step(step: FieldStep | ListStep | TypeStep) -> _Step:
+def _compile_step(step: PathStep) -> _Step:
     match step:
         case FieldStep(key):
             return lambda values: [
@@ -100,6 +105,8 @@ def _compile_step(step: FieldStep | ListStep | TypeStep) -> _Step:
             ]
         case ListStep():
             return _flatten
+        case SliceStep(start, stop):
+            return lambda values: _take(values, start, stop)
         case TypeStep(types):
             return lambda values: [
                 value for value in values if value.__class__ is dict and value.get("__typename") in types
@@ -112,6 +119,12 @@ def _flatten(values: list[Any]) -> list[Any]:
         return values[0] if values[0].__class__ is list else []
     lists = {id(value): value for value in values if value.__class__ is list}
     return [item for items in lists.values() for item in items]
+
+
+def _take(values: list[Any], start: int, stop: int | None) -> list[Any]:
+    """Open one list level, each list once, and take some of the items."""
+    lists = {id(value): value for value in values if value.__class__ is list}
+    return [item for items in lists.values() for item in items[start:stop]]
 
 
 def trace(root: dict[str, Any], path: Path) -> Iterator[tuple[dict[str, Any], ResponsePath]]:
@@ -130,6 +143,9 @@ def _trace(value: Any, path: Sequence[Any], position: ResponsePath) -> Iterator[
             yield from _trace(value.get(key), rest, (*position, key))
         case ListStep() if isinstance(value, list):
             for index, item in enumerate(value):
+                yield from _trace(item, rest, (*position, index))
+        case SliceStep(start, stop) if isinstance(value, list):
+            for index, item in enumerate(value[start:stop], start):
                 yield from _trace(item, rest, (*position, index))
         case TypeStep(types) if isinstance(value, dict) and value.get("__typename") in types:
             yield from _trace(value, rest, position)

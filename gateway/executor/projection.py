@@ -56,7 +56,7 @@ class Generator:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.scope: dict[str, Any] = {"bad": _bad, "null_unless_bad": self.null_unless_bad}
+        self.scope: dict[str, Any] = {"bad": _bad, "first": _first, "null_unless_bad": self.null_unless_bad}
         self._count = 0
         self._objects: dict[object, str] = {}
 
@@ -175,6 +175,8 @@ class Generator:
     def _expression(self, field: Position, function: str | None) -> str:
         """Return the expression for a list of leaves, or for a composite that ``function`` shapes."""
         value = f"o[{field.source!r}]"
+        if field.first is not None:
+            value = f"first({value},{field.first})"
         if isinstance(field.target, Leaf):
             check = self._bind("check", _leaf_list_check(field.target, field.wrappers))
             return f"{check}({value})"
@@ -212,7 +214,7 @@ class Generator:
 def _signature(field: Position, function: str | None) -> tuple[object, ...]:
     """Return all that the generated code of a field depends on."""
     target = id(field.target) if function is None else function
-    return (field.key, field.source, field.name, field.wrappers, field.is_denied, target)
+    return (field.key, field.source, field.name, field.wrappers, field.is_denied, field.first, target)
 
 
 class _Accepted:
@@ -269,6 +271,10 @@ def _leaf_list_check(leaf: Leaf, wrappers: str) -> Callable[[Any], Any]:
         raise Mismatch
 
     return check_leaf
+
+
+def _first(value: Any, count: int) -> Any:
+    return value[:count] if value.__class__ is list else value
 
 
 def _bad() -> Any:

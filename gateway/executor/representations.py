@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from gateway.executor.paths import Collector, compile_collectors
+from gateway.executor.paths import Collector, compile_collectors, whole
 from gateway.plan.nodes import (
     EntityCall,
     EntityTarget,
@@ -97,8 +97,8 @@ def compile_call(call: EntityCall, written_paths: frozenset[Path], split_paths: 
             target.path,
             collector,
             _compile_slots(target),
-            copies=several and _is_written_below(target.path, written_paths),
-            unshared=target.path in split_paths,
+            copies=several and _is_written_below(whole(target.path), written_paths),
+            unshared=whole(target.path) in split_paths,
         )
         for target, collector in zip(call.targets, collectors, strict=True)
     )

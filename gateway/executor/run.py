@@ -26,12 +26,13 @@ from gateway.executor.compile import CompiledFetch, ExecutablePlan
 from gateway.executor.completion import MAX_ERRORS, complete
 from gateway.executor.context import ExecutionContext
 from gateway.executor.contexts import MAX_GROUPS, CompiledContexts
-from gateway.executor.deferred import DeferredResult, Delivered, Patch, complete_patch, with_other_errors
+from gateway.executor.deferred import DeferredResult, Delivered, Patch, StreamedItems, complete_patch, with_other_errors
 from gateway.executor.merge import copy_value, merge_entities, merge_object
 from gateway.executor.paths import to_client_path, trace
 from gateway.executor.projection import FAULTS
 from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.executor.result import ExecutionResult
+from gateway.executor.streamed import ListPlace, complete_stream
 from gateway.executor.verification import is_same_text
 from gateway.transport.base import SubgraphRequest
 
@@ -76,7 +77,7 @@ async def run_deferred(
             patches = execution.patches(part, delivered)
             if patches:
                 for patch in patches:
-                    delivered.add(patch.path, patch.data)
+                    delivered.add_part(patch)
                 yield DeferredResult(plan.source.deferred[part].label, patches)
 
 
@@ -169,21 +170,31 @@ class _Execution:
                 open_.add(part)
         return [part for part in waiting if part not in open_]
 
-    def patches(self, part: int, delivered: Delivered) -> tuple[Patch, ...]:
-        """Return what a complete part adds to the objects that the client has."""
+    def patches(self, part: int, delivered: Delivered) -> tuple[Patch | StreamedItems, ...]:
+        """Return what a complete part adds to the objects and lists that the client has."""
         plan = self._plan
         errors = self._errors_of_parts.get(part, [])
-        found: list[Patch] = []
+        found: list[Patch | StreamedItems] = []
         for place in plan.shape(self._context).places[part]:
             for item, position in trace(self.data, place.path):
                 path = to_client_path(position, plan.source.output)
-                if delivered.has_object(path):
+                if isinstance(place, ListPlace):
+                    path = (*path, place.key)
+                    items = complete_stream(place, item, path, errors) if delivered.has_list(path) else None
+                    if items is not None:
+                        found.append(items)
+                elif delivered.has_object(path):
                     found.append(complete_patch(place.target, item, path, errors))
         return tuple(with_other_errors(found, errors))
 
     def _note(self, fetch: CompiledFetch, errors: list[dict[str, Any]]) -> None:
         part = self._plan.part_of[fetch.fetch.id] if self._plan.part_of else None
-        if part is None:
+        routes = self._plan.error_routes
+        if routes is not None:
+            for error in errors:
+                own = routes.part_of(error["path"], part)
+                (self.errors if own is None else self._errors_of_parts.setdefault(own, [])).append(error)
+        elif part is None:
             self.errors += errors
         else:
             self._errors_of_parts.setdefault(part, []).extend(errors)

@@ -84,6 +84,7 @@ class Position:
         wrappers: outermost first, ``"!"`` and ``"["``; ``[Int!]!`` is ``("!", "[", "!")``.
         target: what the wrappers enclose.
         is_denied: the principal may not see the field.
+        first: how many items of the list are shown, None for all.
     """
 
     key: str
@@ -93,6 +94,7 @@ class Position:
     wrappers: str
     target: Leaf | Composite
     is_denied: bool = False
+    first: int | None = None
 
 
 class SchemaTypes:
@@ -173,7 +175,8 @@ class _Builder:
         else:
             target = self._types.leaf(name)
         denied = field.source.startswith(DENIED)
-        return Position(field.key, field.source, field.name, parent, wrappers, target, denied)
+        first = None if field.stream is None else field.stream.initial_count
+        return Position(field.key, field.source, field.name, parent, wrappers, target, denied, first)
 
 
 DENIED = "\0denied:"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from graphql.language import ArgumentNode, DocumentNode, FieldNode, TypeNode, VariableDefinitionNode
 
-from gateway.plan.nodes import Guard, OperationKind
+from gateway.plan.nodes import Guard, OperationKind, StreamedList
 
-__all__ = ["DeferredFragment", "Guards", "Operation", "SelectedField"]
+__all__ = ["DeferredSelection", "Guards", "Operation", "SelectedField"]
 
 Guards = tuple[tuple[Guard, ...], ...]
 """Alternatives of conjunctions; empty means always."""
@@ -32,6 +32,7 @@ class SelectedField:
         guards: when the field is selected at all.
         fields: the normalised sub-selection.
         deferred: numbers of the deferred fragments that it is selected in; empty when it is part of the first answer.
+        stream: what the list leaves for later, by the number of the deferred part; None when nothing.
     """
 
     key: str
@@ -44,6 +45,7 @@ class SelectedField:
     guards: Guards
     fields: tuple[SelectedField, ...]
     deferred: frozenset[int] = frozenset()
+    stream: StreamedList | None = None
 
     def walk(self) -> Iterator[SelectedField]:
         """Yield the field and every field below it, parents first."""
@@ -53,11 +55,17 @@ class SelectedField:
 
 
 @dataclass(frozen=True, slots=True)
-class DeferredFragment:
-    """A fragment whose fields are delivered after the rest; ``parent`` is the number of the one that it stands in."""
+class DeferredSelection:
+    """What is delivered after the rest: the fields of a fragment, or the later items of a list.
+
+    Attributes:
+        parent: number of the one that it stands in.
+        initial_count: how many items of the list come before, None for a fragment.
+    """
 
     label: str | None
     parent: int | None
+    initial_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +76,7 @@ class Operation:
         root_type: name of the root type.
         fields: normalised root fields, introspection left out.
         introspection: root fields that ask for ``__schema`` and ``__type``.
-        deferred: the deferred fragments by number, outer before inner.
+        deferred: the deferred fragments and streamed lists by number, outer before inner.
     """
 
     kind: OperationKind
@@ -78,4 +86,4 @@ class Operation:
     fields: tuple[SelectedField, ...]
     introspection: tuple[FieldNode, ...]
     document: DocumentNode
-    deferred: tuple[DeferredFragment, ...] = ()
+    deferred: tuple[DeferredSelection, ...] = ()

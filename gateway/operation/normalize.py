@@ -2,7 +2,8 @@
 
 1. Fragments are unfolded; a type condition becomes the set of object types for which a field is selected.
 2. Constant ``@skip`` and ``@include`` are folded; those with variables become guards.
-3. Fragments that are deferred get a number; a field that is selected in such fragments only keeps their numbers.
+3. Fragments that are deferred and lists that are streamed get a number; a field that is selected in deferred fragments
+   only keeps their numbers.
 4. Fields with one response key are merged per object type: the types for which the same nodes contribute form one
    group, so that implementations that are asked for the same are planned together.
 
@@ -21,6 +22,7 @@ from graphql.language import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    IntValueNode,
     ListTypeNode,
     NamedTypeNode,
     NonNullTypeNode,
@@ -28,13 +30,14 @@ from graphql.language import (
     SelectionSetNode,
     StringValueNode,
     TypeNode,
+    ValueNode,
     VariableNode,
 )
 from graphql.language.ast import NameNode
 
 from gateway.errors import ErrorCode, RequestError
-from gateway.operation.document import DeferredFragment, Guards, SelectedField
-from gateway.plan.nodes import Guard
+from gateway.operation.document import DeferredSelection, Guards, SelectedField
+from gateway.plan.nodes import Guard, StreamedList
 from gateway.supergraph import Supergraph
 
 __all__ = ["Normalizer", "named_type"]
@@ -52,6 +55,7 @@ class _Contribution:
     on: frozenset[str]
     guards: tuple[Guard, ...]
     part: int | None
+    stream: int | None
 
 
 def named_type(type_: TypeNode) -> str:
@@ -61,6 +65,11 @@ def named_type(type_: TypeNode) -> str:
     return type_.name.value if isinstance(type_, NamedTypeNode) else ""
 
 
+def _label(given: Mapping[str, ValueNode]) -> str | None:
+    label = given.get("label")
+    return label.value if isinstance(label, StringValueNode) else None
+
+
 class Normalizer:
     """Normalises selection sets of one document against one supergraph."""
 
@@ -68,15 +77,15 @@ class Normalizer:
         self,
         supergraph: Supergraph,
         fragments: Mapping[str, FragmentDefinitionNode] | None = None,
-        defers: Callable[[str], bool] | None = None,
+        defers: Callable[[str], bool | int] | None = None,
     ) -> None:
-        """``defers`` tells the value of a variable that switches deferring; None takes deferred fragments as plain."""
+        """``defers`` tells the value of a variable of ``@defer`` or ``@stream``; None leaves nothing for later."""
         self._types = supergraph.types
         self._possible = {name: frozenset(types) for name, types in supergraph.possible_types.items()}
         self._fragments = fragments or {}
         self._budget = MAX_FIELDS
         self._defers = defers
-        self.deferred: list[DeferredFragment] = []
+        self.deferred: list[DeferredSelection] = []
 
     def normalize(
         self, selection_set: SelectionSetNode, parent: str, introspection: list[FieldNode] | None = None
@@ -89,14 +98,19 @@ class Normalizer:
             RequestError: the selection unfolds to more than ``MAX_FIELDS`` fields (LIMIT_EXCEEDED).
         """
         types = self._possible.get(parent, frozenset())
-        found = list(self._unfold(selection_set, types, (), None))
+        found = list(self._unfold(selection_set, types, (), None, None))
         if introspection is not None:
             introspection.extend(item.node for item in found if item.node.name.value in _INTROSPECTION_FIELDS)
             found = [item for item in found if item.node.name.value not in _INTROSPECTION_FIELDS]
         return self._merge(found)
 
     def _unfold(
-        self, selection_set: SelectionSetNode, types: frozenset[str], guards: tuple[Guard, ...], part: int | None
+        self,
+        selection_set: SelectionSetNode,
+        types: frozenset[str],
+        guards: tuple[Guard, ...],
+        part: int | None,
+        stream: int | None,
     ) -> Iterable[_Contribution]:
         for node in selection_set.selections:
             own = _guards_of(node, guards)
@@ -110,31 +124,69 @@ class Normalizer:
                     )
                     raise RequestError(ErrorCode.LIMIT_EXCEEDED, message)
                 if types:
-                    yield _Contribution(node, types, own, part)
+                    yield _Contribution(node, types, own, part, stream)
             elif isinstance(node, InlineFragmentNode):
                 inner = self._narrow(types, node.type_condition)
-                yield from self._unfold(node.selection_set, inner, own, self._part_of(node, part))
+                yield from self._unfold(node.selection_set, inner, own, self._part_of(node, part, stream), stream)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self._fragments[node.name.value]
                 inner = self._narrow(types, fragment.type_condition)
-                yield from self._unfold(fragment.selection_set, inner, own, self._part_of(node, part))
+                yield from self._unfold(fragment.selection_set, inner, own, self._part_of(node, part, stream), stream)
 
-    def _part_of(self, node: InlineFragmentNode | FragmentSpreadNode, outer: int | None) -> int | None:
+    def _part_of(
+        self, node: InlineFragmentNode | FragmentSpreadNode, outer: int | None, stream: int | None
+    ) -> int | None:
         """Return the number of the deferred fragment that a fragment's fields belong to."""
-        if self._defers is None:
+        given = self._switched_on(node, "defer")
+        if given is None:
             return outer
+        return self._defer(DeferredSelection(_label(given), self._later(outer, stream)))
+
+    def _stream_of(self, items: list[_Contribution]) -> StreamedList | None:
+        """Return what a field leaves for later; a list that several deliveries bring is not streamed."""
+        given = self._switched_on(items[0].node, "stream")
+        if given is None or len({item.part for item in items}) > 1:
+            return None
+        count = self._count(given.get("initialCount"))
+        part = self._defer(DeferredSelection(_label(given), self._later(items[0].part, items[0].stream), count))
+        return StreamedList(part, count)
+
+    def _switched_on(self, node: SelectionNode, name: str) -> Mapping[str, ValueNode] | None:
+        """Return the arguments of a directive that changes the delivery, None when it is not there or off."""
+        if self._defers is None:
+            return None
         for directive in node.directives or ():
-            if directive.name.value == "defer":
+            if directive.name.value == name:
                 given = {one.name.value: one.value for one in directive.arguments or ()}
-                condition, label = given.get("if"), given.get("label")
+                condition = given.get("if")
                 if isinstance(condition, BooleanValueNode) and not condition.value:
-                    return outer
+                    return None
                 if isinstance(condition, VariableNode) and not self._defers(condition.name.value):
-                    return outer
-                text = label.value if isinstance(label, StringValueNode) else None
-                self.deferred.append(DeferredFragment(text, outer))
-                return len(self.deferred) - 1
-        return outer
+                    return None
+                return given
+        return None
+
+    def _count(self, value: ValueNode | None) -> int:
+        """Return how many items come first; what is no whole number is refused with the variables."""
+        if isinstance(value, IntValueNode):
+            return int(value.value)
+        if isinstance(value, VariableNode) and self._defers is not None:
+            found = self._defers(value.name.value)
+            if found < 0:
+                message = f"@stream: initialCount is {found} by the variable ${value.name.value}; it cannot be negative"
+                raise RequestError(ErrorCode.BAD_USER_INPUT, message)
+            return 0 if isinstance(found, bool) else found
+        return 0
+
+    def _defer(self, selection: DeferredSelection) -> int:
+        self.deferred.append(selection)
+        return len(self.deferred) - 1
+
+    def _later(self, outer: int | None, stream: int | None) -> int | None:
+        """Return after which part something comes that stands in ``outer`` and in the items of ``stream``."""
+        if outer is not None and (stream is None or stream in self._around(outer)):
+            return outer
+        return stream
 
     def _parts(self, items: Iterable[_Contribution]) -> frozenset[int]:
         """Return the deferred fragments that deliver a field: none when it is selected outside them, else the outer."""
@@ -174,6 +226,8 @@ class Normalizer:
         type_ = self._field_type(min(on), node.name.value)
         target = named_type(type_)
         composite = target in self._possible
+        stream = self._stream_of(items)
+        within = items[0].stream if stream is None else stream.part
         shared = len({item.guards for item in items}) == 1
         guards: Guards = (
             () if any(not item.guards for item in items) else tuple(sorted({i.guards for i in items}, key=str))
@@ -185,7 +239,9 @@ class Normalizer:
                 child
                 for item in items
                 if item.node.selection_set
-                for child in self._unfold(item.node.selection_set, types, () if shared else item.guards, item.part)
+                for child in self._unfold(
+                    item.node.selection_set, types, () if shared else item.guards, item.part, within
+                )
             )
         arguments = tuple(sorted(node.arguments or (), key=lambda argument: argument.name.value))
         text = ",".join(print_ast(argument) for argument in arguments)
@@ -200,6 +256,7 @@ class Normalizer:
             guards=guards,
             fields=fields,
             deferred=self._parts(items),
+            stream=stream,
         )
 
     def _field_type(self, type_name: str, field: str) -> TypeNode:

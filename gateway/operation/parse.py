@@ -6,15 +6,18 @@ import re
 from collections.abc import Callable
 
 from graphql import DocumentNode, GraphQLError, parse, specified_rules, validate
-from graphql.language import BooleanValueNode, FieldNode, FragmentDefinitionNode, OperationDefinitionNode, OperationType
-from graphql.validation import (
-    DeferStreamDirectiveLabel,
-    DeferStreamDirectiveOnRootField,
-    DeferStreamDirectiveOnValidOperationsRule,
+from graphql.language import (
+    BooleanValueNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
 )
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation.document import Operation
+from gateway.operation.initial_count import InitialCountRule
 from gateway.operation.normalize import Normalizer
 from gateway.plan.nodes import OperationKind
 from gateway.supergraph import Supergraph
@@ -48,7 +51,7 @@ def parse_operation(
     *,
     max_tokens: int = MAX_TOKENS,
     check: Callable[[DocumentNode], None] | None = None,
-    defers: Callable[[str], bool | None] | None = None,
+    defers: Callable[[str], bool | int | None] | None = None,
     rewrite: Callable[[DocumentNode], DocumentNode] | None = None,
 ) -> Operation:
     """Parse, validate and normalise one operation of a document.
@@ -56,8 +59,8 @@ def parse_operation(
     ``check`` looks at the parsed document before anything of it is validated, and raises to refuse it. ``rewrite`` then
     returns the document to validate.
 
-    ``defers`` gives the value of a variable that switches deferring, None when the client gave none. Without it the
-    operation is answered at once, as the specification allows a server that is asked to defer.
+    ``defers`` gives the value of a variable of ``@defer`` or ``@stream``, None when the client gave none. Without it,
+    and for each event of a subscription, all is answered at once, as the specification allows.
 
     Raises:
         RequestError: GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED (``errors`` has every one, with locations),
@@ -75,7 +78,7 @@ def parse_operation(
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     kind = _KINDS[definition.operation]
     root_type = supergraph.root_types[kind]
-    normalizer = Normalizer(supergraph, fragments, _switches(definition, defers))
+    normalizer = Normalizer(supergraph, fragments, _switches(definition, defers if kind != "subscription" else None))
     introspection: list[FieldNode] = []
     fields = normalizer.normalize(definition.selection_set, root_type, introspection)
     return Operation(
@@ -91,29 +94,25 @@ def parse_operation(
 
 
 def _faults(supergraph: Supergraph, document: DocumentNode, text: str) -> list[GraphQLError]:
-    if "@defer" not in text:
+    if "@defer" not in text and "@stream" not in text:
         return validate(supergraph.api_schema, document, specified_rules, max_errors=MAX_ERRORS)
-    rules = (
-        *specified_rules,
-        DeferStreamDirectiveLabel,
-        DeferStreamDirectiveOnRootField,
-        DeferStreamDirectiveOnValidOperationsRule,
-    )
+    rules = (*specified_rules, InitialCountRule)
     return validate(supergraph.operation_schema, document, rules, max_errors=MAX_ERRORS)
 
 
 def _switches(
-    definition: OperationDefinitionNode, given: Callable[[str], bool | None] | None
-) -> Callable[[str], bool] | None:
+    definition: OperationDefinitionNode, given: Callable[[str], bool | int | None] | None
+) -> Callable[[str], bool | int] | None:
     if given is None:
         return None
-    defaults = {
-        node.variable.name.value: node.default_value.value
-        for node in definition.variable_definitions or ()
-        if isinstance(node.default_value, BooleanValueNode)
-    }
+    defaults: dict[str, bool | int] = {}
+    for node in definition.variable_definitions or ():
+        if isinstance(node.default_value, BooleanValueNode):
+            defaults[node.variable.name.value] = node.default_value.value
+        elif isinstance(node.default_value, IntValueNode):
+            defaults[node.variable.name.value] = int(node.default_value.value)
 
-    def value(name: str) -> bool:
+    def value(name: str) -> bool | int:
         found = given(name)
         return defaults.get(name, False) if found is None else found
 

@@ -150,4 +150,7 @@ def _check_output(
         for part in field.deferred or (None,):
             if not child.given_by & delivered[part]:
                 raise InternalError(f"{where}: {field.source} is fetched only after it is delivered")
-        _check_output(field.fields, child, f"{where}.{field.key}", delivered)
+        below = delivered
+        if field.stream is not None and not field.stream.initial_count:  # every item is a later one
+            below = {**delivered, next(iter(field.deferred), None): delivered[field.stream.part]}
+        _check_output(field.fields, child, f"{where}.{field.key}", below)

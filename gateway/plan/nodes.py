@@ -45,6 +45,8 @@ __all__ = [
     "RequiredFragment",
     "RequiredSelection",
     "SequenceNode",
+    "SliceStep",
+    "StreamedList",
     "SubgraphName",
     "SubscriptionNode",
     "TypeStep",
@@ -68,13 +70,21 @@ class ListStep:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceStep:
+    """Go to the items of a list from ``start`` on, and before ``stop`` unless that is None."""
+
+    start: int
+    stop: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TypeStep:
     """Go on only for objects whose ``__typename`` is one of ``types`` (object types, sorted)."""
 
     types: tuple[str, ...]
 
 
-PathStep = FieldStep | ListStep | TypeStep
+PathStep = FieldStep | ListStep | SliceStep | TypeStep
 Path = tuple[PathStep, ...]
 
 
@@ -210,6 +220,19 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedList:
+    """A list of which the answer has the first items only.
+
+    Attributes:
+        part: index into ``QueryPlan.deferred`` of the part that delivers the others.
+        initial_count: how many come first.
+    """
+
+    part: int
+    initial_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutputField:
     """One field of the client's answer.
 
@@ -222,6 +245,7 @@ class OutputField:
         guards: alternatives of conjunctions; the field is answered when one alternative holds; empty means always.
         fields: sub-selection in answer order; empty for leaves. Fields of one key are merged already.
         deferred: indices into ``QueryPlan.deferred``, sorted; empty when the field is in the first answer.
+        stream: what the list leaves for later, None when nothing.
     """
 
     key: str
@@ -232,21 +256,24 @@ class OutputField:
     guards: tuple[tuple[Guard, ...], ...] = ()
     fields: tuple[OutputField, ...] = ()
     deferred: tuple[int, ...] = ()
+    stream: StreamedList | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeferredPart:
-    """A part of the answer that is delivered after the rest.
+    """A part of the answer that is delivered after the rest: a fragment, or the later items of a list.
 
     Attributes:
-        label: label of the ``@defer``, None when it has none.
+        label: label of the ``@defer`` or ``@stream``, None when it has none.
         parent: index of the part that it stands in, which is delivered before; None when that is the first answer.
         fetches: fetches that only this part needs.
+        initial_count: how many items of the list come before, None for a fragment.
     """
 
     label: str | None
     parent: int | None
     fetches: tuple[FetchId, ...]
+    initial_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +343,7 @@ class QueryPlan:
         root_type: name of the API schema's root type, the answer to a root ``__typename``.
         introspection: text of the part that the gateway answers from the API schema (``__schema``, ``__type``), as an
             operation with the client's response keys; None when there is none.
-        deferred: parts of ``@defer``, outer before inner.
+        deferred: parts of ``@defer`` and ``@stream``, outer before inner.
         root: the printable tree, None when nothing is fetched.
     """
 

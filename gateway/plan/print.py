@@ -22,6 +22,7 @@ from gateway.plan.nodes import (
     RequiredField,
     RequiredSelection,
     SequenceNode,
+    SliceStep,
     SubscriptionNode,
 )
 
@@ -29,7 +30,10 @@ __all__ = ["path_text", "to_text"]
 
 
 def to_text(plan: QueryPlan) -> str:
-    """Return the plan's tree, two blanks per level. ``@`` is a list step, ``|[Type]`` a type condition."""
+    """Return the plan's tree, two blanks per level.
+
+    ``@`` is a list step, ``@[0:2]`` one to some of its items, ``|[Type]`` a type condition.
+    """
     body = [] if plan.root is None else _lines(plan, plan.root)
     return "\n".join(["QueryPlan {", *_indent(body), "}"])
 
@@ -42,6 +46,8 @@ def path_text(path: Path) -> list[str]:
             found.append(step.key)
         elif isinstance(step, ListStep):
             found.append("@")
+        elif isinstance(step, SliceStep):
+            found.append(f"@[{step.start}:{'' if step.stop is None else step.stop}]")
         elif found:
             found[-1] += f"|[{','.join(step.types)}]"
         else:
@@ -86,8 +92,9 @@ def _lines(plan: QueryPlan, node: PlanNode) -> list[str]:
 
 
 def _deferred_head(plan: QueryPlan, index: int) -> str:
-    label = plan.deferred[index].label
-    return "Deferred" if label is None else f'Deferred(label: "{label}")'
+    part = plan.deferred[index]
+    name = "Deferred" if part.initial_count is None else "Streamed"
+    return name if part.label is None else f'{name}(label: "{part.label}")'
 
 
 def _fetch(fetch: Fetch) -> list[str]:

@@ -35,6 +35,8 @@ from gateway.plan.nodes import (
     RequiredFragment,
     RequiredSelection,
     SequenceNode,
+    SliceStep,
+    StreamedList,
     SubgraphName,
     SubscriptionNode,
     TypeStep,
@@ -74,7 +76,9 @@ class _Reader:
             root_type=value["rootType"],
             introspection=value["introspection"],
             deferred=tuple(
-                DeferredPart(part["label"], part["parent"], tuple(map(FetchId, part["fetches"])))
+                DeferredPart(
+                    part["label"], part["parent"], tuple(map(FetchId, part["fetches"])), part.get("initialCount")
+                )
                 for part in value["deferred"]
             ),
             root=root,
@@ -143,6 +147,9 @@ def _path(texts: Iterable[str]) -> Path:
         key, *conditions = text.split("|[")
         if key == "@":
             steps.append(ListStep())
+        elif key.startswith("@["):
+            start, _, stop = key[2:-1].partition(":")
+            steps.append(SliceStep(int(start), int(stop) if stop else None))
         elif key:
             steps.append(FieldStep(key))
         steps.extend(TypeStep(tuple(one.removesuffix("]").split(","))) for one in conditions)
@@ -191,6 +198,7 @@ def _outputs(values: Iterable[_Json]) -> tuple[OutputField, ...]:
             guards=tuple(map(_guards, one.get("guards", ()))),
             fields=_outputs(one.get("fields", ())),
             deferred=tuple(one.get("deferred", ())),
+            stream=StreamedList(one["stream"]["part"], one["stream"]["initialCount"]) if "stream" in one else None,
         )
         for one in values
     )

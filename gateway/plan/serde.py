@@ -37,7 +37,13 @@ def to_json(plan: QueryPlan) -> dict[str, Any]:
         "introspection": plan.introspection,
         "output": [_output(field) for field in plan.output],
         "deferred": [
-            {"label": part.label, "parent": part.parent, "fetches": list(part.fetches)} for part in plan.deferred
+            {
+                "label": part.label,
+                "parent": part.parent,
+                "fetches": list(part.fetches),
+                **({} if part.initial_count is None else {"initialCount": part.initial_count}),
+            }
+            for part in plan.deferred
         ],
     }
 
@@ -52,6 +58,8 @@ def _output(field: OutputField) -> dict[str, Any]:
         found["fields"] = [_output(child) for child in field.fields]
     if field.deferred:
         found["deferred"] = list(field.deferred)
+    if field.stream is not None:
+        found["stream"] = {"part": field.stream.part, "initialCount": field.stream.initial_count}
     return found
 
 

@@ -43,7 +43,9 @@ class _Tree:
         self._stages: dict[int | None, dict[int, list[PlanNode]]] = {}
         for fetch, (part, stage) in zip(fetches, turns, strict=True):
             self._stages.setdefault(part, {}).setdefault(stage, []).append(_node(fetch))
-        self._parts = {part for field in operation.fields for one in field.walk() for part in one.deferred}
+        selected = [one for field in operation.fields for one in field.walk()]
+        self._parts = {part for one in selected for part in one.deferred}
+        self._parts |= {one.stream.part for one in selected if one.stream is not None}
 
     def root(self) -> PlanNode | None:
         """Return the whole tree."""

@@ -63,6 +63,8 @@ def _selection(operation: Operation, fields: Iterable[SelectedField], depth: int
         arguments = f"({field.arguments_text})" if field.arguments_text else ""
         parts = ", ".join(operation.deferred[part].label or f"part {part}" for part in sorted(field.deferred))
         deferred = f" deferred in {parts}" if parts else ""
+        if field.stream is not None:
+            deferred += f" streamed after {field.stream.initial_count}"
         yield f"{'  ' * depth}{key}{arguments} on {', '.join(sorted(field.on))}{_when(field.guards)}{deferred}"
         yield from _selection(operation, field.fields, depth + 1)
 

@@ -1,20 +1,22 @@
 """From steps to the frozen plan: requests, their dependencies, the printable tree and the shape of the answer.
 
-1. ``join_steps`` gives every step its stage; entity steps of one subgraph and stage become one request.
+1. ``join_steps`` gives every step its stage; entity steps of one subgraph and stage become one request, and streamed
+   lists split those that ask about their items.
 2. Within a request, places that select the same share one ``_entities`` call, others get calls under aliases.
 3. The dependencies of a request are those of its steps, nothing more: stages order the printed tree only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graphql import print_ast
 
 from gateway.graph import SubgraphIndex
 from gateway.operation.document import Operation, SelectedField
 from gateway.plan.nodes import (
+    ContextRead,
     ContextVariable,
     DeferredPart,
     EntityCall,
@@ -33,29 +35,20 @@ from gateway.planner.arrange import arrange
 from gateway.planner.draft import Draft
 from gateway.planner.introspection import write_introspection
 from gateway.planner.optimize.join_steps import join_steps
+from gateway.planner.requests import Request, gather
 from gateway.planner.steps import Level, Position, Step
+from gateway.planner.streams import split_by_streams
 from gateway.planner.write import SelectionWriter, write_guards
 
 __all__ = ["schedule"]
 
 
-@dataclass(eq=False, slots=True)
-class _Request:
-    subgraph: str
-    stage: int
-    steps: list[Step]
-    part: int | None
-    after: set[int] = field(default_factory=set)
-
-
 def schedule(index: SubgraphIndex, operation: Operation, draft: Draft) -> QueryPlan:
     """Return the plan of a draft."""
     stages = join_steps(draft.steps)
-    requests = _requests(draft.steps, stages)
-    number = {step: position for position, request in enumerate(requests) for step in request.steps}
-    for request in requests:
-        request.after = {number[provider] for step in request.steps for provider in step.after}
-    fetches = tuple(_Writer(index, operation, position, request).fetch() for position, request in enumerate(requests))
+    requests = split_by_streams(gather(draft.steps, stages), operation.fields, draft, operation.deferred)
+    numbers = {request: FetchId(number) for number, request in enumerate(requests)}
+    fetches = tuple(_Writer(index, operation, numbers, request).fetch() for request in requests)
     return QueryPlan(
         kind=operation.kind,
         fetches=fetches,
@@ -64,31 +57,25 @@ def schedule(index: SubgraphIndex, operation: Operation, draft: Draft) -> QueryP
         introspection=write_introspection(operation),
         deferred=tuple(
             DeferredPart(
-                fragment.label,
-                fragment.parent,
+                part.label,
+                part.parent,
                 tuple(fetch.id for fetch, request in zip(fetches, requests, strict=True) if request.part == number),
+                part.initial_count,
             )
-            for number, fragment in enumerate(operation.deferred)
+            for number, part in enumerate(operation.deferred)
         ),
         root=arrange(operation, fetches, [(request.part, request.stage) for request in requests]),
     )
 
 
-def _requests(steps: Sequence[Step], stages: dict[Step, int]) -> list[_Request]:
-    found: dict[tuple[int, str, int, int | None], _Request] = {}
-    for step in sorted(steps, key=lambda one: (stages[one], one.number)):
-        own = step.number if step.is_alone else -1
-        key = (stages[step], step.subgraph, own, step.part)
-        found.setdefault(key, _Request(step.subgraph, stages[step], [], step.part)).steps.append(step)
-    return list(found.values())
-
-
 class _Writer:
     """Writes one request as a fetch."""
 
-    def __init__(self, index: SubgraphIndex, operation: Operation, number: int, request: _Request) -> None:
+    def __init__(
+        self, index: SubgraphIndex, operation: Operation, numbers: Mapping[Request, FetchId], request: Request
+    ) -> None:
         self._operation = operation
-        self._number = number
+        self._numbers = numbers
         self._request = request
         self._guards = frozenset.intersection(*(step.guards or frozenset() for step in request.steps))
         self._selections = SelectionWriter(index, request.subgraph, self._guards)
@@ -105,14 +92,14 @@ class _Writer:
             calls, body = self._calls()
         variables = tuple(sorted(self._selections.variables))
         return Fetch(
-            id=FetchId(self._number),
+            id=self._numbers[self._request],
             subgraph=SubgraphName(self._request.subgraph),
             kind=kind,
             document=self._head(kind, calls, variables) + body,
             operation_name=None,
             variables=variables,
             calls=calls,
-            after=tuple(FetchId(other) for other in sorted(self._request.after)),
+            after=tuple(sorted(self._numbers[other] for other in self._request.after)),
             guards=tuple(sorted(self._guards, key=lambda one: (one.variable, one.expected))),
             at=root.position.path if root.position is not None and root.enters_root else (),
         )
@@ -137,7 +124,7 @@ class _Writer:
         for steps in merged.values():
             guards = frozenset.intersection(*(step.guards or frozenset() for step in steps)) - self._guards
             text = self._entities(steps)
-            targets.setdefault((text, guards), []).append(_target(steps))
+            targets.setdefault((text, guards), []).append(_target(steps, self._request))
         single = len(targets) == 1
         calls: list[EntityCall] = []
         parts: list[str] = []
@@ -152,10 +139,15 @@ class _Writer:
 
     def _contexts(self) -> tuple[ContextVariable, ...]:
         return tuple(
-            ContextVariable(use.variable, use.type, use.reads)
+            ContextVariable(use.variable, use.type, tuple(self._read(step, read) for read in use.reads))
             for step in self._request.steps
             for use in step.contexts.values()
         )
+
+    def _read(self, step: Step, read: ContextRead) -> ContextRead:
+        if step.position is None or not self._request.items:
+            return read
+        return replace(read, path=self._request.path(step.position)[: len(read.path)])
 
     def _entities(self, steps: Sequence[Step]) -> str:
         levels: dict[str, Level] = {}
@@ -172,7 +164,7 @@ class _Writer:
         )
 
 
-def _target(steps: Sequence[Step]) -> EntityTarget:
+def _target(steps: Sequence[Step], request: Request) -> EntityTarget:
     position = steps[0].position
     selections: dict[str, list[RequiredSelection]] = {}
     typenames: dict[str, str] = {}
@@ -189,7 +181,7 @@ def _target(steps: Sequence[Step]) -> EntityTarget:
         Representation(tuple(sorted({*types, *([typename] if typename else [])})), typename, found)
         for (typename, found), types in groups.items()
     )
-    return EntityTarget(position.path if position else (), representations)
+    return EntityTarget(request.path(position) if position else (), representations)
 
 
 def _output(fields: Sequence[SelectedField], position: Position, draft: Draft) -> tuple[OutputField, ...]:
@@ -210,6 +202,7 @@ def _output(fields: Sequence[SelectedField], position: Position, draft: Draft) -
                 guards=selected.guards,
                 fields=below,
                 deferred=tuple(sorted(selected.deferred)),
+                stream=selected.stream,
             )
         )
     return tuple(found)

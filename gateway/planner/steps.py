@@ -18,7 +18,7 @@ from gateway.operation.document import SelectedField
 from gateway.plan.nodes import ContextRead, FieldStep, Guard, ListStep, Path, RequiredSelection, TypeStep
 from gateway.supergraph import ContextArgument
 
-__all__ = ["ContextUse", "Item", "Level", "Position", "Presence", "Requirement", "Step"]
+__all__ = ["ContextUse", "Item", "Level", "Position", "Presence", "Requirement", "Step", "list_depth"]
 
 
 @dataclass(eq=False, slots=True)

@@ -1,13 +1,15 @@
-"""Answers whose deferred fragments come later, each as a part of one ``multipart/mixed`` answer.
+"""Answers whose deferred fragments and later items come later, each as a part of one ``multipart/mixed`` answer.
 
 Two formats are in use:
 
 - ``incrementalSpec=v0.2``, the present draft of the GraphQL specification: places are announced as ``pending`` under
   an id, get their data, and are ``completed``. It is also what a client gets that names no format.
   https://specs.apollo.dev/incremental/v0.2/
-- ``deferSpec=20220824``, which older clients ask for: each part names path and label of what it adds.
+- ``deferSpec=20220824``, which older clients ask for: each part names path and label of what it adds; the path of items
+  ends in the index of the first.
 
-Which objects a fragment adds to is known when it is complete; so its places are announced in the part that fills them.
+Which objects a fragment adds to, and which lists have later items, is known when they are complete; so the places are
+announced in the part that fills them.
 ``hasNext`` is false in a last part of its own, so that no part waits to learn whether another follows.
 """
 
@@ -18,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from gateway.executor import DeferredResult, ExecutionResult
+from gateway.executor import DeferredResult, ExecutionResult, Patch, StreamedItems
 from gateway.server.http_streams import Framing
 from gateway.server.multipart import DELIMITER, PART
 from gateway.server.negotiate import ResponseKind
@@ -47,15 +49,19 @@ def _fault(result: ExecutionResult) -> bytes:
 def _write_2022(result: ExecutionResult | DeferredResult) -> dict[str, Any]:
     if isinstance(result, ExecutionResult):
         return {**result.to_dict(), "hasNext": True}
-    added = [
-        {
-            "data": patch.data,
-            "path": list(patch.path),
-            **({"label": result.label} if result.label is not None else {}),
-            **({"errors": patch.errors} if patch.errors else {}),
-        }
-        for patch in result.patches
-    ]
+    label = {} if result.label is None else {"label": result.label}
+    added: list[dict[str, Any]] = []
+    for patch in result.patches:
+        errors = {"errors": patch.errors} if patch.errors else {}
+        if isinstance(patch, Patch):
+            added.append({"data": patch.data, "path": list(patch.path), **label, **errors})
+            continue
+        if patch.items:
+            own = {} if patch.is_cut else errors
+            added.append({"items": patch.items, "path": [*patch.path, patch.start], **label, **own})
+        if patch.is_cut:
+            end = patch.start + len(patch.items)
+            added.append({"items": None, "path": [*patch.path, end], **label, **errors})
     return {"incremental": added, "hasNext": True}
 
 
@@ -77,10 +83,16 @@ class _Present:
             label = {} if result.label is None else {"label": result.label}
             pending.append({"id": name, "path": list(patch.path), **label})
             errors = {"errors": patch.errors} if patch.errors else {}
-            if patch.data is None:
-                completed.append({"id": name, **errors})
-            else:
-                incremental.append({"id": name, "data": patch.data, **errors})
-                completed.append({"id": name})
-        added = {"incremental": incremental} if incremental else {}
-        return {"pending": pending, **added, "completed": completed, "hasNext": True}
+            added, has_failed = _content(patch)
+            if added is not None:
+                incremental.append({"id": name, **added, **({} if has_failed else errors)})
+            completed.append({"id": name, **(errors if has_failed else {})})
+        filled = {"incremental": incremental} if incremental else {}
+        return {"pending": pending, **filled, "completed": completed, "hasNext": True}
+
+
+def _content(patch: Patch | StreamedItems) -> tuple[dict[str, Any] | None, bool]:
+    """Return what a place is filled with, None when with nothing, and whether null ended it."""
+    if isinstance(patch, Patch):
+        return (None, True) if patch.data is None else ({"data": patch.data}, False)
+    return ({"items": patch.items} if patch.items else None), patch.is_cut

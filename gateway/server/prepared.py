@@ -35,8 +35,8 @@ class MakesPlans(Protocol):
         ...
 
 
-Switches = tuple[tuple[str, bool], ...]
-"""Boolean variables with their values; fragments may be deferred by them."""
+Switches = tuple[tuple[str, bool | int], ...]
+"""Variables with their values that decide what is left for later: Booleans, and how many items of a list come first."""
 
 PlanKey = tuple[str, str | None, Closed, frozenset[str], Switches | None, bool]
 """Text, operation name, closed coordinates, override labels; for an answer in parts the switches, else None; whether a

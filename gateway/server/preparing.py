@@ -7,6 +7,7 @@ parsed, validated, stripped of closed fields, planned and compiled. One that is 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from functools import partial
 
@@ -74,7 +75,8 @@ class Preparer:
     def prepare(self, request: GraphQLRequest, principal: Principal, *, in_parts: bool, brings_key: bool) -> Prepared:
         """Return the prepared operation; see :meth:`gateway.server.pipeline.Pipeline.prepare`."""
         graph = self.graph
-        switches = _switches(request) if in_parts and "@defer" in request.query else None
+        has_more = in_parts and ("@defer" in request.query or "@stream" in request.query)
+        switches = _switches(request) if has_more else None
         closed = self._closed_for(principal)
         key = (request.query, request.operation_name, closed, graph.overrides.active(), switches, brings_key)
         found = graph.cache.get(key)
@@ -175,5 +177,16 @@ def _resumption(graph: Graph, plan: QueryPlan) -> ResumableStream | None:
     return None if field is None else compile_resumption(plan.fetches[0], field)
 
 
+_COUNTS = re.compile(r"initialCount[\s,]*:[\s,]*\$(\w+)")
+"""Variables of ``@stream``; other numbers do not decide what comes later."""
+
+
 def _switches(request: GraphQLRequest) -> Switches:
-    return tuple(sorted((name, value) for name, value in (request.variables or {}).items() if isinstance(value, bool)))
+    counts = set(_COUNTS.findall(request.query))
+    return tuple(
+        sorted(
+            (name, value)
+            for name, value in (request.variables or {}).items()
+            if type(value) is (int if name in counts else bool)
+        )
+    )

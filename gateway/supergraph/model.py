@@ -167,10 +167,10 @@ class Supergraph:
     @cached_property
     def operation_schema(self) -> GraphQLSchema:
         """The API schema with the directives that change how an answer is delivered, to check operations against."""
-        from graphql import GraphQLDeferDirective, GraphQLSchema  # noqa: PLC0415 - few operations need it
+        from graphql import GraphQLDeferDirective, GraphQLSchema, GraphQLStreamDirective  # noqa: PLC0415 - few operations need it
 
         known = self.api_schema.to_kwargs()
-        known["directives"] = (*known["directives"], GraphQLDeferDirective)
+        known["directives"] = (*known["directives"], GraphQLDeferDirective, GraphQLStreamDirective)
         return GraphQLSchema(**known)
 
     @cached_property

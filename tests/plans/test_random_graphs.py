@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from random import Random
 
@@ -72,13 +73,14 @@ async def test_many_federated_graphs_answer_like_one_schema(graph: int, operatio
     await answers_agree(graph, operation, flag=flag)
 
 
-async def parts_agree(graph_seed: int, operation_seed: int, *, flag: bool) -> None:
+async def parts_agree(graph_seed: int, operation_seed: int, *, flag: bool, streams: bool = False) -> None:
     subgraphs = subgraphs_of(graph_seed)
     world = world_of(subgraphs)
     monolith = Monolith(world)
-    operation = RandomOperation(Random(operation_seed), monolith.schema, defers=True).text()
-    whole = operation.replace("@defer", "")
+    operation = RandomOperation(Random(operation_seed), monolith.schema, defers=True, streams=streams).text()
+    whole = re.sub(r"@defer|@stream\(.*?\)", "", operation)
     assume(not validate(monolith.schema, parse(whole)))
+    assume(not streams or not validate(world.supergraph.operation_schema, parse(operation)))
     variables = {"flag": flag} if "$flag" in operation else None
 
     results = await ask_in_parts(world, subgraphs, operation, variables)
@@ -97,6 +99,23 @@ async def test_an_answer_in_parts_is_in_all_that_of_one_schema(graph: int, opera
 @given(graph=seeds, operation=seeds, flag=st.booleans())
 async def test_many_answers_in_parts_are_in_all_those_of_one_schema(graph: int, operation: int, flag: bool) -> None:
     await parts_agree(graph, operation, flag=flag)
+
+
+@settings(STABLE, max_examples=60)
+@given(graph=seeds, operation=seeds, flag=st.booleans())
+async def test_an_answer_with_streamed_lists_is_in_all_that_of_one_schema(
+    graph: int, operation: int, flag: bool
+) -> None:
+    await parts_agree(graph, operation, flag=flag, streams=True)
+
+
+@pytest.mark.slow
+@settings(STABLE, max_examples=400)
+@given(graph=seeds, operation=seeds, flag=st.booleans())
+async def test_many_answers_with_streamed_lists_are_in_all_those_of_one_schema(
+    graph: int, operation: int, flag: bool
+) -> None:
+    await parts_agree(graph, operation, flag=flag, streams=True)
 
 
 @settings(STABLE, max_examples=25)

@@ -19,6 +19,8 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     get_named_type,
+    get_nullable_type,
+    is_list_type,
 )
 
 MAX_DEPTH = 4
@@ -274,14 +276,15 @@ class RandomGraph:
 
 
 class RandomOperation:
-    """The text of a random query on a schema, with deferred fragments on request.
+    """The text of a random query on a schema, with deferred fragments and streamed lists on request.
 
     It is valid but for fields of one response key that may conflict.
     """
 
-    def __init__(self, random: Random, schema: GraphQLSchema, *, defers: bool = False) -> None:
+    def __init__(self, random: Random, schema: GraphQLSchema, *, defers: bool = False, streams: bool = False) -> None:
         self._random = random
         self._defers = defers
+        self._streams = streams
         self._schema = schema
         self._uses_flag = False
 
@@ -327,6 +330,8 @@ class RandomOperation:
         if self._random.randrange(12) == 0:
             self._uses_flag = True
             text += self._random.choice([" @include(if: $flag)", " @skip(if: $flag)"])
+        if self._streams and is_list_type(get_nullable_type(definition.type)) and self._random.randrange(3):
+            text += f" @stream(initialCount: {self._random.randrange(3)})"
         return f"{text} {self._selection(target, depth - 1)}" if is_composite else text
 
     def _argument(self, name: str, argument: GraphQLArgument) -> str:

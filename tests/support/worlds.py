@@ -34,7 +34,14 @@ from graphql import (
 
 from gateway.bootstrap import build_gateway
 from gateway.composition import Composition, SubgraphSource, compose
-from gateway.executor import DeferredResult, ExecutionContext, ExecutionResult, compile_plan, run_deferred
+from gateway.executor import (
+    DeferredResult,
+    ExecutionContext,
+    ExecutionResult,
+    StreamedItems,
+    compile_plan,
+    run_deferred,
+)
 from gateway.graph import SubgraphIndex
 from gateway.operation import parse_operation
 from gateway.operation.document import SelectedField
@@ -413,7 +420,11 @@ def joined(results: Iterable[ExecutionResult | DeferredResult]) -> Any:
             at = data
             for part in patch.path:
                 at = at[part]
-            _add(at, patch.data)
+            if isinstance(patch, StreamedItems):
+                assert len(at) == patch.start
+                at.extend(patch.items)
+            else:
+                _add(at, patch.data)
     return data
 
 
