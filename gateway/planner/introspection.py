@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from graphql import print_ast
-from graphql.language import FragmentDefinitionNode, FragmentSpreadNode, VariableNode, Visitor, visit
+from graphql.language import (
+    REMOVE,
+    DirectiveNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    VariableNode,
+    Visitor,
+    VisitorAction,
+    visit,
+)
 
 from gateway.operation.document import Operation
 
@@ -18,19 +27,28 @@ def write_introspection(operation: Operation) -> str | None:
         node.name.value: node for node in operation.document.definitions if isinstance(node, FragmentDefinitionNode)
     }
     uses = _Uses()
-    for node in operation.introspection:
+    asked = [visit(node, _AtOnce()) for node in operation.introspection]
+    for node in asked:
         visit(node, uses)
     done: dict[str, str] = {}
     while pending := [name for name in uses.fragments if name not in done]:
         for name in pending:
-            done[name] = print_ast(definitions[name])
-            visit(definitions[name], uses)
+            definition = visit(definitions[name], _AtOnce())
+            done[name] = print_ast(definition)
+            visit(definition, uses)
     variables = [
         print_ast(node) for node in operation.variable_definitions if node.variable.name.value in uses.variables
     ]
     head = f"query({','.join(variables)})" if variables else ""
-    body = " ".join(print_ast(node) for node in operation.introspection)
+    body = " ".join(map(print_ast, asked))
     return "\n".join([f"{head}{{{body}}}", *done.values()])
+
+
+class _AtOnce(Visitor):
+    """Takes out what would leave something for later: all of the schema is at hand."""
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> VisitorAction:
+        return REMOVE if node.name.value in {"defer", "stream"} else None
 
 
 class _Uses(Visitor):

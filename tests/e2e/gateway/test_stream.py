@@ -89,3 +89,15 @@ async def test_a_negative_count_is_refused():
 async def test_a_count_that_is_no_number_is_refused_like_any_variable():
     _, found = await answer(QUERY, PRESENT, count=True)
     assert found[0]["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("accept", [PRESENT, "application/json"])
+async def test_the_schema_is_told_at_once_whatever_is_to_come_later(accept: str):
+    query = (
+        '{ __type(name: "Query") { fields @stream { name } ... @defer { kind } ...T } } fragment T on __Type { name }'
+    )
+    async with http(IN_PROCESS) as client:
+        response = await client.post("/graphql", json={"query": query}, headers={"accept": accept})
+    told = response.json()["data"]["__type"]
+    assert (told["kind"], told["name"]) == ("OBJECT", "Query")
+    assert {"name": "me"} in told["fields"]
