@@ -15,7 +15,7 @@ from crossdock.settings import CrossdockSettings, load
 from crossdock.webhooks import PREFIX, Sender, Senders, webhook_routes
 from crossdock.wiring.parts import open_parts
 from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
-from gateway.bootstrap import Origin, Upkeep, build_gateway
+from gateway.bootstrap import Gateway, Origin, Upkeep, build_gateway
 from gateway.config import GatewaySettings, SubgraphClaims, changed_keys
 from gateway.errors import ConfigError
 from gateway.transport.inprocess import InProcessTransport
@@ -24,13 +24,13 @@ from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
 from schema.records.operations import ProcessRecord
 
-__all__ = ["open_embedded", "senders"]
+__all__ = ["Embedded", "open_embedded", "senders"]
 
 
 @asynccontextmanager
 async def open_embedded(
     settings: CrossdockSettings, config: Path | None = None, resumed: Callable[[ProcessRecord], None] | None = None
-) -> AsyncIterator[ASGIApp]:
+) -> AsyncIterator[Embedded]:
     """Open everything and yield the application that serves it; the database is brought up to date first.
 
     With the file of the settings in ``config`` the gateway takes over what changes in its section. ``resumed`` is
@@ -54,7 +54,7 @@ async def open_embedded(
             if config is not None:
                 Upkeep(gateway, None, Origin(lambda: _gateway_settings(settings, config), config))
             webhooks = webhook_routes(parts.platform.inbox, senders(settings), parts.clock, background.wake)
-            yield _One(gateway.asgi, webhooks)
+            yield Embedded(gateway, webhooks)
 
 
 def senders(settings: CrossdockSettings) -> Senders:
@@ -90,13 +90,19 @@ def _gateway_settings(started: CrossdockSettings, config: Path) -> GatewaySettin
     return _with_claims(settings)
 
 
-class _One:
-    """The gateway, with the door for webhooks beside it."""
+class Embedded:
+    """The gateway, with the door for webhooks beside it.
 
-    def __init__(self, gateway: ASGIApp, webhooks: ASGIApp) -> None:
-        self._gateway = gateway
+    Attributes:
+        protocol: serves its connections.
+    """
+
+    def __init__(self, gateway: Gateway, webhooks: ASGIApp) -> None:
+        self._gateway = gateway.asgi
         self._webhooks = webhooks
+        self.protocol = gateway.connections.protocol
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
         is_webhook = scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/")
         await (self._webhooks if is_webhook else self._gateway)(scope, receive, send)

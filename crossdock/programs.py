@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from contextlib import AsyncExitStack
@@ -70,13 +71,13 @@ async def run_embedded(settings: CrossdockSettings, config: Path | None = None) 
     """
     where = listening(settings.gateway.server.host, settings.gateway.server.port)
     async with open_embedded(settings, config) as app:
-        await _serve(app, where, "crossdock")
+        await _serve(app, where, "crossdock", app.protocol)
 
 
-async def _serve(app: ASGIApp, where: socket.socket, name: str) -> None:
+async def _serve(app: ASGIApp, where: socket.socket, name: str, protocol: type[asyncio.Protocol] | None = None) -> None:
     log_to(sys.stderr)
     until = stop_signal()
-    async with serving(app, where):
+    async with serving(app, where, protocol):
         host, port = where.getsockname()[:2]
         sys.stdout.write(f"{name} listens on http://{host}:{port}\n")
         sys.stdout.flush()

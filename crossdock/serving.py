@@ -30,10 +30,16 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: Any, where: socket.socket) -> AsyncIterator[None]:
-    """Serve an application on a socket while the context is open; signals are the caller's business."""
+async def serving(
+    app: Any, where: socket.socket, protocol: type[asyncio.Protocol] | None = None
+) -> AsyncIterator[None]:
+    """Serve an application on a socket while the context is open; signals are the caller's business.
+
+    ``protocol`` is what serves each connection, instead of the server's own.
+    """
     config = uvicorn.Config(
         app,
+        http=protocol or "auto",
         log_level="warning",
         access_log=False,
         server_header=False,

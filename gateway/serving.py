@@ -132,9 +132,8 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
         server_header=False,
         date_header=False,
         proxy_headers=False,  # whose word on addresses counts is a setting of ours
-        ws_max_size=gateway.settings.limits.max_request_bytes,
+        http=gateway.connections.protocol,
         ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
         timeout_graceful_shutdown=STOP_S,
     )
-    gateway.on_change(lambda changed: setattr(config, "ws_max_size", changed.limits.max_request_bytes))
     uvicorn.Server(config).run(sockets=None if where is None else [where])

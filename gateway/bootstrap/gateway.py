@@ -17,6 +17,7 @@ from gateway.bootstrap.observation import watch_figures
 from gateway.config import GatewaySettings, check_change
 from gateway.executor import DeferredResult, ExecutionResult
 from gateway.policies.loop_lag import LoopLag
+from gateway.server.connections import Connections
 from gateway.server.pipeline import Pipeline
 from gateway.server.prepared import Graph
 from gateway.server.principal import Identity
@@ -32,7 +33,12 @@ _NOBODY = RequestContext()
 
 
 class Gateway:
-    """A gateway for one supergraph. Use it as an async context manager; leaving it closes the transports."""
+    """A gateway for one supergraph. Use it as an async context manager; leaving it closes the transports.
+
+    Attributes:
+        asgi: the application that serves it.
+        connections: bounds the connections of a server; its ``protocol`` is for uvicorn.
+    """
 
     def __init__(
         self,
@@ -53,8 +59,8 @@ class Gateway:
         self._identity = identity
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
-        self._followers: list[Callable[[GatewaySettings], None]] = []
         self._watched = False
+        self.connections = Connections(generation.settings, self._refused)
         self.asgi = GatewayApp(doors.build(generation))
         self.asgi.on_start(self._watch_figures)
         self.asgi.on_stop(self.aclose)
@@ -86,10 +92,6 @@ class Gateway:
         await self._transports.aclose()
         await self._builder.aclose()
         await self._generation.retire(None)
-
-    def on_change(self, follow: Callable[[GatewaySettings], None]) -> None:
-        """Call ``follow`` with the settings whenever others hold."""
-        self._followers.append(follow)
 
     async def reload(self, supergraph_sdl: str) -> None:
         """Serve another supergraph; what is under way ends with the one before, within the time to drain.
@@ -142,8 +144,7 @@ class Gateway:
             self._doors.change(settings)
             self.asgi.change(entrance)
             await self._watch_figures()
-            for follow in self._followers:
-                follow(settings)
+            self.connections.change(settings)
         self.spawn(self._retire(graph, old, before, after))
 
     async def _retire(self, graph: Graph, transports: TransportRegistry, before: Generation, after: Generation) -> None:
@@ -158,6 +159,9 @@ class Gateway:
             if after is not before:
                 await before.retire(after)
             gc.unfreeze()  # the command line freezes what it starts with, and that is garbage now
+
+    def _refused(self, code: str) -> None:
+        self._generation.rules.observer.refused(code)
 
     async def _watch_figures(self) -> None:
         """Look after the figures that metrics tell, from the first time that they are served on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gateway.config.section import Section
+from gateway.config.section import Duration, Section
 
 __all__ = ["LimitSettings"]
 
@@ -14,6 +14,15 @@ class LimitSettings(Section):
 
     max_request_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Largest request body."""
+    head_timeout: Duration = 10.0
+    """Time in which the head of a request must have come, and in which a new connection must ask something."""
+    body_timeout: Duration = 20.0
+    """Time in which a body must have come, on top of what it needs at ``min_body_rate``. A sender that is slower gets
+    REQUEST_TIMEOUT and is cut."""
+    min_body_rate: int = Field(default=1024, ge=1)
+    """Bytes a second at which a body may come for as long as it is large."""
+    max_connections: int = Field(default=20_000, ge=1)
+    """Connections that are open in this process, WebSockets among them; further ones are refused with OVERLOADED."""
     max_upload_bytes: int = Field(default=0, ge=0)
     """Largest body with files (multipart requests), which are passed on to one subgraph as they come; 0 for none."""
     max_batch: int = Field(default=0, ge=0, le=1000)

@@ -47,6 +47,8 @@ class ServerSettings(Section):
     """Headers in which clients say what they are called."""
     response_headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     """Headers of every answer, such as ``strict-transport-security``."""
+    keep_alive: Duration = 5.0
+    """Time for which a connection is kept open after an answer, for the next request."""
     watch_settings: Duration | None = None
     """Pause between two looks at time and size of the settings file; null looks at it on SIGHUP only. A changed one is
     checked as a whole and taken over: what is under way ends with the old settings. Only ``host``,

@@ -11,9 +11,9 @@ import uvicorn
 
 
 @asynccontextmanager
-async def serve_asgi(app: Any) -> AsyncIterator[str]:
+async def serve_asgi(app: Any, http: Any = "auto") -> AsyncIterator[str]:
     """Serve an application in the running loop and yield its address, ``http://127.0.0.1:PORT``."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="websockets-sansio")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="websockets-sansio", http=http)
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
