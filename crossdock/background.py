@@ -18,6 +18,7 @@ import structlog
 from crossdock.circuits import CircuitWatch
 from crossdock.wiring.parts import Parts
 from events.inbox import InboxMessage, UnknownMessage
+from processes.account_news import AccountChanges
 from processes.fulfilment import Fulfilment
 from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoice_watch import InvoiceWatch
@@ -25,9 +26,9 @@ from processes.invoicing import Invoicing
 from processes.return_news import Returns
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
-from systems import tms, wms
+from systems import salesforce, tms, wms
 from systems.errors import ConnectorError
-from systems.news import ReturnNews, ShipmentNews, StockNews, UnreadableNews
+from systems.news import AccountNews, OnboardingNews, ReturnNews, ShipmentNews, StockNews, UnreadableNews
 from systems.webhooks import Webhook
 
 __all__ = ["Background", "running_background"]
@@ -63,7 +64,10 @@ because its event stands in the log."""
 FORGET_LIMIT = 1_000
 """Handled messages that are forgotten at once."""
 
-_READERS: Mapping[SourceSystem, Callable[[Webhook], ShipmentNews | StockNews | ReturnNews]] = {
+_News = ShipmentNews | StockNews | ReturnNews | AccountNews | OnboardingNews
+
+_READERS: Mapping[SourceSystem, Callable[[Webhook], _News]] = {
+    SourceSystem.CRM: salesforce.read_news,
     SourceSystem.WMS: wms.read_news,
     SourceSystem.TMS: tms.read_news,
 }
@@ -76,6 +80,7 @@ class Background:
 
     def __init__(self, parts: Parts, engine: ProcessEngine) -> None:
         self._parts = parts
+        self._accounts = AccountChanges(engine)
         self._fulfilment = Fulfilment(engine)
         self._returns = Returns(engine)
         self._invoicing = Invoicing(engine)
@@ -121,10 +126,13 @@ class Background:
             news = reader(webhook)
         except UnreadableNews as error:
             raise UnknownMessage(str(error)) from error
-        if isinstance(news, ReturnNews):
-            await self._returns.handle(news)
-            return
-        await self._fulfilment.handle(news, message.received_at, replayed=message.replayed)
+        match news:
+            case AccountNews() | OnboardingNews():
+                await self._accounts.handle(news)
+            case ReturnNews():
+                await self._returns.handle(news)
+            case _:
+                await self._fulfilment.handle(news, message.received_at, replayed=message.replayed)
 
     async def _read_invoices(self) -> None:
         while True:

@@ -120,7 +120,7 @@ def sandbox(
     ),
     host: _Host = _LOOPBACK,
     state: Annotated[Path, typer.Option(help="Folder that keeps the state.")] = Path("var/sandbox"),
-    webhooks: Annotated[str | None, typer.Option(help="Base address for webhooks: <base>/wms and <base>/tms.")] = None,
+    webhooks: Annotated[str | None, typer.Option(help="Base address for webhooks: <base>/crm, /wms, /tms.")] = None,
     speed: Annotated[float, typer.Option(help="How many times faster than ours the clocks run.")] = 1.0,
     stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:

@@ -60,7 +60,9 @@ async def open_embedded(
 def senders(settings: CrossdockSettings) -> Senders:
     """Return who may send webhooks."""
     systems = settings.systems
+    crm = systems.crm.webhook_secret
     return {
+        **({} if crm is None else {"crm": Sender(SourceSystem.CRM, crm)}),
         "wms": Sender(SourceSystem.WMS, systems.wms.webhook_secret),
         "tms": Sender(SourceSystem.TMS, systems.tms.webhook_secret),
     }

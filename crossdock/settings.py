@@ -47,6 +47,8 @@ class SalesforceAccess(_Access):
     """Client of the OAuth2 client-credentials flow."""
     client_secret: str = Field(repr=False)
     """Its secret; from the environment."""
+    webhook_secret: str | None = Field(default=None, repr=False)
+    """Secret that signs its webhooks; from the environment. Without one it has no door."""
 
 
 class BusinessCentralAccess(_Access):

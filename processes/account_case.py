@@ -17,10 +17,11 @@ from schema.records.operations import ProcessRecord
 from schema.records.problems import Problem
 from systems.ports import KeyUse
 
-__all__ = ["ACCOUNT_CHANGED", "AccountCase", "AccountChangeRequest", "change_request"]
+__all__ = ["ACCOUNT_CHANGED", "ACCOUNT_EDITED", "AccountCase", "AccountChangeRequest", "change_request"]
 
 ACCOUNT_CHANGED = "ACCOUNT_CHANGE"
-"""Name of the process."""
+ACCOUNT_EDITED = "ACCOUNT_EDIT"
+"""Names of the processes: a change that was asked for here, and one that was made in the CRM."""
 
 DUE = timedelta(minutes=1)
 """A change is everywhere within this time."""
@@ -44,6 +45,7 @@ class AccountChangeRequest:
     comment: str | None
     asked_by: str
     asked_at: datetime
+    kind: str = ACCOUNT_CHANGED
 
 
 class AccountCase:
@@ -73,7 +75,7 @@ class AccountCase:
         request = self.request
         return ProcessRecord(
             id=request.process_id,
-            kind=ACCOUNT_CHANGED,
+            kind=request.kind,
             business_key=request.account_id,
             state=ProcessState.RUNNING,
             steps=(),

@@ -17,12 +17,21 @@ from processes.order_checks import failed
 from processes.rules.application import check_address
 from processes.steps import DONE, Outcome, Step, Verdict
 from schema.enums import AccountStatus, SourceSystem
-from schema.records.accounts import AccountValues
+from schema.records.accounts import Account, AccountValues
 from schema.records.operations import ExceptionTask
 from schema.records.problems import NotAllowedInState, Problem, ValidationFailed, VersionConflict
 from systems.errors import Rejected
 
-__all__ = ["ACCOUNT_CHANGE", "DRIFT_QUEUE", "changed_fields"]
+__all__ = [
+    "ACCOUNT_CHANGE",
+    "DRIFT_QUEUE",
+    "change_erp",
+    "changeable",
+    "changed_fields",
+    "restore_crm",
+    "restore_erp",
+    "tell",
+]
 
 DRIFT_QUEUE = "MASTER_DATA"
 """Queue of tasks about systems that differ."""
@@ -44,6 +53,18 @@ def changed_fields(values: AccountValues) -> list[str]:
     return [name for name, value in given.items() if value is not None]
 
 
+def changeable(account: Account) -> Iterator[NotAllowedInState]:
+    """Yield that an account stays as it is, when it does."""
+    if account.status not in _CHANGEABLE:
+        yield NotAllowedInState(
+            code="NOT_ALLOWED_IN_STATE",
+            message=f"account {account.number} is {account.status.lower()} and stays as it is",
+            path=("accountId",),
+            state=account.status.value,
+            allowed=(),
+        )
+
+
 async def check(case: AccountCase) -> Outcome:
     """Check everything that can be wrong with the change, and say all of it at once."""
     request = case.request
@@ -55,16 +76,7 @@ async def check(case: AccountCase) -> Outcome:
     if account is None:
         said = f"account {request.account_id} does not exist"
         return _refused([failed("UNKNOWN_ACCOUNT", said, "accountId"), *problems])
-    if account.status not in _CHANGEABLE:
-        problems.append(
-            NotAllowedInState(
-                code="NOT_ALLOWED_IN_STATE",
-                message=f"account {account.number} is {account.status.lower()} and stays as it is",
-                path=("accountId",),
-                state=account.status.value,
-                allowed=(),
-            )
-        )
+    problems += changeable(account)
     if account.version != request.version:
         problems.append(_conflict(request.version, account.version))
     if problems:

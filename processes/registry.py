@@ -8,6 +8,7 @@ from typing import Any
 
 from processes import (
     account_change,
+    account_edit,
     account_merge,
     fulfilment,
     invoicing,
@@ -18,8 +19,9 @@ from processes import (
     quote_prepare,
     return_goods,
 )
-from processes.account_case import ACCOUNT_CHANGED, AccountCase, AccountChangeRequest
+from processes.account_case import ACCOUNT_CHANGED, ACCOUNT_EDITED, AccountCase, AccountChangeRequest
 from processes.account_change import ACCOUNT_CHANGE
+from processes.account_edit import ACCOUNT_EDIT
 from processes.account_merge import ACCOUNT_MERGE
 from processes.amend_case import CANCELLATION, CHANGE, AmendCase, AmendRequest
 from processes.fulfilment import DELAY, DELIVERY, SHIPMENT_DELAY, SHIPMENT_DELIVERY, SHIPMENT_TENDER, TENDER
@@ -85,6 +87,8 @@ PROCESSES = (
             fulfilment.__doc__),
     Process(ACCOUNT_CHANGED, "P9 Account change", AccountChangeRequest, AccountCase, ACCOUNT_CHANGE,
             account_change.__doc__),
+    Process(ACCOUNT_EDITED, "P9 Account edit in the CRM", AccountChangeRequest, AccountCase, ACCOUNT_EDIT,
+            account_edit.__doc__),
     Process(ACCOUNT_MERGED, "P9 Account merge", MergeRequest, MergeCase, ACCOUNT_MERGE, account_merge.__doc__),
     Process(ONBOARDING, "P1 Customer onboarding", OnboardingRequest, OnboardingCase, CUSTOMER_ONBOARDING,
             onboarding.__doc__),

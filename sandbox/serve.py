@@ -54,7 +54,11 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
 }
 """What the sandboxes accept. They hold made-up data and listen on loopback, so these are no secrets."""
 
-WEBHOOK_SECRETS: Mapping[str, str] = {"wms": "sandbox-wms-webhook", "tms": "sandbox-tms-webhook"}
+WEBHOOK_SECRETS: Mapping[str, str] = {
+    "crm": "sandbox-crm-webhook",
+    "wms": "sandbox-wms-webhook",
+    "tms": "sandbox-tms-webhook",
+}
 
 ERP_COMPANY = "DEMO"
 """Name of the company in the ERP sandbox."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from schema.enums import ReturnStatus, ShipmentStatus, SourceSystem
 from schema.records.inventory import StockPosition
+from schema.records.onboarding import Applicant
 from schema.records.orders import Milestone, ReturnLine
+from schema.records.values import Address
 
-__all__ = ["ReturnNews", "ShipmentNews", "StockNews", "UnreadableNews", "read_time"]
+__all__ = ["AccountNews", "OnboardingNews", "ReturnNews", "ShipmentNews", "StockNews", "UnreadableNews", "read_time"]
 
 
 class UnreadableNews(Exception):
@@ -66,6 +68,35 @@ class ReturnNews:
     at: datetime
     warehouse_code: str
     lines: tuple[ReturnLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountNews:
+    """An account has changed in the CRM.
+
+    Attributes:
+        version: that of the account after it.
+        changed: what has changed of what is the CRM's own, in the words of the graph.
+        billing: the address as it is there now, when that has changed.
+        is_echo: we have made the change ourselves.
+    """
+
+    event_id: str
+    account_id: str
+    version: int
+    changed: tuple[str, ...]
+    billing: Address | None
+    at: datetime
+    is_echo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardingNews:
+    """Somebody wants a prospect of the CRM to become a customer."""
+
+    event_id: str
+    applicant: Applicant
+    at: datetime
 
 
 def read_time(payload: Mapping[str, Any], name: str) -> datetime:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from sandbox.crm.calls import Call, Reply
 from sandbox.crm.composite import Composite
+from sandbox.crm.news import ChangeNews
 from sandbox.crm.objects import Field, SObject, find_object
 from sandbox.crm.query import MAX_BATCH, MIN_BATCH, Queries
 from sandbox.crm.records import Records
@@ -32,7 +33,7 @@ class Api:
     def __init__(self, host: Host, page_rows: int, limits: Callable[[], tuple[int, int]]) -> None:
         self._store = host.store
         self._queries = Queries(host.store, page_rows)
-        self._records = Records(host.store, host.clock)
+        self._records = Records(host.store, host.clock, ChangeNews(host))
         self._limits = limits
         self._composite = Composite(host.store, self.answer)
 
@@ -55,7 +56,7 @@ class Api:
                 return Reply(200, {"DailyApiRequests": {"Max": of_day, "Remaining": left}})
             case ["composite"]:
                 _allow(call, "POST")
-                return Reply(200, self._composite.answer(call.body))
+                return Reply(200, self._composite.answer(call.body, call.client))
             case ["sobjects", name]:
                 _allow(call, "POST")
                 target = _object(name)
@@ -76,7 +77,7 @@ class Api:
             return Reply(200, self._records.read(target, record_id, call.base, names))
         with self._store.transaction():
             if call.method == "PATCH":
-                self._records.update(target, record_id, call.body)
+                self._records.update(target, record_id, call.body, call.client)
             else:
                 self._records.delete(target, record_id)
         return Reply(204)
@@ -89,7 +90,7 @@ class Api:
                 raise _NOT_FOUND
             return self._one(call, target, found)
         with self._store.transaction():
-            is_new, record_id = self._records.upsert(target, key, value, call.body)
+            is_new, record_id = self._records.upsert(target, key, value, call.body, call.client)
         body = {"id": record_id, "success": True, "errors": [], "created": is_new}
         return Reply(201 if is_new else 200, body)
 

@@ -20,6 +20,7 @@ class Call:
         params: the query string.
         body: the JSON object of the request, empty without one.
         options: the header ``Sforce-Query-Options``.
+        client: who calls, by the header ``Sforce-Call-Options``; empty for people.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     options: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ class Composite:
         self._store = store
         self._answer = answer
 
-    def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the replies to all parts.
+    def answer(self, body: Mapping[str, Any], client: str) -> dict[str, Any]:
+        """Return the replies to all parts, which ``client`` asks for.
 
         Raises:
             CrmRefusal: the request has no parts, too many, or parts without a name of their own.
@@ -50,9 +50,9 @@ class Composite:
         try:
             if all_or_none:
                 with self._store.transaction():
-                    self._run(parts, done, stop=True)
+                    self._run(parts, done, client, stop=True)
             else:
-                self._run(parts, done, stop=False)
+                self._run(parts, done, client, stop=False)
         except _RolledBackError:
             for part in parts:
                 name = part["referenceId"]
@@ -60,11 +60,11 @@ class Composite:
                     done[name] = _reply(name, CrmRefusal(400, "PROCESSING_HALTED", _ROLLED_BACK))
         return {"compositeResponse": [done[part["referenceId"]] for part in parts]}
 
-    def _run(self, parts: list[dict[str, Any]], done: dict[str, dict[str, Any]], *, stop: bool) -> None:
+    def _run(self, parts: list[dict[str, Any]], done: dict[str, dict[str, Any]], client: str, *, stop: bool) -> None:
         for part in parts:
             name = part["referenceId"]
             try:
-                reply = self._answer(_call(part, done))
+                reply = self._answer(_call(part, done, client))
             except CrmRefusal as refusal:
                 done[name] = _reply(name, refusal)
                 if stop:
@@ -96,7 +96,7 @@ def _parts(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     return parts
 
 
-def _call(part: Mapping[str, Any], done: Mapping[str, Any]) -> Call:
+def _call(part: Mapping[str, Any], done: Mapping[str, Any], client: str) -> Call:
     path, _, query = str(part.get("url", "")).partition("?")
     found = _URL.fullmatch(_filled(path, done))
     if found is None or found[2].startswith("composite"):
@@ -107,7 +107,7 @@ def _call(part: Mapping[str, Any], done: Mapping[str, Any]) -> Call:
     params = {name: _filled(value, done) for name, value in parse_qsl(query, keep_blank_values=True)}
     headers = part.get("httpHeaders") or {}
     options = headers.get("Sforce-Query-Options", "") if isinstance(headers, dict) else ""
-    return Call(str(part.get("method", "")).upper(), found[1], found[2], params, body, str(options))
+    return Call(str(part.get("method", "")).upper(), found[1], found[2], params, body, str(options), client)
 
 
 def _filled_in(value: Any, done: Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.crm.ids import full_id, make_id
+from sandbox.crm.news import ChangeNews
 from sandbox.crm.objects import Field, Kind, SObject, find_object
 from sandbox.crm.query import attributes
 from sandbox.crm.refusal import CrmRefusal
@@ -36,9 +37,10 @@ def derived(target: SObject, row: Mapping[str, Any]) -> dict[str, Any]:
 class Records:
     """The rows of all objects over a store."""
 
-    def __init__(self, store: Store, clock: SandboxClock) -> None:
+    def __init__(self, store: Store, clock: SandboxClock, news: ChangeNews) -> None:
         self._store = store
         self._clock = clock
+        self._news = news
 
     def create(self, target: SObject, body: Mapping[str, Any]) -> str:
         """Make a record and return its id.
@@ -63,8 +65,8 @@ class Records:
         self._store.execute(sql, tuple(row.values()))
         return str(row["Id"])
 
-    def update(self, target: SObject, record_id: str, body: Mapping[str, Any]) -> None:
-        """Change a record.
+    def update(self, target: SObject, record_id: str, body: Mapping[str, Any], client: str = "") -> None:
+        """Change a record for a client.
 
         Raises:
             CrmRefusal: there is no such record, or the change is refused.
@@ -78,8 +80,12 @@ class Records:
         now = time_text(self._clock.now())
         changed = given | derived(target, row | given) | dict.fromkeys(("LastModifiedDate", "SystemModstamp"), now)
         self._set(target, row["Id"], changed)
+        if target.name == "Account":
+            self._news.account_changed(row, row | changed, client)
 
-    def upsert(self, target: SObject, key: Field, value: str, body: Mapping[str, Any]) -> tuple[bool, str]:
+    def upsert(
+        self, target: SObject, key: Field, value: str, body: Mapping[str, Any], client: str = ""
+    ) -> tuple[bool, str]:
         """Change the record with this external id, or make it; return (whether it was made, its id).
 
         Raises:
@@ -91,7 +97,7 @@ class Records:
         found = self.find(target, key, value)
         if found is None:
             return True, self.create(target, {**body, key.name: value})
-        self.update(target, found, body)
+        self.update(target, found, body, client)
         return False, found
 
     def read(self, target: SObject, record_id: str, base: str, names: tuple[str, ...] = ()) -> dict[str, Any]:

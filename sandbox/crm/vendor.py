@@ -37,6 +37,7 @@ MAX_BODY_BYTES = 6 * 1024 * 1024
 """Largest body of a request."""
 
 _PATH = re.compile(r"(/services/data/v(\d{1,3})\.0)/(.+)")
+_CLIENT = re.compile(r"\bclient=([\w.-]{1,80})")
 _ORGANISATION = "00D000000000001AAA"
 _USER = "005000000000001AAA"
 
@@ -171,7 +172,13 @@ class _Face:
             dict(request.query_params),
             await _object(request),
             request.headers.get("sforce-query-options", ""),
+            _client(request.headers.get("sforce-call-options", "")),
         )
+
+
+def _client(options: str) -> str:
+    found = _CLIENT.search(options)
+    return "" if found is None else found[1]
 
 
 async def _versions(_: Request) -> Response:

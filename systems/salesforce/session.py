@@ -11,7 +11,10 @@ from schema.enums import SourceSystem
 from systems.client import VendorClient
 from systems.errors import Unexpected
 
-__all__ = ["Session", "read_sign_in_refusal"]
+__all__ = ["CLIENT", "Session", "read_sign_in_refusal"]
+
+CLIENT = "crossdock"
+"""What we call ourselves in every call, so that the vendor's news of it tells who made a change."""
 
 _TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path
 
@@ -52,7 +55,7 @@ class Session:
                 self._token = await self._sign_in()
             token = self._token
         _sent.set(token)
-        return {"authorization": f"Bearer {token}"}
+        return {"authorization": f"Bearer {token}", "sforce-call-options": f"client={CLIENT}"}
 
     async def _sign_in(self) -> str:
         answer = await self._client.submit("sign in", _TOKEN_PATH, self._form)

@@ -468,6 +468,26 @@ class GraphSuite:
         ]
         assert [problem["currentVersion"] for problem in late["problems"]] == [version + 1]
 
+    async def test_an_address_that_is_edited_in_the_crm_is_the_erps_too(self, whole: Whole):
+        settings = whole.settings.systems.crm
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret,
+        }
+        crm, erp = whole.sandboxes["crm"], whole.sandboxes["erp"]
+        token = (await crm.http.post("/services/oauth2/token", data=form)).json()["access_token"]
+        path = "/services/data/v62.0/sobjects/Account/Crossdock_Id__c/acc_9"
+        edit = {"BillingCity": f"Newtown {next(_numbers)}"}
+        answer = await crm.http.patch(path, json=edit, headers={"authorization": f"Bearer {token}"})
+        answer.raise_for_status()
+        sql = "SELECT city FROM customers WHERE crossdockId = 'acc_9'"
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                if [row["city"] for row in erp.host.store.query(sql)] == [edit["BillingCity"]]:
+                    break
+                await asyncio.sleep(0.02)
+
     async def test_of_two_accounts_one_is_left_with_what_both_had(self, whole: Whole):
         erp, crm = (whole.sandboxes[name].host.store for name in ("erp", "crm"))
         (pair,) = erp.query(

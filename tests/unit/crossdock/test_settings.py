@@ -16,7 +16,7 @@ ENVIRONMENT = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "CROSSDOCK_CLAIMS_KEY": "claims " + "x" * 32,
     "CROSSDOCK_PRICE_TOKEN_KEY": "prices " + "x" * 32,
-    **dict.fromkeys(("CRM_SECRET", "ERP_SECRET", "WMS_KEY", "WMS_WEBHOOK_SECRET"), "secret"),
+    **dict.fromkeys(("CRM_SECRET", "CRM_WEBHOOK_SECRET", "ERP_SECRET", "WMS_KEY", "WMS_WEBHOOK_SECRET"), "secret"),
     **dict.fromkeys(("TMS_KEY", "TMS_WEBHOOK_SECRET"), "secret"),
 }
 DEPLOYED = ROOT / "deploy/crossdock.yaml"

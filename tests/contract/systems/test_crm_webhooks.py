@@ -1,0 +1,159 @@
+"""What the CRM sandbox tells by itself, signed and at least once, and what the connector reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sandbox.crm.vendor import Crm
+from sandbox.world.generate import generate_world
+from sandbox.world.model import WorldModel
+from schema.enums import SourceSystem
+from schema.records.accounts import AccountValues
+from systems.news import AccountNews, OnboardingNews, UnreadableNews
+from systems.salesforce import Salesforce, SalesforceSettings, read_news
+from systems.webhooks import Webhook
+from tests.support.onboarding_records import address
+from tests.support.sandboxes import CREDENTIALS, ServedSandbox, serve_sandbox
+from tests.support.webhook_receiver import WebhookReceiver
+
+WITHIN_S = 30.0
+ACCOUNT = "/services/data/v62.0/sobjects/Account"
+
+
+@pytest.fixture(scope="module")
+def world() -> WorldModel:
+    return generate_world(42, datetime.now(UTC))
+
+
+class Desk:
+    """Somebody who works in the CRM itself, and what it sends."""
+
+    def __init__(self, served: ServedSandbox, receiver: WebhookReceiver, token: str) -> None:
+        self.served = served
+        self._receiver = receiver
+        self._headers = {"authorization": f"Bearer {token}"}
+
+    async def write(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        answer = await self.served.http.request(method, path, json=body, headers=self._headers)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    async def edit(self, account_id: str, **values: Any) -> None:
+        await self.write("PATCH", f"{ACCOUNT}/Crossdock_Id__c/{account_id}", values)
+
+    async def told(self, count: int = 1) -> list[Webhook]:
+        """Return the news when there are that many."""
+        seen: list[Webhook] = []
+
+        def is_enough(webhook: Webhook) -> bool:
+            seen.append(webhook)
+            return len({entry.event_id for entry in seen}) >= count
+
+        return await self._receiver.until(is_enough, WITHIN_S)
+
+
+@asynccontextmanager
+async def working(world: WorldModel) -> AsyncIterator[Desk]:
+    receiver = WebhookReceiver("crm")
+    async with receiver.serve() as hook, serve_sandbox(Crm(), lambda: world, webhook_url=hook) as served:
+        form = {"grant_type": "client_credentials", **CREDENTIALS["crm"]}
+        answer = await served.http.post("/services/oauth2/token", data=form)
+        yield Desk(served, receiver, answer.json()["access_token"])
+
+
+@pytest.fixture
+async def desk(world: WorldModel) -> AsyncIterator[Desk]:
+    async with working(world) as made:
+        yield made
+
+
+async def test_an_edit_is_told_with_the_address_and_what_has_changed(desk: Desk):
+    await desk.edit("acc_1", BillingCity="Houston", BillingStreet="9 New Road\nGate 2", Name="Example Pumps")
+    (webhook,) = await desk.told()
+    news = read_news(webhook)
+    assert isinstance(news, AccountNews)
+    assert (news.account_id, news.changed, news.is_echo) == ("acc_1", ("name",), False)
+    assert news.billing is not None
+    assert (news.billing.city, news.billing.line1, news.billing.line2) == ("Houston", "9 New Road", "Gate 2")
+    sql = 'SELECT "Version__c" AS version FROM "Account" WHERE "Crossdock_Id__c" = \'acc_1\''
+    assert [row["version"] for row in desk.served.host.store.query(sql)] == [news.version]
+
+
+async def test_an_edit_of_something_else_tells_no_address(desk: Desk):
+    await desk.edit("acc_1", OwnerId=None)
+    news = read_news((await desk.told())[0])
+    assert isinstance(news, AccountNews)
+    assert (news.changed, news.billing) == (("owner",), None)
+
+
+async def test_an_edit_that_changes_nothing_is_not_told(desk: Desk):
+    await desk.edit("acc_1", Legal_Name__c="Example Pumps Inc.")
+    await desk.edit("acc_1", Legal_Name__c="Example Pumps Inc.")
+    await desk.edit("acc_1", Legal_Name__c="Example Pumps Ltd.")
+    told = [read_news(webhook) for webhook in await desk.told(2)]
+    assert [entry.changed for entry in told if isinstance(entry, AccountNews)] == [("legalName",), ("legalName",)]
+    assert desk.served.host.webhooks.counts()["WAITING"] + desk.served.host.webhooks.counts()["DELIVERED"] == 2
+
+
+async def test_what_we_have_written_ourselves_is_told_as_ours(desk: Desk):
+    async with Salesforce(SalesforceSettings(desk.served.url, **CREDENTIALS["crm"])) as crm:
+        await crm.change_account("acc_1", AccountValues(billing=address(city="Houston")), 9)
+    news = read_news((await desk.told())[0])
+    assert isinstance(news, AccountNews)
+    assert (news.version, news.is_echo) == (9, True)
+
+
+async def test_a_prospect_that_becomes_pending_asks_to_be_a_customer_once(desk: Desk):
+    made = await desk.write(
+        "POST",
+        ACCOUNT,
+        {
+            "Name": "Quayside",
+            "Legal_Name__c": "Quayside Valves Inc.",
+            "BillingStreet": "1 Quay Road",
+            "BillingCity": "Houston",
+            "BillingState": "TX",
+            "BillingPostalCode": "77001",
+            "BillingCountry": "US",
+        },
+    )
+    contact = {"AccountId": made["id"], "FirstName": "Bo", "LastName": "Example", "Email": "bo@quayside.example"}
+    await desk.write("POST", "/services/data/v62.0/sobjects/Contact", contact)
+    for _ in range(2):
+        await desk.write("PATCH", f"{ACCOUNT}/{made['id']}", {"Account_Status__c": "Pending"})
+    (webhook, *more) = await desk.told()
+    news = read_news(webhook)
+    assert isinstance(news, OnboardingNews)
+    who = news.applicant
+    assert (who.legal_name, who.trade_name, who.crm_account_id) == ("Quayside Valves Inc.", "Quayside", made["id"])
+    assert (who.contact_name, who.contact_email, who.currency) == ("Bo Example", "bo@quayside.example", "USD")
+    assert (who.billing.city, who.ship_tos) == ("Houston", (who.billing,))
+    assert more == []
+
+
+async def test_news_that_come_twice_have_one_id(desk: Desk):
+    await desk.served.faults(webhooks={"duplicate_rate": 1})
+    await desk.edit("acc_1", Name="One")
+    await desk.edit("acc_1", Name="Two")
+    told = await desk.told(2)
+    assert len({webhook.event_id for webhook in told}) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        pytest.param("robot.uprising", {}, id="a type that nobody knows"),
+        pytest.param("account.changed", {}, id="no account"),
+        pytest.param("account.changed", {"account": {"key": None}, "changed": []}, id="an account without a key"),
+        pytest.param("account.changed", {"account": 7, "changed": []}, id="no object"),
+        pytest.param("onboarding.requested", {"account": {}, "contact": None}, id="a prospect without an address"),
+    ],
+)
+def test_news_that_nobody_can_read_say_so(kind: str, payload: dict[str, Any]):
+    with pytest.raises(UnreadableNews):
+        read_news(Webhook(SourceSystem.CRM, "e1", kind, payload))
