@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from gateway.bootstrap.identities import build_claims, build_identity
 from gateway.bootstrap.observation import build_metrics, build_tracing
+from gateway.cache.build import build_cache
+from gateway.cache.cache import Cache
 from gateway.config import GatewaySettings
 from gateway.policies.error_mask import ErrorMask
 from gateway.policies.header_rules import HeaderRules
@@ -63,6 +65,9 @@ class Generation:
         if after is None or after.identity is not self.identity:
             for close in self.closing:
                 await close()
+        cache = self.rules.cache
+        if cache is not None and (after is None or after.rules.cache is not cache):
+            await cache.aclose()
 
 
 def compile_settings(
@@ -109,8 +114,18 @@ def compile_settings(
         settings.limits.max_cached_plans,
         settings.limits.max_cached_text_bytes,
         settings.subscriptions.resume_for,
+        _cache(settings, metrics, before),
     )
     return Generation(settings, HeaderRules(settings.headers), metrics, tracing, redis, chosen, kept, rules)
+
+
+def _cache(settings: GatewaySettings, metrics: Metrics | None, before: Generation | None) -> Cache | None:
+    """Return what is kept of answers: what the generation before keeps, where it is kept the same way."""
+    if before is not None and before.metrics is metrics:
+        old = before.settings
+        if (old.cache, old.redis, old.identity) == (settings.cache, settings.redis, settings.identity):
+            return before.rules.cache
+    return build_cache(settings, metrics)
 
 
 def _proves_alike(old: GatewaySettings, new: GatewaySettings) -> bool:

@@ -47,7 +47,7 @@ def build_transports(
 
 def _check_names(supergraph: Supergraph, generation: Generation, pools: Pools) -> None:
     settings = generation.settings
-    named = {*settings.subgraphs, *settings.headers.subgraphs}
+    named = {*settings.subgraphs, *settings.headers.subgraphs, *settings.cache.subgraphs}
     may_come = settings.supergraph.directory is not None  # of what is named, some may be put there later
     unknown = sorted({*pools.given, *(() if may_come else named)} - supergraph.subgraphs.keys())
     if unknown:

@@ -2,6 +2,7 @@
 
 from gateway.config.authorization import AuthorizationSettings
 from gateway.config.browsers import CorsSettings, CsrfSettings
+from gateway.config.cache import CacheSettings, SubgraphCacheSettings
 from gateway.config.changes import changed_keys, check_change
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import AutomaticDocuments, DocumentSettings, TrustedDocuments
@@ -32,6 +33,7 @@ __all__ = [
     "ApiKeySettings",
     "AuthorizationSettings",
     "AutomaticDocuments",
+    "CacheSettings",
     "CircuitSettings",
     "CorsSettings",
     "CsrfSettings",
@@ -53,6 +55,7 @@ __all__ = [
     "RedisSettings",
     "RetrySettings",
     "ServerSettings",
+    "SubgraphCacheSettings",
     "SubgraphClaims",
     "SubgraphHeaderSettings",
     "SubgraphSettings",

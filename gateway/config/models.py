@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from gateway.config.authorization import AuthorizationSettings
 from gateway.config.browsers import CorsSettings, CsrfSettings
+from gateway.config.cache import CacheSettings
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import DocumentSettings
 from gateway.config.headers import HeaderSettings
@@ -37,6 +38,8 @@ class GatewaySettings(Section):
     """Settings per subgraph, by its name in the supergraph."""
     traffic: TrafficSettings = TrafficSettings()
     """How requests to subgraphs are bounded and shared."""
+    cache: CacheSettings = CacheSettings()
+    """Answers that are kept for a while."""
     headers: HeaderSettings = HeaderSettings()
     """Headers passed to subgraphs."""
     limits: LimitSettings = LimitSettings()
@@ -81,7 +84,11 @@ class GatewaySettings(Section):
 
     @model_validator(mode="after")
     def _name_a_redis(self) -> GatewaySettings:
-        stores = {"documents.automatic": self.documents.automatic.store, "rates": self.rates.store}
+        stores = {
+            "cache": self.cache.store,
+            "documents.automatic": self.documents.automatic.store,
+            "rates": self.rates.store,
+        }
         for section, store in stores.items():
             if self.redis is None and store == "redis":
                 raise ValueError(f'{section}.store is "redis": give its address in the section redis')

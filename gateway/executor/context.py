@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.errors import ErrorCode, SubgraphError
+from gateway.executor.caching import FetchCache
 from gateway.transport.base import SubgraphTransport
 
 __all__ = ["Audience", "ExecutionContext"]
@@ -40,6 +41,7 @@ class ExecutionContext:
         deadline: monotonic time at which these are over.
         has_keys: all that the mutation changes has a key, so that its fetches may be sent again.
         audience: with whom its stream is shared, None for nobody.
+        cache: stands between fetches and subgraphs, None when nothing is kept.
     """
 
     transports: Mapping[str, SubgraphTransport]
@@ -51,6 +53,7 @@ class ExecutionContext:
     deadline: float | None = None
     has_keys: bool = False
     audience: Audience | None = None
+    cache: FetchCache | None = None
 
     def flag(self, variable: str) -> bool:
         """Return the value of a Boolean variable, its default when it was left out."""

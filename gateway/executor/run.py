@@ -13,15 +13,16 @@ is cancelled its open fetches are cancelled with it; a failing fetch never cance
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import orjson
 
 from gateway.errors import ErrorCode, SubgraphError
-from gateway.executor.answer import decode_answer
+from gateway.executor.answer import Answer, decode_answer
 from gateway.executor.blame import Blame
+from gateway.executor.caching import FetchCache
 from gateway.executor.compile import CompiledFetch, ExecutablePlan
 from gateway.executor.completion import MAX_ERRORS, complete
 from gateway.executor.context import ExecutionContext
@@ -34,7 +35,7 @@ from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.executor.result import ExecutionResult
 from gateway.executor.streamed import ListPlace, complete_stream
 from gateway.executor.verification import is_same_text
-from gateway.transport.base import SubgraphRequest
+from gateway.transport.base import SubgraphRequest, SubgraphResponse
 
 __all__ = ["complete_event", "run", "run_deferred", "variables_of"]
 
@@ -239,16 +240,12 @@ class _Execution:
             batches = [call.build(self.data) for call in fetch.calls]
             if not any(batch.representations for batch in batches):
                 return
-            variables = variables_of(fetch, self._context)
-            for call, batch in zip(fetch.calls, batches, strict=True):
-                variables[call.variable] = batch.representations
-            body = fetch.prefix + orjson.dumps(variables) + b"}"
-        elif fetch.bare_body is not None:
-            body = fetch.bare_body
-        else:
-            body = fetch.prefix + orjson.dumps(variables_of(fetch, self._context)) + b"}"
+        cache = self._context.cache
         try:
-            data, errors = await self._send(fetch, body)
+            if cache is not None and cache.covers(fetch.fetch.id):
+                data, errors = await self._ask(cache, fetch, batches)
+            else:
+                data, errors = await self._send(fetch, self._body_of(fetch, batches))
             if batches:
                 parts = [(call.key, call.targets, batch) for call, batch in zip(fetch.calls, batches, strict=True)]
                 self._merge_calls(fetch, parts, data, errors)
@@ -256,6 +253,29 @@ class _Execution:
                 self._merge_root(fetch, data, errors)
         except SubgraphError as error:
             self._note(fetch, self._blame(fetch).failure(error, self.data))
+
+    def _body_of(self, fetch: CompiledFetch, batches: list[EntityBatch]) -> bytes:
+        if batches:
+            variables = variables_of(fetch, self._context)
+            for call, batch in zip(fetch.calls, batches, strict=True):
+                variables[call.variable] = batch.representations
+            return fetch.prefix + orjson.dumps(variables) + b"}"
+        if fetch.bare_body is not None:
+            return fetch.bare_body
+        return fetch.prefix + orjson.dumps(variables_of(fetch, self._context)) + b"}"
+
+    async def _ask(self, cache: FetchCache, fetch: CompiledFetch, batches: list[EntityBatch]) -> Answer:
+        """Return the answer of the cache, which sends what it misses."""
+        asked = {call.variable: batch.representations for call, batch in zip(fetch.calls, batches, strict=True)}
+
+        async def send(variables: Mapping[str, Any], is_fresh: bool) -> SubgraphResponse:
+            body = fetch.bare_body or fetch.prefix + orjson.dumps(variables) + b"}"
+            return await self._exchange(fetch, body, is_fresh=is_fresh)
+
+        answer, body = await cache.fetch(fetch.fetch.id, variables_of(fetch, self._context), asked, send)
+        if self._plan.is_single:
+            self._body = body
+        return answer
 
     async def _run_with_contexts(self, fetch: CompiledFetch, contexts: CompiledContexts) -> None:
         groups = contexts.groups(self.data)
@@ -272,18 +292,26 @@ class _Execution:
                 self._note(fetch, self._blame(fetch).failure(error, self.data))
                 return
 
-    async def _send(self, fetch: CompiledFetch, body: bytes) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    async def _send(self, fetch: CompiledFetch, body: bytes) -> Answer:
+        response = await self._exchange(fetch, body)
+        if self._plan.is_single:
+            self._body = response.body
+        return decode_answer(response, fetch.fetch.subgraph)
+
+    async def _exchange(self, fetch: CompiledFetch, body: bytes, *, is_fresh: bool = False) -> SubgraphResponse:
         name = fetch.fetch.subgraph
         context = self._context
         transport = context.transport(name)
         is_mutation = fetch.fetch.kind == "mutation"
         request = SubgraphRequest(
-            body, context.headers, context.left_s(name), is_mutation, has_key=is_mutation and context.has_keys
+            body,
+            context.headers,
+            context.left_s(name),
+            is_mutation,
+            has_key=is_mutation and context.has_keys,
+            is_fresh=is_fresh,
         )
-        response = await transport.send(request)
-        if self._plan.is_single:
-            self._body = response.body
-        return decode_answer(response, name)
+        return await transport.send(request)
 
     def _merge_root(self, fetch: CompiledFetch, data: dict[str, Any] | None, errors: Sequence[dict[str, Any]]) -> None:
         if data is not None:

@@ -53,6 +53,22 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._cache_lookups = Counter(
+            "gateway_cache_lookups",
+            "Fetches, entities and answers that were looked up; bypass when the store gave no answer.",
+            ("cache", "subgraph", "outcome"),
+            registry=self._registry,
+        )
+        self._cache_stored = Counter(
+            "gateway_cache_stored", "Entries that were kept.", ("cache", "subgraph"), registry=self._registry
+        )
+        self._cache_invalidated = Counter(
+            "gateway_cache_invalidated", "Tags that were invalidated.", ("by",), registry=self._registry
+        )
+        self._cache_failures = Counter(
+            "gateway_cache_store_failures", "Commands that the store gave no answer to.", registry=self._registry
+        )
+
     def answered(self, kind: str, name: str | None, seconds: float, *, has_errors: bool) -> None:
         """Count an operation that ran."""
         label = self._label(name)
@@ -66,6 +82,29 @@ class Metrics:
     def fetched(self, subgraph: str, seconds: float, outcome: str) -> None:
         """Count a request to a subgraph; ``outcome`` is ``ok`` or a code."""
         self._subgraph_seconds.labels(subgraph, outcome).observe(seconds)
+
+    def looked_up(self, cache: str, subgraph: str, hits: int, misses: int) -> None:
+        """Count what the cache has and what not; see :class:`gateway.cache.counts.CacheCounts`."""
+        if hits:
+            self._cache_lookups.labels(cache, subgraph, "hit").inc(hits)
+        if misses:
+            self._cache_lookups.labels(cache, subgraph, "miss").inc(misses)
+
+    def bypassed(self, cache: str, subgraph: str) -> None:
+        """Count a fetch for which the store gave no answer."""
+        self._cache_lookups.labels(cache, subgraph, "bypass").inc()
+
+    def stored(self, cache: str, subgraph: str, entries: int) -> None:
+        """Count what was kept."""
+        self._cache_stored.labels(cache, subgraph).inc(entries)
+
+    def invalidated(self, by: str, tags: int) -> None:
+        """Count invalidated tags."""
+        self._cache_invalidated.labels(by).inc(tags)
+
+    def store_failed(self) -> None:
+        """Count a command that the store of the cache gave no answer to."""
+        self._cache_failures.inc()
 
     def watch(self, name: str, what: str, read: Callable[[], float], over: Literal["sum", "max"] = "sum") -> None:
         """Add a figure that is read whenever metrics are asked for; ``over`` all workers it is summed, or the worst."""

@@ -12,9 +12,11 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import replace
+from functools import partial
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.executor import DeferredResult, ExecutionResult, run, run_deferred
+from gateway.server.caching import through_cache
 from gateway.server.expiry import Place, until_expiry
 from gateway.server.failures import error_result
 from gateway.server.idempotency import UnderWay, read_key
@@ -127,7 +129,8 @@ class Pipeline:
 
     async def _run(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         reception = self._reception
-        execution = reception.surround(prepared, request, context)
+        surroundings = reception.surround(prepared, request, context)
+        execution, cached = through_cache(prepared, surroundings, request, context)
         graph, terms = prepared.graph, prepared.terms
         rules = graph.rules
         load, observer = rules.policies.load, rules.observer
@@ -137,7 +140,10 @@ class Pipeline:
             await load.wait()
         graph.running += 1
         try:
-            result = await run(prepared.plan, execution)
+            if cached is None:
+                result = await run(prepared.plan, execution)
+            else:
+                result = await cached.answer(partial(run, prepared.plan, execution))
         finally:
             graph.leave()
             load.leave()
@@ -168,7 +174,8 @@ class Pipeline:
     async def _deliver(
         self, prepared: Prepared, request: GraphQLRequest, context: RequestContext
     ) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
-        execution = await self._reception.admit(prepared, request, context)
+        admitted = await self._reception.admit(prepared, request, context)
+        execution, cached = through_cache(prepared, admitted, request, context)
         started, errors = time.perf_counter(), Errors()
         rules = prepared.graph.rules
         prepared.graph.running += 1
@@ -181,6 +188,8 @@ class Pipeline:
         finally:
             prepared.graph.leave()
             self._reception.note(prepared, context, started, errors.kept)
+            if cached is not None:
+                await cached.end()
 
     def stream(self, request: GraphQLRequest, context: RequestContext) -> AsyncGenerator[ExecutionResult, None]:
         """Run any operation as a stream; queries and mutations give one result.

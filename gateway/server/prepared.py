@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.cache.cache import CachedOperation, GraphCache
 from gateway.executor import ExecutablePlan
 from gateway.executor.resumption import ResumableField, ResumableStream
 from gateway.executor.shape import SchemaTypes
@@ -49,6 +50,7 @@ class Graph:
 
     Attributes:
         rules: what operations keep to that run on it.
+        answers: what is kept of answers, None when nothing is.
         cache: prepared operations, the least recently used first.
         closed: coordinates that principals may not see.
         running: requests under way.
@@ -64,6 +66,7 @@ class Graph:
     overrides: OverrideLabels
     weights: CostWeights | None
     rules: Rules
+    answers: GraphCache | None = None
     cache: OrderedDict[PlanKey, Prepared] = field(default_factory=OrderedDict)
     closed: dict[Principal, Closed] = field(default_factory=dict)
     running: int = 0
@@ -94,3 +97,4 @@ class Prepared:
     terms: Terms | None
     digest: str
     graph: Graph
+    cached: CachedOperation | None = None

@@ -131,6 +131,7 @@ class Preparer:
             terms,
             hash_of(text),
             graph,
+            None if graph.answers is None else graph.answers.prepare(plan.source),
         )
 
     def _closed_for(self, principal: Principal) -> Closed:
@@ -162,12 +163,13 @@ def make_graph(
     """
     weights = read_weights(supergraph) if rules.policies.admission.is_on else None
     labels = overrides or OverrideLabels(supergraph)
+    answers = None if rules.cache is None else rules.cache.of(supergraph)
     if before is not None and before.supergraph is supergraph:
         shared = before.types, before.resumable, before.keyed
-        return Graph(supergraph, planner, transports, *shared, labels, weights, rules)
+        return Graph(supergraph, planner, transports, *shared, labels, weights, rules, answers)
     types = SchemaTypes(supergraph.api_schema)
     resumable, keyed = resumable_fields(supergraph), idempotent_fields(supergraph)
-    return Graph(supergraph, planner, transports, types, resumable, keyed, labels, weights, rules)
+    return Graph(supergraph, planner, transports, types, resumable, keyed, labels, weights, rules, answers)
 
 
 def _resumption(graph: Graph, plan: QueryPlan) -> ResumableStream | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.cache.cache import Cache
 from gateway.config import ErrorSettings, GatewaySettings
 from gateway.policies.error_mask import ErrorMask
 from gateway.policies.observer import Observer
@@ -30,6 +31,7 @@ class Rules:
         max_cached_plans: operations that are remembered.
         max_cached_text_bytes: characters of the longest text that is remembered.
         resume_for_s: how long a resumable stream that broke is taken up again.
+        cache: what is kept of answers, None when nothing is.
     """
 
     policies: PolicySet = field(default_factory=lambda: compile_policies(GatewaySettings()))
@@ -38,3 +40,4 @@ class Rules:
     max_cached_plans: int = 1000
     max_cached_text_bytes: int = 64 * 1024
     resume_for_s: float = 60.0
+    cache: Cache | None = None

@@ -44,6 +44,7 @@ class SubgraphRequest:
         has_key: the mutation has a key by which the subgraph knows a second one, so that it may be sent again.
         upload: files that go with the body, which is then the ``operations`` of a multipart request.
         sharing: with whom its stream may be shared; None for nobody, and where there is no stream.
+        is_fresh: True forbids waiting for the answer of an equal request that began earlier.
     """
 
     body: bytes
@@ -53,6 +54,7 @@ class SubgraphRequest:
     upload: Upload | None = None
     has_key: bool = False
     sharing: SharingTerms | None = None
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,15 @@ class SubgraphResponse:
         content_type: media type with parameters, empty when absent.
         body: the whole body, not larger than the transport's limit.
         retry_after_s: seconds after which the subgraph wants to be asked again, None when it did not say.
+        cache_control, age: the headers of these names, empty when absent.
     """
 
     status: int
     content_type: str
     body: bytes
     retry_after_s: float | None = None
+    cache_control: str = ""
+    age: str = ""
 
 
 def read_retry_after(text: str | None) -> float | None:

@@ -1,6 +1,7 @@
 """Share identical queries in flight: while one is under way, equal ones wait for its answer.
 
-Equal means the same body and the same headers, to the same subgraph. Mutations and subscriptions are never shared.
+Equal means the same body and the same headers, to the same subgraph. Mutations, subscriptions and
+what must be fresh are never shared.
 Nothing is kept once the answer is there, so this is no cache and cannot be stale.
 """
 
@@ -30,7 +31,7 @@ class DedupeTransport:
 
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         """See :class:`gateway.transport.base.SubgraphTransport`; cancelling one caller leaves the others waiting."""
-        if request.is_mutation:
+        if request.is_mutation or request.is_fresh:
             return await self._inner.send(request)
         key = (request.body, request.headers)
         flight = self._flights.get(key)

@@ -77,7 +77,14 @@ class HttpTransport:
             async with builder.build_streamed() as response:
                 body = await self._read(response)
                 retry_after_s = read_retry_after(response.get_header("retry-after"))
-                return SubgraphResponse(response.status, response.get_header("content-type") or "", body, retry_after_s)
+                return SubgraphResponse(
+                    response.status,
+                    response.get_header("content-type") or "",
+                    body,
+                    retry_after_s,
+                    ", ".join(response.get_header_all("cache-control")),
+                    response.get_header("age") or "",
+                )
         except PyreqwestError as error:
             fault = None if upload is None else upload.fault(self._subgraph)
             raise fault or self._translate(error) from error

@@ -224,6 +224,7 @@ class _Connection(asyncio.Protocol):
         self._content_type = ""
         self._retry_after_s: float | None = None
         self._encoding = ""
+        self._cache_control = self._age = ""
         self._is_delimited = False
         self._has_headers = False
         self._has_bytes = False
@@ -301,6 +302,11 @@ class _Connection(asyncio.Protocol):
             self._is_delimited = True
         elif name == b"retry-after":
             self._retry_after_s = read_retry_after(value.decode("latin-1"))
+        elif name == b"cache-control":
+            text = value.decode("latin-1")
+            self._cache_control = f"{self._cache_control}, {text}" if self._cache_control else text
+        elif name == b"age":
+            self._age = value.decode("latin-1")
         elif name == b"content-encoding":
             self._encoding = value.decode("latin-1")
 
@@ -335,7 +341,9 @@ class _Connection(asyncio.Protocol):
             self.fail(error)
             return
         status = self._parser.get_status_code()
-        waiter.set_result(SubgraphResponse(status, self._content_type, body, self._retry_after_s))
+        waiter.set_result(
+            SubgraphResponse(status, self._content_type, body, self._retry_after_s, self._cache_control, self._age)
+        )
 
     def _unpack(self, body: bytes) -> bytes:
         try:

@@ -86,7 +86,13 @@ class InProcessTransport:
             raise SubgraphError(ErrorCode.SUBGRAPH_TOO_LARGE, message, subgraph=self._subgraph, retryable=False)
         if exchange.status is None:
             raise self._failed("its application did not answer")
-        return SubgraphResponse(exchange.status, exchange.content_type, b"".join(exchange.chunks))
+        return SubgraphResponse(
+            exchange.status,
+            exchange.content_type,
+            b"".join(exchange.chunks),
+            cache_control=", ".join(exchange.cache_control),
+            age=exchange.age,
+        )
 
     async def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes, None]:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
@@ -147,6 +153,8 @@ class _Exchange:
         self._gone = asyncio.Event()
         self.status: int | None = None
         self.content_type = ""
+        self.cache_control: list[str] = []
+        self.age = ""
         self.chunks: list[bytes] = []
         self.is_complete = False
         self.is_too_large = False
@@ -167,8 +175,13 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
             for name, value in message.get("headers", ()):
-                if name.lower() == b"content-type":
-                    self.content_type = value.decode("latin-1")
+                match name.lower():
+                    case b"content-type":
+                        self.content_type = value.decode("latin-1")
+                    case b"cache-control":
+                        self.cache_control.append(value.decode("latin-1"))
+                    case b"age":
+                        self.age = value.decode("latin-1")
         elif message["type"] == "http.response.body":
             chunk = bytes(message.get("body", b""))
             self._left -= len(chunk)

@@ -1,0 +1,27 @@
+"""Put a cache together as the settings want it."""
+
+from __future__ import annotations
+
+from gateway.cache.cache import Cache
+from gateway.cache.counts import CacheCounts, NoCounts
+from gateway.cache.memory_store import MemoryStore
+from gateway.cache.redis_store import RedisStore
+from gateway.cache.store import CacheStore, StoreLimits
+from gateway.config import GatewaySettings
+from gateway.policies.shared_redis import SharedRedis
+
+__all__ = ["build_cache"]
+
+
+def build_cache(settings: GatewaySettings, counts: CacheCounts | None) -> Cache | None:
+    """Return the cache of a gateway, None when nothing is kept."""
+    given = settings.cache
+    if given.store == "none":
+        return None
+    counts = counts or NoCounts()
+    limits = StoreLimits(given.max_entry_bytes, given.max_ttl, given.max_entries, given.max_bytes)
+    store: CacheStore = MemoryStore(limits)
+    if given.store == "redis" and settings.redis is not None:
+        redis = SharedRedis(settings.redis, timeout_s=given.timeout, decodes=False)
+        store = RedisStore(redis, limits, counts.store_failed)
+    return Cache(given, store, settings.identity, counts)
