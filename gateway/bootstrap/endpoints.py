@@ -10,6 +10,7 @@ from gateway.config import GatewaySettings
 from gateway.policies.clients import ClientReader
 from gateway.policies.csrf import CsrfPolicy
 from gateway.server.http import HttpEndpoint, HttpLimits
+from gateway.server.invalidation import invalidation_route
 from gateway.server.pipeline import Pipeline
 from gateway.server.sse_single import SharedStreams
 from gateway.server.streams import StreamLimits, SubscriptionCounter
@@ -68,6 +69,9 @@ class Doors:
         )
         metrics, tokens = generation.served_metrics, settings.identity.tokens
         routes: list[BaseRoute] = [] if metrics is None else [metrics.route(settings.telemetry.metrics_path)]
+        cache, key = generation.rules.cache, settings.cache.invalidation.key
+        if cache is not None and key is not None:
+            routes.append(invalidation_route(settings.cache.invalidation.path, key, cache))
         tracing = None if settings.telemetry.tracing == "none" else generation.tracing
         has_cookies = tokens is not None and tokens.cookie is not None
         return Entrance(http, websocket, settings.server, settings.cors, tuple(routes), has_cookies, tracing)

@@ -14,6 +14,8 @@ from gateway.bootstrap.endpoints import Doors
 from gateway.bootstrap.generation import Generation, compile_settings
 from gateway.bootstrap.graph import GraphBuilder, GraphParts
 from gateway.bootstrap.observation import watch_figures
+from gateway.cache.build import build_follower
+from gateway.cache.cache import Cache
 from gateway.config import GatewaySettings, check_change
 from gateway.executor import DeferredResult, ExecutionResult
 from gateway.policies.loop_lag import LoopLag
@@ -61,8 +63,10 @@ class Gateway:
         self._changing = asyncio.Lock()
         self._watched = False
         self.connections = Connections(generation.settings, self._refused)
+        self._following: tuple[Cache | None, asyncio.Task[None] | None] = (None, None)
         self.asgi = GatewayApp(doors.build(generation))
         self.asgi.on_start(self._watch_figures)
+        self.asgi.on_start(self._follow_invalidations)
         self.asgi.on_stop(self.aclose)
 
     @property
@@ -145,6 +149,7 @@ class Gateway:
             self.asgi.change(entrance)
             await self._watch_figures()
             self.connections.change(settings)
+            await self._follow_invalidations()
         self.spawn(self._retire(graph, old, before, after))
 
     async def _retire(self, graph: Graph, transports: TransportRegistry, before: Generation, after: Generation) -> None:
@@ -172,6 +177,16 @@ class Gateway:
         lag, load = LoopLag(), self._generation.rules.policies.load
         watch_figures(metrics, self._pipeline, load, self._doors.counter, self._builder.streams, lag)
         self.spawn(lag.run(metrics.refresh))
+
+    async def _follow_invalidations(self) -> None:
+        """Follow what others than clients say has changed, for the cache that is in force."""
+        cache, (followed, task) = self._generation.rules.cache, self._following
+        if cache is followed:
+            return
+        if task is not None:
+            task.cancel()
+        follower = None if cache is None else build_follower(self.settings, cache)
+        self._following = (cache, None if follower is None else self.spawn(follower.run()))
 
     def keep_running(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start ``work`` with the server, and end it with the gateway."""

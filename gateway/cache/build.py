@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gateway.cache.cache import Cache
 from gateway.cache.counts import CacheCounts, NoCounts
+from gateway.cache.follow import StreamFollower
 from gateway.cache.memory_store import MemoryStore
 from gateway.cache.redis_store import RedisStore
 from gateway.cache.store import CacheStore, StoreLimits
 from gateway.config import GatewaySettings
 from gateway.policies.shared_redis import SharedRedis
 
-__all__ = ["build_cache"]
+__all__ = ["build_cache", "build_follower"]
 
 
 def build_cache(settings: GatewaySettings, counts: CacheCounts | None) -> Cache | None:
@@ -25,3 +28,14 @@ def build_cache(settings: GatewaySettings, counts: CacheCounts | None) -> Cache 
         redis = SharedRedis(settings.redis, timeout_s=given.timeout, decodes=False)
         store = RedisStore(redis, limits, counts.store_failed)
     return Cache(given, store, settings.identity, counts)
+
+
+def build_follower(settings: GatewaySettings, cache: Cache) -> StreamFollower | None:
+    """Return what follows the stream of invalidations, None when there is no such stream."""
+    redis, stream = settings.redis, settings.cache.invalidation.stream
+    if redis is None or stream is None:
+        return None
+    position_key = f"{redis.prefix}cache:position:{stream}" if settings.cache.store == "redis" else None
+    return StreamFollower(
+        redis.url, stream, cache.read_invalidation, partial(cache.invalidate, by="event"), position_key
+    )

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.cache.counts import CacheCounts, NoCounts
+from gateway.cache.invalidation import InvalidationReader
 from gateway.cache.mutation import MutationFetches
 from gateway.cache.plans import CachedFetch, PlanReader
 from gateway.cache.query import QueryFetches
+from gateway.cache.selections import SelectionReader
 from gateway.cache.shared import Shared
 from gateway.cache.store import CacheStore
 from gateway.cache.who import WhoReader
@@ -33,10 +35,28 @@ class Cache:
     ) -> None:
         self._shared = Shared(settings, store, counts or NoCounts())
         self._who = WhoReader(settings, identity)
+        self._invalidations: InvalidationReader | None = None
 
     def of(self, supergraph: Supergraph) -> GraphCache:
-        """Return the cache for the operations on a supergraph."""
-        return GraphCache(self._shared, self._who, PlanReader(supergraph, self._shared.settings))
+        """Return the cache for the operations on a supergraph, by which invalidations are read from now on."""
+        selections = SelectionReader(supergraph)
+        self._invalidations = InvalidationReader(supergraph, selections)
+        return GraphCache(self._shared, self._who, PlanReader(supergraph, self._shared.settings, selections))
+
+    def read_invalidation(self, text: bytes) -> tuple[str, ...]:
+        """Return the tags of what must be found no more.
+
+        Raises:
+            RequestError: BAD_REQUEST, the text means nothing.
+        """
+        if self._invalidations is None:
+            return ()
+        return self._invalidations.read(text)
+
+    async def invalidate(self, tags: tuple[str, ...], by: str) -> None:
+        """Let nobody find what has one of the tags; ``by`` is ``request`` or ``event``."""
+        self._shared.counts.invalidated(by, len(tags))
+        await self._shared.store.invalidate(tags)
 
     async def aclose(self) -> None:
         """Release the store."""

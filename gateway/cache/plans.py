@@ -96,10 +96,10 @@ class CachedFetch:
 class PlanReader:
     """Reads the plans of one supergraph."""
 
-    def __init__(self, supergraph: Supergraph, settings: CacheSettings) -> None:
+    def __init__(self, supergraph: Supergraph, settings: CacheSettings, selections: SelectionReader) -> None:
         self._supergraph = supergraph
         self._settings = settings
-        self._reader = SelectionReader(supergraph)
+        self._reader = selections
         self._directives = CacheDirectives(supergraph)
 
     def read(self, plan: QueryPlan) -> tuple[CachedFetch | None, ...]:

@@ -2,7 +2,7 @@
 
 from gateway.config.authorization import AuthorizationSettings
 from gateway.config.browsers import CorsSettings, CsrfSettings
-from gateway.config.cache import CacheSettings, SubgraphCacheSettings
+from gateway.config.cache import CacheSettings, InvalidationSettings, SubgraphCacheSettings
 from gateway.config.changes import changed_keys, check_change
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import AutomaticDocuments, DocumentSettings, TrustedDocuments
@@ -47,6 +47,7 @@ __all__ = [
     "IdempotencySettings",
     "IdentitySettings",
     "IntrospectionSettings",
+    "InvalidationSettings",
     "KeySetSettings",
     "LimitSettings",
     "LoadSettings",

@@ -9,7 +9,19 @@ from pydantic import Field
 from gateway.config.headers import HeaderName
 from gateway.config.section import Duration, Section
 
-__all__ = ["CacheSettings", "SubgraphCacheSettings"]
+__all__ = ["CacheSettings", "InvalidationSettings", "SubgraphCacheSettings"]
+
+
+class InvalidationSettings(Section):
+    """How others than clients tell what has changed."""
+
+    key: str | None = Field(default=None, min_length=16, repr=False)
+    """Secret that a request to ``path`` must show as ``authorization: Bearer``; from the environment. Without it no
+    such request is taken."""
+    path: str = Field(default="/cache/invalidate", pattern=r"^/[^?#]+$")
+    """Where such requests are taken."""
+    stream: str | None = Field(default=None, min_length=1)
+    """Redis stream whose messages say in their field ``invalidate`` what has changed; every process follows it."""
 
 
 class SubgraphCacheSettings(Section):
@@ -38,6 +50,8 @@ class CacheSettings(Section):
     read_own_writes: bool = True
     """After a mutation, let the principal who sent it find only what was fetched later, and nobody find the entities in
     its answer."""
+    invalidation: InvalidationSettings = InvalidationSettings()
+    """What invalidates besides the mutations of clients."""
     max_ttl: Duration = 24 * 3600.0
     """Longest time that anything is kept."""
     jitter: float = Field(default=0.0, ge=0, le=0.5)

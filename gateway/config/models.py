@@ -89,6 +89,8 @@ class GatewaySettings(Section):
             "documents.automatic": self.documents.automatic.store,
             "rates": self.rates.store,
         }
+        if self.redis is None and self.cache.invalidation.stream is not None:
+            raise ValueError("cache.invalidation.stream is in Redis: give its address in the section redis")
         for section, store in stores.items():
             if self.redis is None and store == "redis":
                 raise ValueError(f'{section}.store is "redis": give its address in the section redis')
