@@ -1,7 +1,7 @@
 """What subgraphs say of their types and fields: ``@cacheControl`` and ``@cacheTag``.
 
 Both reach the supergraph as ``@join__directive(graphs:, name:, args:)``, which keeps who said it. Source:
-docs/adr/0008-cache-directives.md.
+docs/adr/0009-cache-directives.md.
 """
 
 from __future__ import annotations

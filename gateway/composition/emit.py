@@ -83,6 +83,7 @@ _FEATURES = {
     "policy": ('@link(url: "https://specs.apollo.dev/policy/v0.1", for: SECURITY)', _POLICY),
     "context": ('@link(url: "https://specs.apollo.dev/context/v0.1", for: SECURITY)', _CONTEXT),
     "cost": ('@link(url: "https://specs.apollo.dev/cost/v0.1", import: ["@cost", "@listSize"])', _COST),
+    "cacheTag": ('@link(url: "https://specs.apollo.dev/cacheTag/v0.1", for: EXECUTION)', ""),
 }
 
 
@@ -103,7 +104,7 @@ def emit(schema: MergedSchema, subgraphs: Sequence[Subgraph]) -> str:
     parts = [
         _describe(schema.description, "") + f"schema\n{head}\n{{\n{body}\n}}",
         _HEAD,
-        *(_FEATURES[name][1] for name in features),
+        *(_FEATURES[name][1] for name in features if _FEATURES[name][1]),
         *(print_ast(node) for _, node in sorted(schema.composed_directives.items())),
         *(_directive(one) for _, one in sorted(schema.directives.items())),
         _graphs(subgraphs),

@@ -38,6 +38,7 @@ FEDERATION_DIRECTIVES: dict[str, tuple[int, int]] = {
     "fromContext": (2, 8),
     "cost": (2, 9),
     "listSize": (2, 9),
+    "cacheTag": (2, 12),
 }
 """Federation directives with the version that introduced them."""
 

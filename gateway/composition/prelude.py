@@ -35,6 +35,7 @@ SIGNATURES = {
     " | SCALAR",
     "listSize": "(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument:"
     " Boolean = true) on FIELD_DEFINITION",
+    "cacheTag": "(format: String!) repeatable on OBJECT | INTERFACE | FIELD_DEFINITION",
 }
 """What follows the name in each directive's definition; ``{Name}`` stands for a scalar of the specification."""
 

@@ -22,7 +22,19 @@ from gateway.errors import ErrorCode, SupergraphError
 __all__ = ["canonical_document", "check_features", "is_of_feature", "linked_features"]
 
 IMPLEMENTED_FEATURES = frozenset(
-    {"core", "link", "join", "tag", "inaccessible", "authenticated", "requiresScopes", "policy", "cost", "context"}
+    {
+        "core",
+        "link",
+        "join",
+        "tag",
+        "inaccessible",
+        "authenticated",
+        "requiresScopes",
+        "policy",
+        "cost",
+        "context",
+        "cacheTag",
+    }
 )
 """Features whose meaning this gateway keeps; any other with a purpose must not be ignored."""
 

@@ -11,7 +11,10 @@ from graphql import build_schema, execute_sync, parse
 
 from tests.support.testkit import TestGateway, TestSubgraphs
 
-LINK = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@authenticated"])\n'
+LINK = (
+    'extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", '
+    'import: ["@key", "@authenticated", "@cacheTag"])\n'
+)
 CACHE_CONTROL = """
 enum CacheControlScope { PUBLIC PRIVATE }
 directive @cacheControl(maxAge: Int, scope: CacheControlScope, inheritMaxAge: Boolean)

@@ -15,6 +15,7 @@ from graphql.language import Node, TypeNode
 from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
+from gateway.composition.merge.attributed import attribute_directives
 from gateway.composition.merge.contexts import check_contextual, context_arguments
 from gateway.composition.merge.inputs import merge_arguments
 from gateway.composition.merge.merged import MergedField, MergedInput, MergedSchema, MergedType
@@ -111,6 +112,7 @@ class FieldMerger:
         field.arguments = self._merge_arguments(coordinate, here)
         self._check_external(coordinate, here, resolving)
         field.joins = self._joins(here, found, overridden, fits)
+        field.joins += attribute_directives([(s, m.directives) for s, _, m in here], self._schema)
         return field
 
     def _merge_types(self, coordinate: str, here: Found, resolving: Found) -> tuple[TypeNode, bool]:

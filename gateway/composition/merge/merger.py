@@ -16,6 +16,7 @@ from graphql.language import NonNullTypeNode
 from gateway.composition.codes import Fault, Hint
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.applied import merge_applied
+from gateway.composition.merge.attributed import attribute_directives
 from gateway.composition.merge.contexts import set_contexts
 from gateway.composition.merge.custom import check_import_names, compose_directives, hint_upgrades
 from gateway.composition.merge.directives import merge_directives
@@ -102,6 +103,8 @@ class _Merger:
         if contexts:
             self.schema.features.add("context")
             merged.joins += contexts
+        if kind in {"object", "interface"}:
+            merged.joins += attribute_directives([(one, item.directives) for one, item in found], self.schema)
         if kind == "object":
             self._hint_entity(name, found)
         if kind in {"object", "interface"}:
