@@ -37,4 +37,6 @@ def build_gateway(
     generation = compile_settings(settings, identity)
     registry = builder.transports(parts.supergraph, generation)
     pipeline = Pipeline(parts.supergraph, parts.planner, registry, generation.rules, parts.overrides)
-    return Gateway(parts, registry, pipeline, Doors(pipeline, settings), builder, generation, identity)
+    return Gateway(
+        parts, registry, pipeline, Doors(pipeline, settings, builder.upstream), builder, generation, identity
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute
 
 from gateway.app import Entrance
+from gateway.bootstrap.callbacks import CallbackPlace
 from gateway.bootstrap.generation import Generation
 from gateway.config import GatewaySettings
 from gateway.policies.clients import ClientReader
@@ -15,6 +16,7 @@ from gateway.server.pipeline import Pipeline
 from gateway.server.sse_single import SharedStreams
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 from gateway.server.ws import WsEndpoint
+from gateway.transport.upstream import Upstream
 
 __all__ = ["Doors"]
 
@@ -24,12 +26,14 @@ class Doors:
 
     Attributes:
         counter: counts the subscriptions of clients.
+        callbacks: where subgraphs send events.
     """
 
-    def __init__(self, pipeline: Pipeline, settings: GatewaySettings) -> None:
+    def __init__(self, pipeline: Pipeline, settings: GatewaySettings, upstream: Upstream) -> None:
         given = settings.subscriptions
         self._pipeline = pipeline
         self.counter = SubscriptionCounter(given.max_total, given.max_per_client)
+        self.callbacks = CallbackPlace(upstream.callbacks)
         self._shared = SharedStreams(
             pipeline,
             self.counter,
@@ -72,6 +76,7 @@ class Doors:
         cache, key = generation.rules.cache, settings.cache.invalidation.key
         if cache is not None and key is not None:
             routes.append(invalidation_route(settings.cache.invalidation.path, key, cache))
+        routes += self.callbacks.routes(settings)
         tracing = None if settings.telemetry.tracing == "none" else generation.tracing
         has_cookies = tokens is not None and tokens.cookie is not None
         return Entrance(http, websocket, settings.server, settings.cors, tuple(routes), has_cookies, tracing)
@@ -87,6 +92,7 @@ class Doors:
     async def aclose(self) -> None:
         """End the streams that outlive a request."""
         await self._shared.aclose()
+        await self.callbacks.aclose()
 
 
 def _stream_limits(settings: GatewaySettings) -> StreamLimits:

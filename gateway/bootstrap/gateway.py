@@ -67,6 +67,7 @@ class Gateway:
         self.asgi = GatewayApp(doors.build(generation))
         self.asgi.on_start(self._watch_figures)
         self.asgi.on_start(self._follow_invalidations)
+        self.asgi.on_start(self._relay_callbacks)
         self.asgi.on_stop(self.aclose)
 
     @property
@@ -150,6 +151,7 @@ class Gateway:
             await self._watch_figures()
             self.connections.change(settings)
             await self._follow_invalidations()
+            await self._relay_callbacks()
         self.spawn(self._retire(graph, old, before, after))
 
     async def _retire(self, graph: Graph, transports: TransportRegistry, before: Generation, after: Generation) -> None:
@@ -175,7 +177,7 @@ class Gateway:
             return
         self._watched = True
         lag, load = LoopLag(), self._generation.rules.policies.load
-        watch_figures(metrics, self._pipeline, load, self._doors.counter, self._builder.streams, lag)
+        watch_figures(metrics, self._pipeline, load, self._doors.counter, self._builder.upstream.streams, lag)
         self.spawn(lag.run(metrics.refresh))
 
     async def _follow_invalidations(self) -> None:
@@ -187,6 +189,9 @@ class Gateway:
             task.cancel()
         follower = None if cache is None else build_follower(self.settings, cache)
         self._following = (cache, None if follower is None else self.spawn(follower.run()))
+
+    async def _relay_callbacks(self) -> None:
+        await self._doors.callbacks.change(self.settings, self.spawn)
 
     def keep_running(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start ``work`` with the server, and end it with the gateway."""

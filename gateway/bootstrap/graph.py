@@ -15,7 +15,7 @@ from gateway.server.overrides import OverrideLabels
 from gateway.supergraph import Supergraph, parse_supergraph
 from gateway.transport.base import SubgraphTransport
 from gateway.transport.registry import TransportRegistry
-from gateway.transport.shared_streams import StreamCount
+from gateway.transport.upstream import Upstream
 
 __all__ = ["GraphBuilder", "GraphParts"]
 
@@ -36,12 +36,12 @@ class GraphBuilder:
         given: transports that come from outside, by subgraph; they outlive each supergraph.
 
     Attributes:
-        streams: counts the subscriptions at subgraphs.
+        upstream: what the ways to subgraphs share.
     """
 
     def __init__(self, given: Mapping[str, SubgraphTransport]) -> None:
         self._pools = Pools(given)
-        self.streams = StreamCount()
+        self.upstream = Upstream()
 
     def parse(self, supergraph_sdl: str, settings: GatewaySettings) -> GraphParts:
         """Return what is made of the text; takes as long as the graph is large.
@@ -70,7 +70,7 @@ class GraphBuilder:
         Raises:
             ConfigError: the settings name a subgraph that the supergraph lacks, or a subgraph has no address.
         """
-        return build_transports(supergraph, generation, self._pools, self.streams)
+        return build_transports(supergraph, generation, self._pools, self.upstream)
 
     async def aclose(self) -> None:
         """Close the transports that were given."""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from gateway.bootstrap.generation import Generation
 from gateway.bootstrap.pools import Lease, Pools
-from gateway.config import SubgraphSettings, TrafficSettings
+from gateway.config import CallbackSettings, SubgraphSettings, TrafficSettings
 from gateway.errors import ConfigError
 from gateway.supergraph import SubgraphInfo, Supergraph
-from gateway.transport.base import SubgraphTransport
+from gateway.transport.base import ACCEPT, SubgraphTransport
+from gateway.transport.callback import CALLBACK_ACCEPT, CallbackTransport
 from gateway.transport.circuit import CircuitRules, CircuitTransport
 from gateway.transport.dedupe import DedupeTransport
 from gateway.transport.limits import TransportLimits
@@ -17,6 +18,7 @@ from gateway.transport.metered import MeteredTransport
 from gateway.transport.registry import TransportRegistry
 from gateway.transport.retry import RetryBudget, RetryRules, RetryTransport
 from gateway.transport.shared_streams import SharedStreamTransport, StreamCount
+from gateway.transport.upstream import Upstream
 
 if TYPE_CHECKING:
     from gateway.policies.metrics import Metrics
@@ -25,7 +27,7 @@ __all__ = ["build_http", "build_transports"]
 
 
 def build_transports(
-    supergraph: Supergraph, generation: Generation, pools: Pools, count: StreamCount
+    supergraph: Supergraph, generation: Generation, pools: Pools, upstream: Upstream
 ) -> TransportRegistry:
     """Return a transport to each subgraph, by name; where the pools have one that is still right, that one.
 
@@ -36,12 +38,13 @@ def build_transports(
     leased: dict[str, Lease] = {}
     try:
         for name, info in supergraph.subgraphs.items():
-            leased[name] = _lease(info, generation, pools)
+            leased[name] = _lease(info, generation, pools, upstream)
     except ConfigError:
         for lease in leased.values():
             lease.drop()
         raise
     metrics = generation.served_metrics
+    count = upstream.streams
     return TransportRegistry({name: _wrap(name, lease, generation, count, metrics) for name, lease in leased.items()})
 
 
@@ -70,22 +73,27 @@ def _wrap(
     return transport if metrics is None else MeteredTransport(name, transport, metrics.fetched)
 
 
-def _lease(info: SubgraphInfo, generation: Generation, pools: Pools) -> Lease:
+def _lease(info: SubgraphInfo, generation: Generation, pools: Pools, upstream: Upstream) -> Lease:
     settings = generation.settings
     own, traffic = settings.subgraphs.get(info.name, SubgraphSettings()), settings.traffic
-    key = (info.url, own.model_dump_json(), traffic.model_dump_json())  # all that the transport is made from
-    return pools.lease(info.name, key, lambda: build_http(info, own, traffic))
+    place = settings.callback if own.subscriptions == "callback" else None
+    key = (info.url, own.model_dump_json(), traffic.model_dump_json(), place)  # all that the transport is made from
+    return pools.lease(info.name, key, lambda: build_http(info, own, traffic, place, upstream))
 
 
-def build_http(info: SubgraphInfo, own: SubgraphSettings, traffic: TrafficSettings) -> SubgraphTransport:
+def build_http(
+    info: SubgraphInfo,
+    own: SubgraphSettings,
+    traffic: TrafficSettings,
+    place: CallbackSettings | None,
+    upstream: Upstream,
+) -> SubgraphTransport:
     """Return a transport to a subgraph over the network.
 
     Raises:
         ConfigError: the subgraph has no address.
     """
     from gateway.transport.graphql_ws import GraphqlWsTransport  # noqa: PLC0415 - embedded graphs need no network
-    from gateway.transport.http import HttpTransport  # noqa: PLC0415
-    from gateway.transport.http1 import Http1Transport  # noqa: PLC0415
     from gateway.transport.multipart import MultipartTransport  # noqa: PLC0415
     from gateway.transport.sse import SseTransport  # noqa: PLC0415
 
@@ -106,8 +114,20 @@ def build_http(info: SubgraphInfo, own: SubgraphSettings, traffic: TrafficSettin
         streams = SseTransport(info.name, stream_url, limits)
     elif own.subscriptions == "multipart":
         streams = MultipartTransport(info.name, stream_url, limits)
+    elif place is not None:
+        asking = _http(info.name, stream_url, limits, None, CALLBACK_ACCEPT)
+        streams = CallbackTransport(info.name, asking, upstream.callbacks, limits, place.public_url, place.heartbeat)
+    return _harden(info.name, _http(info.name, url, limits, streams), limits.timeout_s, traffic)
+
+
+def _http(
+    subgraph: str, url: str, limits: TransportLimits, streams: SubgraphTransport | None, accept: str = ACCEPT
+) -> SubgraphTransport:
+    from gateway.transport.http import HttpTransport  # noqa: PLC0415 - embedded graphs need no network
+    from gateway.transport.http1 import Http1Transport  # noqa: PLC0415
+
     make = Http1Transport if url.startswith("http://") else HttpTransport
-    return _harden(info.name, make(info.name, url, limits, streams), limits.timeout_s, traffic)
+    return make(subgraph, url, limits, streams, accept)
 
 
 def _harden(

@@ -3,6 +3,7 @@
 from gateway.config.authorization import AuthorizationSettings
 from gateway.config.browsers import CorsSettings, CsrfSettings
 from gateway.config.cache import CacheSettings, InvalidationSettings, SubgraphCacheSettings
+from gateway.config.callback import CallbackSettings
 from gateway.config.changes import changed_keys, check_change
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import AutomaticDocuments, DocumentSettings, TrustedDocuments
@@ -34,6 +35,7 @@ __all__ = [
     "AuthorizationSettings",
     "AutomaticDocuments",
     "CacheSettings",
+    "CallbackSettings",
     "CircuitSettings",
     "CorsSettings",
     "CsrfSettings",

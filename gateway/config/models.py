@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from gateway.config.authorization import AuthorizationSettings
 from gateway.config.browsers import CorsSettings, CsrfSettings
 from gateway.config.cache import CacheSettings
+from gateway.config.callback import CallbackSettings
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import DocumentSettings
 from gateway.config.headers import HeaderSettings
@@ -46,6 +47,8 @@ class GatewaySettings(Section):
     """Bounds of client requests."""
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     """How many subscriptions clients may have and how these are kept alive."""
+    callback: CallbackSettings | None = None
+    """Where subgraphs send the events of subscriptions by HTTP callback."""
     identity: IdentitySettings = IdentitySettings()
     """Who requests come from."""
     idempotency: IdempotencySettings = IdempotencySettings()
@@ -84,16 +87,31 @@ class GatewaySettings(Section):
 
     @model_validator(mode="after")
     def _name_a_redis(self) -> GatewaySettings:
-        stores = {
-            "cache": self.cache.store,
-            "documents.automatic": self.documents.automatic.store,
-            "rates": self.rates.store,
-        }
         if self.redis is None and self.cache.invalidation.stream is not None:
             raise ValueError("cache.invalidation.stream is in Redis: give its address in the section redis")
-        for section, store in stores.items():
+        stores: dict[str, str] = {
+            "cache.store": self.cache.store,
+            "documents.automatic.store": self.documents.automatic.store,
+            "rates.store": self.rates.store,
+        }
+        if self.callback is not None:
+            stores["callback.relay"] = self.callback.relay
+        for key, store in stores.items():
             if self.redis is None and store == "redis":
-                raise ValueError(f'{section}.store is "redis": give its address in the section redis')
+                raise ValueError(f'{key} is "redis": give its address in the section redis')
+        return self
+
+    @model_validator(mode="after")
+    def _have_a_place_for_callbacks(self) -> GatewaySettings:
+        used = next((name for name, own in self.subgraphs.items() if own.subscriptions == "callback"), None)
+        if used is not None and self.callback is None:
+            said = "give the address where it sends events as callback.public_url"
+            raise ValueError(f'subgraphs.{used}.subscriptions is "callback": {said}')
+        if self.callback is not None and self.callback.path == self.server.path:
+            raise ValueError(f"callback.path is {self.callback.path}, which is the GraphQL endpoint; take another path")
+        if self.callback is not None and self.callback.relay == "none" and self.server.workers > 1:
+            said = "an event may reach another worker than the one that it is for"
+            raise ValueError(f'server.workers is {self.server.workers}: {said}; set callback.relay to "redis"')
         return self
 
     @model_validator(mode="after")

@@ -14,8 +14,8 @@ class SubgraphSettings(Section):
 
     url: str | None = None
     """Address; overrides the one in the supergraph."""
-    subscriptions: Literal["graphql-transport-ws", "sse", "multipart", "none"] = "graphql-transport-ws"
-    """Protocol of subscriptions."""
+    subscriptions: Literal["graphql-transport-ws", "sse", "multipart", "callback", "none"] = "graphql-transport-ws"
+    """Protocol of subscriptions; ``callback`` needs the section ``callback``."""
     subscriptions_url: str | None = None
     """Address of subscriptions when it is another one."""
     timeout: Duration | None = None

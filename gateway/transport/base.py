@@ -12,7 +12,11 @@ from typing import Protocol
 
 from gateway.transport.upload import Upload
 
-__all__ = ["SharingTerms", "SubgraphRequest", "SubgraphResponse", "SubgraphTransport", "read_retry_after"]
+__all__ = ["ACCEPT", "SharingTerms", "SubgraphRequest", "SubgraphResponse", "SubgraphTransport", "read_retry_after"]
+
+
+ACCEPT = "application/graphql-response+json, application/json;q=0.9"
+"""Media types of the answer to a query or mutation."""
 
 
 @dataclass(frozen=True, slots=True)

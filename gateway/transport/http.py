@@ -20,24 +20,28 @@ from pyreqwest.exceptions import (
 from pyreqwest.response import Response
 
 from gateway.errors import ErrorCode, SubgraphError
-from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
+from gateway.transport.base import ACCEPT, SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
 from gateway.transport.limits import TransportLimits
 
 __all__ = ["HttpTransport"]
-
-ACCEPT = "application/graphql-response+json, application/json;q=0.9"
 
 
 class HttpTransport:
     """Sends queries and mutations by POST; subscriptions go to the transport given for them."""
 
     def __init__(
-        self, subgraph: str, url: str, limits: TransportLimits, subscriptions: SubgraphTransport | None = None
+        self,
+        subgraph: str,
+        url: str,
+        limits: TransportLimits,
+        subscriptions: SubgraphTransport | None = None,
+        accept: str = ACCEPT,
     ) -> None:
         self._subgraph = subgraph
         self._url = url
         self._limits = limits
         self._subscriptions = subscriptions
+        self._accept = accept
         self._client: Client | None = None
 
     def _open(self) -> Client:
@@ -46,7 +50,7 @@ class HttpTransport:
             limits = self._limits
             self._client = (
                 ClientBuilder()
-                .default_headers({"content-type": "application/json", "accept": ACCEPT})
+                .default_headers({"content-type": "application/json", "accept": self._accept})
                 .user_agent("crossdock-gateway")
                 .follow_redirects(False)
                 .referer(False)

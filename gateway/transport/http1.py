@@ -19,7 +19,7 @@ import httptools
 
 from gateway.encodings import CorruptBody, read_encoding, unpack
 from gateway.errors import ErrorCode, SubgraphError
-from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
+from gateway.transport.base import ACCEPT, SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
 from gateway.transport.limits import TransportLimits
 
 __all__ = ["Http1Transport"]
@@ -33,26 +33,27 @@ MAX_IDLE_FOR_MUTATION_S = 0.5
 MAX_HEADER_BYTES = 64 * 1024
 """Most bytes of the headers of an answer."""
 
-_HEADERS = (
-    b"content-type: application/json\r\n"
-    b"accept: application/graphql-response+json, application/json;q=0.9\r\n"
-    b"accept-encoding: zstd, br, gzip\r\n"
-    b"user-agent: crossdock-gateway\r\n"
-)
+_HEADERS = b"content-type: application/json\r\naccept-encoding: zstd, br, gzip\r\nuser-agent: crossdock-gateway\r\n"
 
 
 class Http1Transport:
     """Sends queries and mutations by POST; subscriptions go to the transport given for them."""
 
     def __init__(
-        self, subgraph: str, url: str, limits: TransportLimits, subscriptions: SubgraphTransport | None = None
+        self,
+        subgraph: str,
+        url: str,
+        limits: TransportLimits,
+        subscriptions: SubgraphTransport | None = None,
+        accept: str = ACCEPT,
     ) -> None:
         address = urlsplit(url)
         self._subgraph = subgraph
         self._host = address.hostname or "127.0.0.1"
         self._port = address.port or 80
         target = (address.path or "/") + (f"?{address.query}" if address.query else "")
-        self._head = f"POST {target} HTTP/1.1\r\nhost: {address.netloc}\r\n".encode("latin-1") + _HEADERS
+        head = f"POST {target} HTTP/1.1\r\nhost: {address.netloc}\r\naccept: {accept}\r\n"
+        self._head = head.encode("latin-1") + _HEADERS
         self._url = url
         self._limits = limits
         self._subscriptions = subscriptions
