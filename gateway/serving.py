@@ -22,6 +22,7 @@ from gateway.server.reload import FileSource, SupergraphSource, UrlSource
 from gateway.server.sdl_directory import SdlDirectory
 from gateway.subgraph_list import read_subgraphs
 from gateway.transport.download import DownloadFailed
+from gateway.transport.tls import check_server_tls
 
 __all__ = ["STOP_S", "ServeOptions", "build", "read_settings", "serve"]
 
@@ -68,6 +69,8 @@ def build(options: ServeOptions) -> Gateway:
     if options.subgraphs is not None and options.supergraph is not None:
         raise ConfigError("give either --supergraph or --subgraphs")
     settings = read_settings(options)
+    if settings.server.tls is not None:
+        check_server_tls(settings.server.tls)
     source = _source(options, settings)
     sdl = _compose(options.subgraphs) if options.subgraphs is not None else _first(source)
     gateway = build_gateway(sdl, settings=settings)
@@ -117,8 +120,9 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     log_to(sys.stderr)
     given = gateway.settings.server
+    tls = given.tls
     if where is None and given.port:
-        address = f"http://{given.host}:{given.port}{given.path}"
+        address = f"{'http' if tls is None else 'https'}://{given.host}:{given.port}{given.path}"
         logging.getLogger("gateway").info("starting at %s", address)
     gc.collect()
     gc.freeze()  # schema and supergraph stay for good; walking them again and again would cost a sixth of the work
@@ -127,6 +131,8 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
         gateway.asgi,
         host=given.host,
         port=given.port,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -6,7 +6,7 @@ counts and keeps.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from gateway.server.rules import Rules
 from gateway.server.stream_sharing import StreamSharing
 from gateway.server.surroundings import Surroundings
 from gateway.tracing import Tracing
+from gateway.transport.tls import SubgraphTlsContext
 
 if TYPE_CHECKING:
     from gateway.policies.metrics import Metrics
@@ -40,12 +41,14 @@ class Generation:
     """One set of settings and what is made of it.
 
     Attributes:
+        certificates: those of subgraphs for which the settings name some, by subgraph.
         metrics: where figures are counted; kept when they are switched off, so that they go on when switched on again.
         closing: what is to be awaited once nothing uses the identity any more.
     """
 
     settings: GatewaySettings
     headers: HeaderRules
+    certificates: Mapping[str, SubgraphTlsContext]
     metrics: Metrics | None
     tracing: Tracing
     redis: SharedRedis | None
@@ -116,7 +119,11 @@ def compile_settings(
         settings.subscriptions.resume_for,
         _cache(settings, metrics, before),
     )
-    return Generation(settings, HeaderRules(settings.headers), metrics, tracing, redis, chosen, kept, rules)
+    certificates = {
+        name: SubgraphTlsContext(name, own.tls) for name, own in settings.subgraphs.items() if own.tls is not None
+    }
+    headers = HeaderRules(settings.headers)
+    return Generation(settings, headers, certificates, metrics, tracing, redis, chosen, kept, rules)
 
 
 def _cache(settings: GatewaySettings, metrics: Metrics | None, before: Generation | None) -> Cache | None:

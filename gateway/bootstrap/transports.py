@@ -18,6 +18,7 @@ from gateway.transport.metered import MeteredTransport
 from gateway.transport.registry import TransportRegistry
 from gateway.transport.retry import RetryBudget, RetryRules, RetryTransport
 from gateway.transport.shared_streams import SharedStreamTransport, StreamCount
+from gateway.transport.tls import SubgraphTlsContext
 from gateway.transport.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -77,8 +78,10 @@ def _lease(info: SubgraphInfo, generation: Generation, pools: Pools, upstream: U
     settings = generation.settings
     own, traffic = settings.subgraphs.get(info.name, SubgraphSettings()), settings.traffic
     place = settings.callback if own.subscriptions == "callback" else None
-    key = (info.url, own.model_dump_json(), traffic.model_dump_json(), place)  # all that the transport is made from
-    return pools.lease(info.name, key, lambda: build_http(info, own, traffic, place, upstream))
+    tls = generation.certificates.get(info.name)
+    files = None if tls is None else tls.fingerprint
+    key = (info.url, own.model_dump_json(), traffic.model_dump_json(), place, files)  # all that it is made from
+    return pools.lease(info.name, key, lambda: build_http(info, own, traffic, place, tls, upstream))
 
 
 def build_http(
@@ -86,12 +89,13 @@ def build_http(
     own: SubgraphSettings,
     traffic: TrafficSettings,
     place: CallbackSettings | None,
+    tls: SubgraphTlsContext | None,
     upstream: Upstream,
 ) -> SubgraphTransport:
     """Return a transport to a subgraph over the network.
 
     Raises:
-        ConfigError: the subgraph has no address.
+        ConfigError: the subgraph has no address, or certificates and an address without TLS.
     """
     from gateway.transport.graphql_ws import GraphqlWsTransport  # noqa: PLC0415 - embedded graphs need no network
     from gateway.transport.multipart import MultipartTransport  # noqa: PLC0415
@@ -100,34 +104,44 @@ def build_http(
     url = own.url or info.url
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"subgraphs.{info.name}.url: an http or https address is needed, found {url!r}")
+    stream_url = own.subscriptions_url or url
+    for address in (url, stream_url) if tls is not None else ():
+        if not address.startswith(("https://", "wss://")):
+            said = f"certificates are of no use at {address}, which is not https"
+            raise ConfigError(f"subgraphs.{info.name}.tls: {said}")
     limits = TransportLimits(
         timeout_s=own.timeout or traffic.timeout,
         connect_timeout_s=traffic.connect_timeout,
         max_connections=traffic.max_connections,
         max_body_bytes=traffic.max_response_bytes,
     )
-    stream_url = own.subscriptions_url or url
     streams: SubgraphTransport | None = None
     if own.subscriptions == "graphql-transport-ws":
-        streams = GraphqlWsTransport(info.name, stream_url, limits)
+        streams = GraphqlWsTransport(info.name, stream_url, limits, tls)
     elif own.subscriptions == "sse":
-        streams = SseTransport(info.name, stream_url, limits)
+        streams = SseTransport(info.name, stream_url, limits, tls)
     elif own.subscriptions == "multipart":
-        streams = MultipartTransport(info.name, stream_url, limits)
+        streams = MultipartTransport(info.name, stream_url, limits, tls)
     elif place is not None:
-        asking = _http(info.name, stream_url, limits, None, CALLBACK_ACCEPT)
+        asking = _http(info.name, stream_url, limits, tls, None, CALLBACK_ACCEPT)
         streams = CallbackTransport(info.name, asking, upstream.callbacks, limits, place.public_url, place.heartbeat)
-    return _harden(info.name, _http(info.name, url, limits, streams), limits.timeout_s, traffic)
+    return _harden(info.name, _http(info.name, url, limits, tls, streams), limits.timeout_s, traffic)
 
 
 def _http(
-    subgraph: str, url: str, limits: TransportLimits, streams: SubgraphTransport | None, accept: str = ACCEPT
+    subgraph: str,
+    url: str,
+    limits: TransportLimits,
+    tls: SubgraphTlsContext | None,
+    streams: SubgraphTransport | None,
+    accept: str = ACCEPT,
 ) -> SubgraphTransport:
     from gateway.transport.http import HttpTransport  # noqa: PLC0415 - embedded graphs need no network
     from gateway.transport.http1 import Http1Transport  # noqa: PLC0415
 
-    make = Http1Transport if url.startswith("http://") else HttpTransport
-    return make(subgraph, url, limits, streams, accept)
+    if tls is not None or url.startswith("http://"):
+        return Http1Transport(subgraph, url, limits, streams, accept, tls)
+    return HttpTransport(subgraph, url, limits, streams, accept)
 
 
 def _harden(

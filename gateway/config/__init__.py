@@ -28,6 +28,7 @@ from gateway.config.subgraphs import SubgraphSettings
 from gateway.config.subscriptions import SubscriptionSettings
 from gateway.config.supergraph import SupergraphSettings
 from gateway.config.telemetry import ErrorSettings, TelemetrySettings
+from gateway.config.tls import ServerTls, SubgraphTls
 from gateway.config.traffic import CircuitSettings, RetrySettings, TrafficSettings
 
 __all__ = [
@@ -58,10 +59,12 @@ __all__ = [
     "RedisSettings",
     "RetrySettings",
     "ServerSettings",
+    "ServerTls",
     "SubgraphCacheSettings",
     "SubgraphClaims",
     "SubgraphHeaderSettings",
     "SubgraphSettings",
+    "SubgraphTls",
     "SubscriptionSettings",
     "SupergraphSettings",
     "TelemetrySettings",

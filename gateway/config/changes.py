@@ -10,7 +10,7 @@ from gateway.errors import ConfigError
 
 __all__ = ["FIXED", "changed_keys", "check_change"]
 
-FIXED = ("server.host", "server.port", "server.workers")
+FIXED = ("server.host", "server.port", "server.tls", "server.workers")
 """Keys that the server was started with. All others are taken over."""
 
 
@@ -21,7 +21,7 @@ def check_change(old: GatewaySettings, new: GatewaySettings) -> tuple[str, ...]:
         ConfigError: some of them ask for a restart; the message names all of these.
     """
     changed = changed_keys(old.model_dump(), new.model_dump())
-    refused = [key for key in changed if key in FIXED]
+    refused = [key for key in changed if any(key == item or key.startswith(f"{item}.") for item in FIXED)]
     if refused:
         raise ConfigError(
             f"{', '.join(refused)} cannot change while the gateway runs: start it again, or put the old value back; "

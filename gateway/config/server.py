@@ -9,6 +9,7 @@ from pydantic import Field, IPvAnyNetwork
 
 from gateway.config.headers import HeaderName, HeaderValue
 from gateway.config.section import Duration, Section
+from gateway.config.tls import ServerTls
 
 __all__ = ["ExampleTab", "ServerSettings", "is_loopback"]
 
@@ -34,6 +35,8 @@ class ServerSettings(Section):
     workers: int = Field(default=1, ge=1, le=128)
     """Processes that serve, one per core at most; each has its own plans, counters in memory and subscriptions, and
     ``/metrics`` of any one tells the sum. One that ends is started anew. Only for ``crossdock gateway``."""
+    tls: ServerTls | None = None
+    """Certificate of this address; without it the server speaks plain HTTP."""
     path: str = Field(default="/graphql", pattern=r"^/[^?#]+$")
     """Path of the GraphQL endpoint, for HTTP, SSE and WebSocket alike."""
     graphiql: bool = True
@@ -52,7 +55,7 @@ class ServerSettings(Section):
     watch_settings: Duration | None = None
     """Pause between two looks at time and size of the settings file; null looks at it on SIGHUP only. A changed one is
     checked as a whole and taken over: what is under way ends with the old settings. Only ``host``,
-    ``port`` and ``workers`` of this section need a restart, and a file in which they have changed is refused."""
+    ``port``, ``tls`` and ``workers`` of this section need a restart; a file in which they have changed is refused."""
     compress_from_bytes: int | None = Field(default=4096, ge=1)
     """Size from which an answer is compressed for clients that accept it (``Accept-Encoding``, by its weights). Answers
     in parts (``@defer``) are from their first part on. null for never."""

@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphResponse
 from gateway.transport.limits import TransportLimits
+from gateway.transport.tls import SubgraphTlsContext
 from gateway.transport.ws_messages import StreamFault, WsConversation
 
 __all__ = ["GraphqlWsTransport", "websocket_url"]
@@ -28,10 +29,11 @@ def websocket_url(url: str) -> str:
 class GraphqlWsTransport:
     """Opens one connection per subscription; the propagated headers travel in the handshake."""
 
-    def __init__(self, subgraph: str, url: str, limits: TransportLimits) -> None:
+    def __init__(self, subgraph: str, url: str, limits: TransportLimits, tls: SubgraphTlsContext | None = None) -> None:
         self._subgraph = subgraph
         self._url = websocket_url(url)
         self._limits = limits
+        self._tls = tls if self._url.startswith("wss:") else None
         self._open: set[ClientConnection] = set()
 
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
@@ -71,8 +73,11 @@ class GraphqlWsTransport:
                 await socket.close()
 
     async def _connect(self, request: SubgraphRequest) -> ClientConnection:
+        tls = self._tls
         return await connect(
             self._url,
+            ssl=None if tls is None else tls.context,
+            server_hostname=None if tls is None else tls.server_name,
             subprotocols=[Subprotocol("graphql-transport-ws")],
             additional_headers=list(request.headers),
             max_size=self._limits.max_body_bytes,

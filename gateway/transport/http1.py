@@ -1,8 +1,9 @@
-"""GraphQL over plain HTTP/1.1 to one subgraph, written for the request that the gateway sends most.
+"""GraphQL over HTTP/1.1 to one subgraph, written for the request that the gateway sends most.
 
 A subgraph beside the gateway answers in a millisecond, and a general HTTP client then costs more than the rest of the
 way (figures in ``bench/``). This one only does what a GraphQL POST needs: kept connections, a limit on them, a
-deadline, a largest body, content codings. TLS and HTTP/2 are for :mod:`gateway.transport.http`.
+deadline, a largest body, content codings, and TLS where the settings name certificates. Other TLS, and
+HTTP/2, are for :mod:`gateway.transport.http`.
 
 A kept connection may be closed by the subgraph at the moment that it is used again. A query is then sent once more on
 a new connection. A mutation is not; instead it only takes a connection that was in use a moment ago, or a new one.
@@ -11,16 +12,19 @@ a new connection. A mutation is not; instead it only takes a connection that was
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from typing import cast
-from urllib.parse import urlsplit
 
 import httptools
 
 from gateway.encodings import CorruptBody, read_encoding, unpack
 from gateway.errors import ErrorCode, SubgraphError
 from gateway.transport.base import ACCEPT, SubgraphRequest, SubgraphResponse, SubgraphTransport, read_retry_after
+from gateway.transport.http1_endpoint import MAX_HEADER_BYTES, Http1Endpoint
+from gateway.transport.http1_upload import send_upload
 from gateway.transport.limits import TransportLimits
+from gateway.transport.tls import SubgraphTlsContext
 
 __all__ = ["Http1Transport"]
 
@@ -30,10 +34,7 @@ MAX_IDLE_S = 4.0
 MAX_IDLE_FOR_MUTATION_S = 0.5
 """A mutation cannot be sent twice, so it keeps further away from the moment at which servers close."""
 
-MAX_HEADER_BYTES = 64 * 1024
-"""Most bytes of the headers of an answer."""
-
-_HEADERS = b"content-type: application/json\r\naccept-encoding: zstd, br, gzip\r\nuser-agent: crossdock-gateway\r\n"
+_HEADERS = b"content-type: application/json\r\naccept-encoding: zstd, br, gzip\r\n"
 
 
 class Http1Transport:
@@ -46,18 +47,12 @@ class Http1Transport:
         limits: TransportLimits,
         subscriptions: SubgraphTransport | None = None,
         accept: str = ACCEPT,
+        tls: SubgraphTlsContext | None = None,
     ) -> None:
-        address = urlsplit(url)
         self._subgraph = subgraph
-        self._host = address.hostname or "127.0.0.1"
-        self._port = address.port or 80
-        target = (address.path or "/") + (f"?{address.query}" if address.query else "")
-        head = f"POST {target} HTTP/1.1\r\nhost: {address.netloc}\r\naccept: {accept}\r\n"
-        self._head = head.encode("latin-1") + _HEADERS
-        self._url = url
+        self._endpoint = Http1Endpoint(subgraph, url, accept, tls)
         self._limits = limits
         self._subscriptions = subscriptions
-        self._uploads: SubgraphTransport | None = None
         self._idle: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._slots = asyncio.Semaphore(limits.max_connections)
@@ -66,7 +61,7 @@ class Http1Transport:
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
         if request.upload is not None:
-            return await self._open_for_uploads().send(request)
+            return await send_upload(self._endpoint, request, request.upload, self._limits)
         timeout = self._limits.timeout_s
         if request.timeout_s is not None and request.timeout_s < timeout:
             timeout = request.timeout_s
@@ -90,27 +85,9 @@ class Http1Transport:
         finally:
             self._slots.release()
 
-    def _open_for_uploads(self) -> SubgraphTransport:
-        """Return the way for files, which are rare and sent in pieces."""
-        if self._uploads is None:
-            from gateway.transport.http import HttpTransport  # noqa: PLC0415 - most gateways never need it
-
-            self._uploads = HttpTransport(self._subgraph, self._url, self._limits)
-        return self._uploads
-
     def _message(self, request: SubgraphRequest) -> bytes:
-        parts = [self._head]
-        for name, value in request.headers:
-            line = f"{name}: {value}\r\n"
-            if line.count("\n") > 1 or line.count("\r") > 1 or "\0" in line:
-                raise SubgraphError(
-                    ErrorCode.SUBGRAPH_UNAVAILABLE,
-                    f"the header {name[:40]!r} holds a line break and is not sent to subgraph {self._subgraph}",
-                    subgraph=self._subgraph,
-                    retryable=False,
-                )
-            parts.append(line.encode("latin-1", "replace"))
-        parts.append(b"content-length: %d\r\n\r\n" % len(request.body))
+        parts = self._endpoint.head(request.headers)
+        parts.append(_HEADERS + b"content-length: %d\r\n\r\n" % len(request.body))
         parts.append(request.body)
         return b"".join(parts)
 
@@ -141,11 +118,10 @@ class Http1Transport:
         try:
             async with asyncio.timeout_at(until):
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(self._limits.max_body_bytes), self._host, self._port
+                    lambda: _Connection(self._limits.max_body_bytes), **self._endpoint.where
                 )
         except (OSError, TimeoutError) as error:
-            message = f"subgraph {self._subgraph} cannot be reached"
-            raise SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self._subgraph) from error
+            raise self._endpoint.unreachable(error) from error
         return connection
 
     async def _exchange(self, connection: _Connection, message: bytes, deadline: float) -> SubgraphResponse:
@@ -165,6 +141,8 @@ class Http1Transport:
             raise SubgraphError(ErrorCode.SUBGRAPH_MALFORMED, text, subgraph=self._subgraph) from error
         except _ClosedBeforeAnswer:
             raise
+        except ssl.SSLError as error:
+            raise self._endpoint.refused(error) from error
         except ConnectionError as error:
             raise self._broken() from error
         finally:
@@ -199,9 +177,8 @@ class Http1Transport:
         for connection in (*self._idle, *self._busy):
             connection.abort()
         self._idle.clear()
-        for transport in (self._subscriptions, self._uploads):
-            if transport is not None:
-                await transport.aclose()
+        if self._subscriptions is not None:
+            await self._subscriptions.aclose()
 
 
 class _ClosedBeforeAnswer(ConnectionError):
@@ -282,6 +259,8 @@ class _Connection(asyncio.Protocol):
             return
         if self._has_headers and not self._is_delimited and exc is None:
             self._finish()
+        elif isinstance(exc, ssl.SSLError):
+            self.fail(exc)
         elif self._has_bytes:
             self.fail(ConnectionError("the answer was cut off"))
         else:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+import httptools
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
+from pyreqwest.response import Response
 
 from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphResponse
+from gateway.transport.http1_endpoint import Http1Endpoint
+from gateway.transport.http1_stream import streamed_post
 from gateway.transport.limits import TransportLimits
+from gateway.transport.tls import SubgraphTlsContext
 
 __all__ = ["HttpStreamTransport", "MalformedStream", "ResultParser", "StreamFormat"]
 
@@ -51,12 +57,29 @@ class StreamFormat:
     parser: MakesParsers
 
 
+_Begun = tuple[int, str, AsyncGenerator[bytes, None]]
+"""Status and media type of an answer, and its body as it comes."""
+
+
+async def _chunks(response: Response) -> AsyncGenerator[bytes, None]:
+    while (chunk := await response.body_reader.read_chunk()) is not None:
+        yield bytes(chunk)
+
+
 class HttpStreamTransport:
     """Opens one streamed POST per subscription."""
 
-    def __init__(self, subgraph: str, url: str, limits: TransportLimits, stream_format: StreamFormat) -> None:
+    def __init__(
+        self,
+        subgraph: str,
+        url: str,
+        limits: TransportLimits,
+        stream_format: StreamFormat,
+        tls: SubgraphTlsContext | None = None,
+    ) -> None:
         self._subgraph = subgraph
         self._url = url
+        self._endpoint = None if tls is None else Http1Endpoint(subgraph, url, stream_format.accept, tls)
         self._limits = limits
         self._format = stream_format
         self._client: Client | None = None
@@ -85,23 +108,19 @@ class HttpStreamTransport:
 
     async def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes, None]:
         """See :class:`gateway.transport.base.SubgraphTransport`."""
-        builder = self._open().post(self._url).body_bytes(request.body).headers(request.headers)
-        builder = builder.streamed_read_buffer_limit(0)  # events must come one by one, not when a buffer is full
         has_begun = False
         try:
-            async with builder.build_streamed() as response:
-                content_type = response.get_header("content-type") or ""
-                if response.status != 200 or not content_type.startswith(self._format.media_type):
-                    raise self._refused(response.status)
+            async with self._ask(request) as (status, content_type, chunks):
+                if status != 200 or not content_type.startswith(self._format.media_type):
+                    raise self._refused(status)
                 has_begun = True
                 parser = self._format.parser(content_type, self._limits.max_body_bytes)
-                reader = response.body_reader
-                while (chunk := await reader.read_chunk()) is not None:
-                    for result in parser.feed(bytes(chunk)):
+                async for chunk in chunks:
+                    for result in parser.feed(chunk):
                         if result is None:
                             return
                         yield result
-        except PyreqwestError as error:
+        except (PyreqwestError, OSError, httptools.HttpParserError) as error:
             raise self._broken("the connection broke", has_begun=has_begun) from error
         except MalformedStream as error:
             raise self._broken(str(error)) from error
@@ -111,6 +130,21 @@ class HttpStreamTransport:
                 ErrorCode.SUBGRAPH_TOO_LARGE, message, subgraph=self._subgraph, retryable=False
             ) from error
         raise self._broken("the stream ended without being completed")
+
+    @asynccontextmanager
+    async def _ask(self, request: SubgraphRequest) -> AsyncGenerator[_Begun, None]:
+        if self._endpoint is not None:
+            head = self._endpoint.head((*request.headers, ("content-type", "application/json")))
+            async with (
+                streamed_post(self._endpoint, head, request.body, self._limits.connect_timeout_s) as answer,
+                aclosing(answer.pieces()) as pieces,
+            ):
+                yield answer.status, answer.content_type, pieces
+            return
+        builder = self._open().post(self._url).body_bytes(request.body).headers(request.headers)
+        builder = builder.streamed_read_buffer_limit(0)  # events must come one by one, not when a buffer is full
+        async with builder.build_streamed() as response, aclosing(_chunks(response)) as chunks:
+            yield response.status, response.get_header("content-type") or "", chunks
 
     def _refused(self, status: int) -> SubgraphError:
         return SubgraphError(

@@ -13,6 +13,7 @@ import orjson
 
 from gateway.transport.http_stream import HttpStreamTransport, MalformedStream, StreamFormat
 from gateway.transport.limits import TransportLimits
+from gateway.transport.tls import SubgraphTlsContext
 
 __all__ = ["MultipartTransport", "PartParser"]
 
@@ -88,5 +89,5 @@ def _results(content: bytes) -> Iterator[bytes]:
 class MultipartTransport(HttpStreamTransport):
     """Asks for ``multipart/mixed``."""
 
-    def __init__(self, subgraph: str, url: str, limits: TransportLimits) -> None:
-        super().__init__(subgraph, url, limits, StreamFormat(_ACCEPT, "multipart/mixed", PartParser))
+    def __init__(self, subgraph: str, url: str, limits: TransportLimits, tls: SubgraphTlsContext | None = None) -> None:
+        super().__init__(subgraph, url, limits, StreamFormat(_ACCEPT, "multipart/mixed", PartParser), tls)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gateway.transport.http_stream import HttpStreamTransport, StreamFormat
 from gateway.transport.limits import TransportLimits
+from gateway.transport.tls import SubgraphTlsContext
 
 __all__ = ["EventParser", "SseTransport"]
 
@@ -70,5 +71,5 @@ class _Results:
 class SseTransport(HttpStreamTransport):
     """Asks for ``text/event-stream``."""
 
-    def __init__(self, subgraph: str, url: str, limits: TransportLimits) -> None:
-        super().__init__(subgraph, url, limits, StreamFormat("text/event-stream", "text/event-stream", _Results))
+    def __init__(self, subgraph: str, url: str, limits: TransportLimits, tls: SubgraphTlsContext | None = None) -> None:
+        super().__init__(subgraph, url, limits, StreamFormat("text/event-stream", "text/event-stream", _Results), tls)

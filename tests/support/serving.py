@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from tests.support.certificates import Pair
+
 
 @asynccontextmanager
-async def serve_asgi(app: Any, http: Any = "auto") -> AsyncIterator[str]:
-    """Serve an application in the running loop and yield its address, ``http://127.0.0.1:PORT``."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="websockets-sansio", http=http)
+async def serve_asgi(
+    app: Any, http: Any = "auto", *, tls: Pair | None = None, clients_by: Path | None = None
+) -> AsyncIterator[str]:
+    """Serve an application in the running loop and yield its address, ``http://127.0.0.1:PORT``.
+
+    With ``tls`` the address is one of https; with ``clients_by`` only clients with a certificate by it are let in.
+    """
+    more: dict[str, Any] = {"http": http}
+    if tls is not None:
+        more |= {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
+    if clients_by is not None:
+        more |= {"ssl_ca_certs": str(clients_by), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="websockets-sansio", **more)
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
@@ -21,7 +35,7 @@ async def serve_asgi(app: Any, http: Any = "auto") -> AsyncIterator[str]:
     task = asyncio.create_task(server.main_loop())
     try:
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         await task

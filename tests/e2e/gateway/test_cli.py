@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from gateway.composition import SubgraphSource, compose_or_raise
+from tests.support.certificates import Authority
 from tests.support.testkit import TestSubgraphs
 
 SHOP = TestSubgraphs.shop()
@@ -126,6 +129,11 @@ def test_plan_ends_with_exit_code_2_for_what_it_does_not_know(graph, more):
         (["--supergraph", "broken.graphql"], "the supergraph is not valid GraphQL (line 1"),
         (["--supergraph", "good.graphql", "--config", "bad.yaml"], "unknown key"),
         (["--supergraph", "good.graphql", "--config", "unknown.yaml"], "the supergraph has no such subgraph"),
+        (
+            ["--supergraph", "good.graphql", "--config", "tls.yaml"],
+            "tls.certificate: nowhere.crt cannot be read",
+        ),
+        (["--supergraph", "good.graphql", "--config", "ca.yaml"], "subgraphs.a.tls.ca: nowhere.pem cannot be read"),
         (["--supergraph", "no-url.graphql"], "an http or https address is needed"),
         (["--subgraphs", "bad.json"], "the subgraphs do not compose"),
         (["--subgraphs", "typo.json"], "subgraph a has the unknown key uri; accepted: name, sdl, sdl_file, url"),
@@ -141,6 +149,8 @@ def test_a_gateway_that_cannot_start_says_why_with_exit_code_2(tmp_path, argumen
         "no-url.graphql": str(good).replace("http://a", ""),
         "bad.yaml": "what: 1",
         "unknown.yaml": "subgraphs: {other: {}}",
+        "tls.yaml": "server: {tls: {certificate: nowhere.crt, key: nowhere.key}}",
+        "ca.yaml": "subgraphs: {a: {url: 'https://a', tls: {ca: nowhere.pem}}}",
         "bad.json": json.dumps([{"name": "a", "url": "", "sdl": "type Query { a: What }"}]),
         "typo.json": json.dumps([{"name": "a", "uri": "http://a", "sdl": "type Query { a: Int }"}]),
         "no-sdl.json": json.dumps([{"name": "a", "url": "http://a"}]),
@@ -171,12 +181,38 @@ def test_a_gateway_serves_until_it_is_told_to_stop(graph):
     assert f"starting at http://127.0.0.1:{port}/graphql" in stderr
 
 
-def _wait_until_ready(port: int, process: subprocess.Popen[str]) -> None:
+def test_a_gateway_with_a_certificate_serves_https_only(graph, tmp_path):
+    authority = Authority(tmp_path, "authority")
+    pair = authority.sign("127.0.0.1")
+    trust = ssl.create_default_context(cafile=authority.ca)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"server": {"port": port, "tls": {"certificate": str(pair.certificate), "key": str(pair.key)}}}
+    (tmp_path / "gateway.yaml").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "gateway.cli", "gateway", "--subgraphs", str(graph / "subgraphs.json")]
+    with subprocess.Popen([*command, "--config", str(tmp_path / "gateway.yaml")], stderr=subprocess.PIPE) as process:
+        try:
+            _wait_until_ready(port, process, trust)
+            url = f"https://127.0.0.1:{port}/graphql"
+            answer = httpx.post(url, json={"query": "{ __typename }"}, verify=trust)
+            assert answer.json() == {"data": {"__typename": "Query"}}
+            with pytest.raises(httpx.TransportError):
+                httpx.post(url.replace("https", "http"), json={"query": "{ __typename }"})
+        finally:
+            process.terminate()
+        _, stderr = process.communicate(timeout=30)
+    assert f"starting at {url}" in stderr.decode()
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[Any], trust: ssl.SSLContext | None = None) -> None:
     deadline = time.monotonic() + 20
+    scheme = "http" if trust is None else "https"
     while True:
         assert process.poll() is None
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=1).status_code == 200:
+            url = f"{scheme}://127.0.0.1:{port}/health/ready"
+            if httpx.get(url, timeout=1, verify=trust or True).status_code == 200:
                 return
         except httpx.TransportError:
             if time.monotonic() > deadline:
