@@ -21,6 +21,7 @@ from schema.graphql.scalars import SCALARS
 from schema.records.identity import Principal
 from subgraphs.claims import BadClaims, ClaimsReader
 from subgraphs.context import RequestContext
+from subgraphs.deadline import Deadline, read_deadline
 from subgraphs.errors import SubgraphSchema
 from subgraphs.refusals import RefusalLog, note_refusals
 
@@ -45,7 +46,11 @@ def build_schema(
         types=types,
         federation_version=FEDERATION_VERSION,  # type: ignore[arg-type]
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[lambda: ParserCache(maxsize=CACHED_DOCUMENTS), lambda: ValidationCache(maxsize=CACHED_DOCUMENTS)],
+        extensions=[
+            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+            Deadline,
+        ],
     )
 
 
@@ -115,7 +120,8 @@ class _Graph(GraphQL[RequestContext[Any], None], Generic[R]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> RequestContext[Any]:
         """Return the context of a request."""
         del response
-        return RequestContext(request.scope["state"]["principal"], self._make_reader)
+        until = read_deadline(request.headers)
+        return RequestContext(request.scope["state"]["principal"], self._make_reader, until)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         """Return the answer; what was refused for want of a right is noted first."""

@@ -17,10 +17,14 @@ class RequestContext(Generic[R]):
 
     A reader keeps what it has read, which is right for one answer and wrong for the next event of a subscription: a
     subscription calls :meth:`renew` before every event that it yields.
+
+    Attributes:
+        until: monotonic time at which the caller of a query goes, None when it waits as long as it takes.
     """
 
-    def __init__(self, principal: Principal, make_reader: Callable[[Principal], R]) -> None:
+    def __init__(self, principal: Principal, make_reader: Callable[[Principal], R], until: float | None = None) -> None:
         self.principal = principal
+        self.until = until
         self._make_reader = make_reader
         self.reader = make_reader(principal)
 

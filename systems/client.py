@@ -24,6 +24,7 @@ import orjson
 
 from schema.enums import SourceSystem
 from systems.circuit import Circuit
+from systems.deadline import OutOfTime, left_s
 from systems.errors import (
     AuthFailed,
     Conflict,
@@ -70,7 +71,7 @@ class ClientSettings:
 
     Attributes:
         base_url: address under which all paths lie.
-        timeout_s: deadline of one call with all of its attempts.
+        timeout_s: deadline of one call with all of its attempts; reads also end with the patience of the caller.
         max_connections: connections kept at most; further calls wait within their deadline.
         max_body_bytes: largest answer that is read.
     """
@@ -214,7 +215,7 @@ class VendorClient:
             return answer
         except ConnectorError as error:
             code = error.code
-            answered = code not in _NO_ANSWER
+            answered = None if isinstance(error, OutOfTime) else code not in _NO_ANSWER
             raise
         finally:
             _admitted.reset(token)
@@ -225,10 +226,14 @@ class VendorClient:
                 self._observer(SystemCall(self._system, operation, took, code, self._circuit.state))
 
     async def _in_time(self, operation: str, work: Coroutine[Any, Any, Answer], *, is_read: bool) -> Answer:
+        own, left = self._settings.timeout_s, left_s() if is_read else None
+        is_callers = left is not None and left < own
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
+            async with asyncio.timeout(left if is_callers else own):
                 return await work
         except TimeoutError as error:
+            if is_callers:
+                raise OutOfTime(self._system, operation) from error
             message = f"no answer within {self._settings.timeout_s:g} s"
             raise self._away(operation, message, unknown=not is_read) from error
 
@@ -262,6 +267,8 @@ class VendorClient:
                 if renewed or self._authorize is None:
                     raise
                 renewed = True
+            except OutOfTime:
+                raise
             except (Unavailable, RateLimited) as error:
                 pause = _pause(error, attempt)
                 if not is_read or attempt >= READ_ATTEMPTS or pause >= self._settings.timeout_s:

@@ -45,7 +45,7 @@ class Doors:
     def build(self, generation: Generation) -> Entrance:
         """Return the entrance of a set of settings."""
         settings = generation.settings
-        captured = generation.headers.captured
+        captured = generation.captured
         clients = ClientReader(settings.server.trusted_proxies, settings.server.client_name_headers)
         limits = _stream_limits(settings)
         http = HttpEndpoint(

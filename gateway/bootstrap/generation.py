@@ -21,6 +21,7 @@ from gateway.policies.observer import Observer
 from gateway.policies.policy_set import compile_policies
 from gateway.policies.request_log import RequestLog
 from gateway.policies.shared_redis import SharedRedis
+from gateway.server.client_deadline import ClientDeadline
 from gateway.server.principal import Identity
 from gateway.server.rules import Rules
 from gateway.server.stream_sharing import StreamSharing
@@ -60,6 +61,13 @@ class Generation:
     def served_metrics(self) -> Metrics | None:
         """Where figures are counted, None while they are switched off."""
         return self.metrics if self.settings.telemetry.metrics else None
+
+    @property
+    def captured(self) -> tuple[str, ...]:
+        """Headers of clients that are read: by the rules, and for the time that they wait."""
+        traffic = self.settings.traffic
+        waits = (traffic.deadline_header,) if traffic.client_deadline and traffic.deadline_header is not None else ()
+        return (*self.headers.captured, *waits)
 
     async def retire(self, after: Generation | None) -> None:
         """Close what the generation after this one has not taken over."""
@@ -112,6 +120,7 @@ def compile_settings(
             build_claims(settings),
             settings.traffic.operation_timeout,
             StreamSharing(settings.subscriptions),
+            _client_deadline(settings),
             retries_keyed=settings.idempotency.retry,
         ),
         settings.limits.max_cached_plans,
@@ -133,6 +142,11 @@ def _cache(settings: GatewaySettings, metrics: Metrics | None, before: Generatio
         if (old.cache, old.redis, old.identity) == (settings.cache, settings.redis, settings.identity):
             return before.rules.cache
     return build_cache(settings, metrics)
+
+
+def _client_deadline(settings: GatewaySettings) -> ClientDeadline | None:
+    header = settings.traffic.deadline_header
+    return ClientDeadline(header) if settings.traffic.client_deadline and header is not None else None
 
 
 def _proves_alike(old: GatewaySettings, new: GatewaySettings) -> bool:

@@ -12,6 +12,7 @@ from gateway.supergraph import SubgraphInfo, Supergraph
 from gateway.transport.base import ACCEPT, SubgraphTransport
 from gateway.transport.callback import CALLBACK_ACCEPT, CallbackTransport
 from gateway.transport.circuit import CircuitRules, CircuitTransport
+from gateway.transport.deadline import DeadlineTransport
 from gateway.transport.dedupe import DedupeTransport
 from gateway.transport.limits import TransportLimits
 from gateway.transport.metered import MeteredTransport
@@ -46,7 +47,8 @@ def build_transports(
         raise
     metrics = generation.served_metrics
     count = upstream.streams
-    return TransportRegistry({name: _wrap(name, lease, generation, count, metrics) for name, lease in leased.items()})
+    ways = {name: _tell_deadline(way, generation) if name in pools.given else way for name, way in leased.items()}
+    return TransportRegistry({name: _wrap(name, way, generation, count, metrics) for name, way in ways.items()})
 
 
 def _check_names(supergraph: Supergraph, generation: Generation, pools: Pools) -> None:
@@ -72,6 +74,12 @@ def _wrap(
     transport = SharedStreamTransport(name, transport, claims_header, settings.subscriptions.max_waiting_events, count)
     transport = generation.headers.wrap(name, transport)
     return transport if metrics is None else MeteredTransport(name, transport, metrics.fetched)
+
+
+def _tell_deadline(transport: SubgraphTransport, generation: Generation) -> SubgraphTransport:
+    """Return a transport that was given, with the header that others send by themselves."""
+    header = generation.settings.traffic.deadline_header
+    return transport if header is None else DeadlineTransport(transport, header)
 
 
 def _lease(info: SubgraphInfo, generation: Generation, pools: Pools, upstream: Upstream) -> Lease:
@@ -125,7 +133,10 @@ def build_http(
     elif place is not None:
         asking = _http(info.name, stream_url, limits, tls, None, CALLBACK_ACCEPT)
         streams = CallbackTransport(info.name, asking, upstream.callbacks, limits, place.public_url, place.heartbeat)
-    return _harden(info.name, _http(info.name, url, limits, tls, streams), limits.timeout_s, traffic)
+    sending = _http(info.name, url, limits, tls, streams)
+    if traffic.deadline_header is not None:
+        sending = DeadlineTransport(sending, traffic.deadline_header, limits.timeout_s)
+    return _harden(info.name, sending, limits.timeout_s, traffic)
 
 
 def _http(

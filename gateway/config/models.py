@@ -86,6 +86,17 @@ class GatewaySettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _keep_the_deadline_ours(self) -> GatewaySettings:
+        header = self.traffic.deadline_header
+        rules = (self.headers, *self.headers.subgraphs.values())
+        if any(header in {*part.sources(), *part.targets()} for part in rules):
+            said = "in which the gateway itself tells subgraphs how long it waits"
+            raise ValueError(f"headers names {header!r}, {said}: take another name for traffic.deadline_header")
+        if self.traffic.client_deadline and header is None:
+            raise ValueError("traffic.client_deadline is on: name the header as traffic.deadline_header")
+        return self
+
+    @model_validator(mode="after")
     def _name_a_redis(self) -> GatewaySettings:
         if self.redis is None and self.cache.invalidation.stream is not None:
             raise ValueError("cache.invalidation.stream is in Redis: give its address in the section redis")

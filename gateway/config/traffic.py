@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gateway.config.headers import HeaderName
 from gateway.config.section import Duration, Section
 
 __all__ = ["CircuitSettings", "RetrySettings", "TrafficSettings"]
@@ -50,6 +51,10 @@ class TrafficSettings(Section):
     operation_timeout: Duration = 60.0
     """Time for all requests of one operation, or of one event of a subscription, together; what is left when a request
     starts bounds it."""
+    deadline_header: HeaderName | None = "x-crossdock-deadline-ms"
+    """Header that tells subgraphs how many milliseconds their answer is waited for; null for none."""
+    client_deadline: bool = False
+    """Let clients shorten the time of their queries and mutations by the same header."""
     retry: RetrySettings = RetrySettings()
     """Queries that are sent again."""
     circuit: CircuitSettings = CircuitSettings()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.executor import ExecutionContext
 from gateway.server.claims import ClaimsSigner
+from gateway.server.client_deadline import ClientDeadline
 from gateway.server.idempotency import read_key
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.stream_sharing import StreamSharing
@@ -27,6 +28,7 @@ class Surroundings:
         timeout_s: seconds for all fetches of an operation or event together, None for no such bound.
         retries_keyed: whether mutations with keys may be sent again.
         sharing: who may share a subscription's stream.
+        client_deadline: reads how long a client waits, None where it is not asked.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class Surroundings:
         claims: ClaimsSigner | None = None,
         timeout_s: float | None = None,
         sharing: StreamSharing | None = None,
+        client_deadline: ClientDeadline | None = None,
         *,
         retries_keyed: bool = True,
     ) -> None:
         self._claims = claims
         self._timeout_s = timeout_s
         self._sharing = sharing or StreamSharing()
+        self._client_deadline = client_deadline
         self._retries_keyed = retries_keyed
 
     def make(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionContext:
@@ -53,16 +57,20 @@ class Surroundings:
             given = keyed.fill(given, prepared.variables.all_defaults, read_key(context.idempotency_key))
         variables = prepared.variables.check(given)
         has_keys = keyed is not None and self._retries_keyed and keyed.has_all(variables)
+        is_stream = prepared.operation.kind == "subscription"
+        timeout_s = self._timeout_s
+        if self._client_deadline is not None:
+            context, waits_s = self._client_deadline.take(context)
+            if waits_s is not None and not is_stream:
+                timeout_s = waits_s if timeout_s is None else min(waits_s, timeout_s)
         make = None if self._claims is None else partial(_signed, self._claims, context)
         headers = context.headers if make is None else make()
-        timeout_s = self._timeout_s
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         transports = (
             prepared.graph.transports
             if request.upload is None
             else UploadTransports(prepared.graph.transports, request.upload)
         )
-        is_stream = prepared.operation.kind == "subscription"
         audience = self._sharing.audience(prepared, context) if is_stream else None
         return ExecutionContext(
             transports, variables.values, variables.defaults, headers, make, timeout_s, deadline, has_keys, audience

@@ -3,7 +3,7 @@
 - Mutations are sent twice only with a key by which the subgraph knows them: the first may have taken effect.
 - The pause before each further attempt is random up to a bound that doubles, so that gateways do not knock in step; a
   subgraph's ``Retry-After`` is obeyed when there is time for it.
-- All attempts share the time of the request.
+- All attempts share the time of one answer, and what is left to the operation if that is less.
 - A budget bounds retries to a share of the requests: a subgraph that fails for everybody is not asked more often.
 """
 
@@ -32,7 +32,7 @@ class RetryRules:
         max_retries: further attempts after the first.
         base_delay_s: bound of the first pause; each further one doubles it.
         max_delay_s: largest bound, and longest ``Retry-After`` that is waited for.
-        timeout_s: time for all attempts together where the request does not say.
+        timeout_s: time for all attempts together, unless the request has less.
     """
 
     max_retries: int
@@ -95,7 +95,9 @@ class RetryTransport:
         if request.is_mutation and not request.has_key:
             return await self._inner.send(request)
         self._budget.earn()
-        timeout_s = self._rules.timeout_s if request.timeout_s is None else request.timeout_s
+        timeout_s = self._rules.timeout_s
+        if request.timeout_s is not None and request.timeout_s < timeout_s:
+            timeout_s = request.timeout_s
         deadline = self._clock() + timeout_s
         attempt = 0
         while True:

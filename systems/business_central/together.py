@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schema.enums import SourceSystem
+from systems.deadline import OutOfTime, left_s, waiting_until
 from systems.errors import ConnectorError
 
 __all__ = ["MAX_BATCH", "TURNS", "Answers", "Together"]
@@ -59,7 +61,11 @@ class Together:
         if not self._waiting:
             loop.call_soon(self._go, TURNS)
         self._waiting += asked
-        found = await asyncio.gather(*(question.answer for question in asked), return_exceptions=True)
+        try:
+            async with asyncio.timeout(left_s()):
+                found = await asyncio.gather(*(question.answer for question in asked), return_exceptions=True)
+        except TimeoutError as error:
+            raise OutOfTime(SourceSystem.CLOUD_ERP, operation) from error
         for body in found:
             if isinstance(body, BaseException):
                 raise body
@@ -79,7 +85,8 @@ class Together:
     async def _send(self, questions: Sequence[_Question]) -> None:
         operation = ", ".join(dict.fromkeys(question.operation for question in questions))
         try:
-            bodies = await self._ask(operation, [question.path for question in questions])
+            with waiting_until(None):  # those who ask together wait for as long as each of them does
+                bodies = await self._ask(operation, [question.path for question in questions])
         except BaseException as error:
             _settle(questions, [error] * len(questions))
             if not isinstance(error, ConnectorError):

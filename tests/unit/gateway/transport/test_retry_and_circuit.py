@@ -159,6 +159,14 @@ async def test_all_attempts_share_the_time_of_the_request():
     assert [request.timeout_s for request in script.requests] == pytest.approx([0.5, 0.4, 0.2])
 
 
+async def test_all_attempts_share_the_time_of_one_answer_when_the_operation_has_more():
+    script = Script(failure())
+    retries = Retries(script, max_retries=10, timeout_s=0.5)
+    with pytest.raises(SubgraphError):
+        await retries.transport.send(SubgraphRequest(b"{}", timeout_s=60.0))
+    assert [request.timeout_s for request in script.requests] == pytest.approx([60.0, 0.4, 0.2])
+
+
 async def test_a_subgraph_that_always_fails_gets_few_retries():
     script = Script(failure())
     retries = Retries(script, RetryBudget(0.1, most=3))
