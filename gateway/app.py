@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from gateway.server.health import health_routes
 from gateway.server.http import HttpEndpoint, Receive, Scope, Send
 from gateway.server.ws import WsEndpoint
 from gateway.tracing import Tracing
+from gateway.transport.health import SubgraphStatus
 
 __all__ = ["Entrance", "GatewayApp"]
 
@@ -33,6 +34,7 @@ class Entrance:
         routes: what is served besides, at paths of its own.
         has_cookies: whether requests are signed in by a cookie.
         tracing: surrounds each request, None where traces are not followed.
+        subgraphs: tells what is known of subgraphs that are probed.
     """
 
     http: HttpEndpoint
@@ -42,6 +44,7 @@ class Entrance:
     routes: tuple[BaseRoute, ...] = ()
     has_cookies: bool = False
     tracing: Tracing | None = None
+    subgraphs: Callable[[], Mapping[str, SubgraphStatus]] = dict
 
 
 class GatewayApp:
@@ -67,7 +70,8 @@ class GatewayApp:
         self._edge = wrap_edge(self._dispatch, cors, more, has_cookies=has_cookies)
         self._has_edge = cors is not None or has_cookies or bool(more)
         self._routes = Starlette(
-            routes=[*health_routes(lambda: self._is_ready), *pages, *entrance.routes], lifespan=self._lifespan
+            routes=[*health_routes(lambda: self._is_ready, entrance.subgraphs), *pages, *entrance.routes],
+            lifespan=self._lifespan,
         )
 
     def on_start(self, start: Callable[[], Awaitable[None]]) -> None:

@@ -33,6 +33,7 @@ class Doors:
         given = settings.subscriptions
         self._pipeline = pipeline
         self.counter = SubscriptionCounter(given.max_total, given.max_per_client)
+        self._upstream = upstream
         self.callbacks = CallbackPlace(upstream.callbacks)
         self._shared = SharedStreams(
             pipeline,
@@ -79,7 +80,8 @@ class Doors:
         routes += self.callbacks.routes(settings)
         tracing = None if settings.telemetry.tracing == "none" else generation.tracing
         has_cookies = tokens is not None and tokens.cookie is not None
-        return Entrance(http, websocket, settings.server, settings.cors, tuple(routes), has_cookies, tracing)
+        known = self._upstream.health.statuses
+        return Entrance(http, websocket, settings.server, settings.cors, tuple(routes), has_cookies, tracing, known)
 
     def change(self, settings: GatewaySettings) -> None:
         """Bound what is counted over all connections otherwise."""

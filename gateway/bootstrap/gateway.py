@@ -68,6 +68,8 @@ class Gateway:
         self.asgi.on_start(self._watch_figures)
         self.asgi.on_start(self._follow_invalidations)
         self.asgi.on_start(self._relay_callbacks)
+        builder.watch(parts.supergraph, generation)
+        self.keep_running(builder.upstream.health.run)
         self.asgi.on_stop(self.aclose)
 
     @property
@@ -144,6 +146,7 @@ class Gateway:
             raise
         old, self._transports, self._parts, self._generation = self._transports, transports, parts, after
         graph = self._pipeline.serve(ready)
+        builder.watch(parts.supergraph, after)
         if after is not before:
             after.rules.policies.load.change(settings.load)
             self._doors.change(settings)
@@ -177,7 +180,7 @@ class Gateway:
             return
         self._watched = True
         lag, load = LoopLag(), self._generation.rules.policies.load
-        watch_figures(metrics, self._pipeline, load, self._doors.counter, self._builder.upstream.streams, lag)
+        watch_figures(metrics, self._pipeline, load, self._doors.counter, self._builder.upstream, lag)
         self.spawn(lag.run(metrics.refresh))
 
     async def _follow_invalidations(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.bootstrap.generation import Generation
 from gateway.bootstrap.pools import Pools
-from gateway.bootstrap.transports import build_transports
+from gateway.bootstrap.transports import build_transports, probe_targets
 from gateway.config import GatewaySettings
 from gateway.errors import ConfigError
 from gateway.planner import Planner
@@ -71,6 +71,10 @@ class GraphBuilder:
             ConfigError: the settings name a subgraph that the supergraph lacks, or a subgraph has no address.
         """
         return build_transports(supergraph, generation, self._pools, self.upstream)
+
+    def watch(self, supergraph: Supergraph, generation: Generation) -> None:
+        """Probe the subgraphs that are served from now on, where the settings want it."""
+        self.upstream.health.watch(probe_targets(supergraph, generation, self._pools))
 
     async def aclose(self) -> None:
         """Close the transports that were given."""

@@ -8,6 +8,7 @@ from gateway.config import GatewaySettings
 from gateway.errors import ConfigError
 from gateway.policies.shared_metrics import shared_folder
 from gateway.tracing import NoTracing, PassOn, Tracing
+from gateway.transport.health import HealthState
 
 if TYPE_CHECKING:
     from gateway.policies.load import Load
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.policies.metrics import Metrics
     from gateway.server.pipeline import Pipeline
     from gateway.server.streams import SubscriptionCounter
-    from gateway.transport.shared_streams import StreamCount
+    from gateway.transport.upstream import Upstream
 
 __all__ = ["build_metrics", "build_tracing", "watch_figures"]
 
@@ -52,7 +53,7 @@ def watch_figures(
     pipeline: Pipeline,
     load: Load,
     counter: SubscriptionCounter,
-    subgraph_streams: StreamCount,
+    upstream: Upstream,
     lag: LoopLag,
 ) -> None:
     """Add the figures that are read whenever metrics are asked for."""
@@ -60,5 +61,11 @@ def watch_figures(
     metrics.watch("gateway_running", "Queries and mutations under way.", lambda: load.running)
     metrics.watch("gateway_waiting", "Queries and mutations that wait.", lambda: load.waiting)
     metrics.watch("gateway_streams", "Subscriptions under way.", lambda: counter.running)
-    metrics.watch("gateway_subgraph_streams", "Streams from subgraphs.", lambda: subgraph_streams.running)
+    metrics.watch("gateway_subgraph_streams", "Streams from subgraphs.", lambda: upstream.streams.running)
     metrics.watch("gateway_loop_lag_seconds", "Worst delay of the event loop of late.", lambda: lag.worst_s, "max")
+    what = "Whether a subgraph that is probed is up."
+    metrics.watch_each("gateway_subgraph_up", what, "subgraph", lambda: _ups(upstream))
+
+
+def _ups(upstream: Upstream) -> dict[str, float]:
+    return {name: float(item.state is HealthState.UP) for name, item in upstream.health.statuses().items()}

@@ -14,6 +14,7 @@ from gateway.transport.callback import CALLBACK_ACCEPT, CallbackTransport
 from gateway.transport.circuit import CircuitRules, CircuitTransport
 from gateway.transport.deadline import DeadlineTransport
 from gateway.transport.dedupe import DedupeTransport
+from gateway.transport.health import ProbeTarget
 from gateway.transport.limits import TransportLimits
 from gateway.transport.metered import MeteredTransport
 from gateway.transport.registry import TransportRegistry
@@ -25,7 +26,7 @@ from gateway.transport.upstream import Upstream
 if TYPE_CHECKING:
     from gateway.policies.metrics import Metrics
 
-__all__ = ["build_http", "build_transports"]
+__all__ = ["build_http", "build_transports", "probe_targets"]
 
 
 def build_transports(
@@ -87,8 +88,7 @@ def _lease(info: SubgraphInfo, generation: Generation, pools: Pools, upstream: U
     own, traffic = settings.subgraphs.get(info.name, SubgraphSettings()), settings.traffic
     place = settings.callback if own.subscriptions == "callback" else None
     tls = generation.certificates.get(info.name)
-    files = None if tls is None else tls.fingerprint
-    key = (info.url, own.model_dump_json(), traffic.model_dump_json(), place, files)  # all that it is made from
+    key = (info.url, own.model_dump_json(), traffic.model_dump_json(), place, tls)  # all that it is made from
     return pools.lease(info.name, key, lambda: build_http(info, own, traffic, place, tls, upstream))
 
 
@@ -136,7 +136,7 @@ def build_http(
     sending = _http(info.name, url, limits, tls, streams)
     if traffic.deadline_header is not None:
         sending = DeadlineTransport(sending, traffic.deadline_header, limits.timeout_s)
-    return _harden(info.name, sending, limits.timeout_s, traffic)
+    return _harden(info.name, sending, limits.timeout_s, traffic, upstream)
 
 
 def _http(
@@ -155,8 +155,18 @@ def _http(
     return HttpTransport(subgraph, url, limits, streams, accept)
 
 
+def probe_targets(supergraph: Supergraph, generation: Generation, pools: Pools) -> dict[str, ProbeTarget]:
+    """Return which subgraphs the settings want probed, and how."""
+    settings, found = generation.settings.subgraphs, dict[str, ProbeTarget]()
+    for name, info in supergraph.subgraphs.items():
+        own = settings.get(name)
+        if own is not None and own.health is not None and name not in pools.given:
+            found[name] = ProbeTarget(own.url or info.url, own.health, generation.certificates.get(name))
+    return found
+
+
 def _harden(
-    subgraph: str, transport: SubgraphTransport, timeout_s: float, traffic: TrafficSettings
+    subgraph: str, transport: SubgraphTransport, timeout_s: float, traffic: TrafficSettings, upstream: Upstream
 ) -> SubgraphTransport:
     """Return the transport with a circuit breaker, and retries around it, as the settings want them."""
     circuit, retry = traffic.circuit, traffic.retry
@@ -164,7 +174,7 @@ def _harden(
         rules = CircuitRules(
             circuit.failure_share, circuit.min_requests, circuit.window, circuit.open_for, circuit.probe
         )
-        transport = CircuitTransport(subgraph, transport, rules)
+        transport = CircuitTransport(subgraph, transport, rules, seen_at=lambda: upstream.health.seen_at(subgraph))
     if retry.max_retries:
         retries = RetryRules(retry.max_retries, retry.base_delay, retry.max_delay, timeout_s)
         transport = RetryTransport(transport, retries, RetryBudget(retry.budget))

@@ -24,7 +24,7 @@ from gateway.config.models import GatewaySettings
 from gateway.config.rates import LoadSettings, RateRule, RateSettings
 from gateway.config.redis import RedisSettings
 from gateway.config.server import ExampleTab, ServerSettings
-from gateway.config.subgraphs import SubgraphSettings
+from gateway.config.subgraphs import SubgraphHealth, SubgraphSettings
 from gateway.config.subscriptions import SubscriptionSettings
 from gateway.config.supergraph import SupergraphSettings
 from gateway.config.telemetry import ErrorSettings, TelemetrySettings
@@ -63,6 +63,7 @@ __all__ = [
     "SubgraphCacheSettings",
     "SubgraphClaims",
     "SubgraphHeaderSettings",
+    "SubgraphHealth",
     "SubgraphSettings",
     "SubgraphTls",
     "SubscriptionSettings",

@@ -6,7 +6,7 @@ each of them tells the sum over all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,7 @@ class Metrics:
         self._folder = folder
         self._names = set() if folder is None else _names_in(folder)
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
+        self._watched_each: list[tuple[Gauge, Callable[[], Mapping[str, float]]]] = []
         self._operations = Counter(
             "gateway_operations", "Operations that ran.", ("operation", "kind", "outcome"), registry=self._registry
         )
@@ -112,10 +113,20 @@ class Metrics:
         gauge = Gauge(name, what, registry=self._registry, multiprocess_mode=mode)
         self._watched.append((gauge, read))
 
+    def watch_each(self, name: str, what: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Add a figure with a series for each key of what is read; over all workers the least of each is told."""
+        gauge = Gauge(name, what, (label,), registry=self._registry, multiprocess_mode="livemin")
+        self._watched_each.append((gauge, read))
+
     def refresh(self) -> None:
         """Read the watched figures, for those who ask another worker."""
         for gauge, read in self._watched:
             gauge.set(read())
+        for gauge, read_each in self._watched_each:
+            if self._folder is None:
+                gauge.clear()  # what is not read any more; a series in a shared folder cannot be taken back
+            for key, value in read_each().items():
+                gauge.labels(key).set(value)
 
     def route(self, path: str) -> Route:
         """Return the page of the metrics."""

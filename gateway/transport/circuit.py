@@ -57,7 +57,11 @@ class CircuitRules:
 
 
 class CircuitTransport:
-    """Wraps a transport. Outages and server errors count as failures; a query that the subgraph refuses does not."""
+    """Wraps a transport. Outages and server errors count as failures; a query that the subgraph refuses does not.
+
+    Args:
+        seen_at: time by ``clock`` at which something else last saw the subgraph alive; after that it is half-open.
+    """
 
     def __init__(
         self,
@@ -66,12 +70,14 @@ class CircuitTransport:
         rules: CircuitRules,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        seen_at: Callable[[], float] | None = None,
     ) -> None:
         self._subgraph = subgraph
         self._inner = inner
         self._rules = rules
         self._clock = clock
         self._sleep = sleep
+        self._seen_at = seen_at
         self._prober: asyncio.Task[None] | None = None
         self._seconds: deque[list[int]] = deque()
         self._opened_at = 0.0
@@ -102,7 +108,8 @@ class CircuitTransport:
         if self.state is CircuitState.CLOSED:
             return False
         wait_s = self._opened_at + self._rules.open_s - self._clock()
-        if self.state is CircuitState.OPEN and wait_s <= 0 and self._prober is None:
+        is_due = wait_s <= 0 or (self._seen_at is not None and self._seen_at() > self._opened_at)
+        if self.state is CircuitState.OPEN and is_due and self._prober is None:
             self.state = CircuitState.HALF_OPEN
             return True
         message = f"subgraph {self._subgraph} fails too often and is left alone for a moment; try again later"

@@ -33,7 +33,9 @@ class Http1Endpoint:
         tls: how the subgraph is believed; needed for ``https``, unused for ``http``.
     """
 
-    def __init__(self, subgraph: str, url: str, accept: str, tls: SubgraphTlsContext | None = None) -> None:
+    def __init__(
+        self, subgraph: str, url: str, accept: str, tls: SubgraphTlsContext | None = None, method: str = "POST"
+    ) -> None:
         address = urlsplit(url)
         is_secure = address.scheme == "https"
         self.subgraph = subgraph
@@ -43,7 +45,7 @@ class Http1Endpoint:
         target = (address.path or "/") + (f"?{address.query}" if address.query else "")
         netloc = address.netloc.rpartition("@")[2]
         self._head = (
-            f"POST {target} HTTP/1.1\r\nhost: {netloc}\r\naccept: {accept}\r\nuser-agent: crossdock-gateway\r\n"
+            f"{method} {target} HTTP/1.1\r\nhost: {netloc}\r\naccept: {accept}\r\nuser-agent: crossdock-gateway\r\n"
         ).encode("latin-1")
 
     @property

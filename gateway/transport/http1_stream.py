@@ -13,7 +13,7 @@ import httptools
 
 from gateway.transport.http1_endpoint import MAX_HEADER_BYTES, Http1Endpoint
 
-__all__ = ["StreamedAnswer", "streamed_post"]
+__all__ = ["StreamedAnswer", "streamed_exchange"]
 
 _READ_BYTES = 64 * 1024
 """Most bytes that are read ahead; a subgraph that sends more waits until they are taken."""
@@ -96,7 +96,7 @@ class StreamedAnswer:
 
 
 @asynccontextmanager
-async def streamed_post(
+async def streamed_exchange(
     endpoint: Http1Endpoint, head: list[bytes], body: bytes | AsyncIterator[bytes], connect_timeout_s: float
 ) -> AsyncGenerator[StreamedAnswer, None]:
     """Send a request and give its answer, of which the head is read; leaving closes the connection.

@@ -11,7 +11,7 @@ import httptools
 from gateway.errors import ErrorCode, RequestError, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphResponse
 from gateway.transport.http1_endpoint import Http1Endpoint
-from gateway.transport.http1_stream import StreamedAnswer, streamed_post
+from gateway.transport.http1_stream import StreamedAnswer, streamed_exchange
 from gateway.transport.limits import TransportLimits
 from gateway.transport.upload import Upload
 
@@ -33,7 +33,7 @@ async def send_upload(
         async with (
             asyncio.timeout(timeout_s),
             aclosing(upload.take(name, request.body)) as pieces,
-            streamed_post(endpoint, head, pieces, limits.connect_timeout_s) as answer,
+            streamed_exchange(endpoint, head, pieces, limits.connect_timeout_s) as answer,
         ):
             return await _read(answer, limits.max_body_bytes)
     except RequestError as error:  # the client's body is at fault

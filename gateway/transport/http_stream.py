@@ -16,7 +16,7 @@ from pyreqwest.response import Response
 from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.transport.base import SubgraphRequest, SubgraphResponse
 from gateway.transport.http1_endpoint import Http1Endpoint
-from gateway.transport.http1_stream import streamed_post
+from gateway.transport.http1_stream import streamed_exchange
 from gateway.transport.limits import TransportLimits
 from gateway.transport.tls import SubgraphTlsContext
 
@@ -136,7 +136,7 @@ class HttpStreamTransport:
         if self._endpoint is not None:
             head = self._endpoint.head((*request.headers, ("content-type", "application/json")))
             async with (
-                streamed_post(self._endpoint, head, request.body, self._limits.connect_timeout_s) as answer,
+                streamed_exchange(self._endpoint, head, request.body, self._limits.connect_timeout_s) as answer,
                 aclosing(answer.pieces()) as pieces,
             ):
                 yield answer.status, answer.content_type, pieces

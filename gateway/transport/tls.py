@@ -22,7 +22,7 @@ class SubgraphTlsContext:
     Attributes:
         context: for new connections.
         server_name: name that the certificate must be for, None for the host.
-        fingerprint: the same for the same files with the same content.
+        fingerprint: the same for the same files with the same content; two with the same one are equal.
 
     Raises:
         ConfigError: a file cannot be used.
@@ -42,6 +42,16 @@ class SubgraphTlsContext:
         self.context = context
         self.server_name = settings.server_name
         self.fingerprint = hashlib.sha256(b"\0".join(content)).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SubgraphTlsContext) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[str, str | None]:
+        return self.fingerprint, self.server_name
 
 
 def check_server_tls(settings: ServerTls) -> None:

@@ -26,7 +26,7 @@ def test_durations_have_a_unit(text, seconds):
     [
         ({"sever": {}}, "sever: unknown key; accepted here: "),
         ({"server": {"prt": 1}}, "server.prt: unknown key; accepted here: client_name_headers"),
-        ({"subgraphs": {"a": {"x": 1}}}, "subgraphs.a.x: unknown key; accepted here: subscriptions"),
+        ({"subgraphs": {"a": {"x": 1}}}, "subgraphs.a.x: unknown key; accepted here: health, subscriptions"),
         ({"server": {"examples": [{"title": "t", "query": "q", "y": 1}]}}, "server.examples.0.y: unknown key"),
         ({"traffic": {"timeout": "5"}}, 'traffic.timeout: a duration such as "500ms", "5s"'),
         ({"traffic": {"timeout": "0s"}}, "traffic.timeout: a duration"),
