@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from events.log import Transactions
 from events.tables import inbox
@@ -41,6 +42,14 @@ class InboxMessage:
     """Whether an operator has it handled again after it could not be."""
 
 
+def _accept(into: postgresql.Insert | sqlite.Insert) -> Any:
+    """Return the statement that stores a message unless it is there; of two at the same moment one is stored."""
+    return into.on_conflict_do_nothing(index_elements=[inbox.c.source, inbox.c.message_id]).returning(inbox.c.number)
+
+
+_ACCEPT = {True: _accept(postgresql.insert(inbox)), False: _accept(sqlite.insert(inbox))}
+"""By whether the database is PostgreSQL."""
+
 Handler = Callable[[InboxMessage], Awaitable[None]]
 Bury = Callable[[DeadLetter], Awaitable[None]]
 Unbury = Callable[[str], Awaitable[None]]
@@ -66,25 +75,17 @@ class Inbox:
         Cancel/retry: safe to repeat.
         """
         async with self._database.transaction("accept message") as connection:
-            known = await connection.execute(
-                select(inbox.c.number).where(
-                    inbox.c.source == message.source.value, inbox.c.message_id == message.message_id
-                )
-            )
-            if known.first() is not None:
-                return False
-            await connection.execute(
-                insert(inbox).values(
-                    source=message.source.value,
-                    message_id=message.message_id,
-                    type=message.type,
-                    payload=message.payload,
-                    state="NEW",
-                    attempts=0,
-                    received_at=datetime.now(UTC),
-                )
-            )
-            return True
+            values = {
+                "source": message.source.value,
+                "message_id": message.message_id,
+                "type": message.type,
+                "payload": message.payload,
+                "state": "NEW",
+                "attempts": 0,
+                "received_at": datetime.now(UTC),
+            }
+            stored = await connection.execute(_ACCEPT[connection.dialect.name == "postgresql"], values)
+            return stored.first() is not None
 
     async def reopen(self, letter: DeadLetter) -> None:
         """Have the message of a dead letter handled again, under its id and as of when it came.
