@@ -1,7 +1,7 @@
 """The names of entries, and whether and how long an answer is kept for whom.
 
-Each thing that is asked has two entries: one for everybody and one for the principal. A reader who is known looks at
-both, any other at the one for everybody. Where it is written, the answer decides.
+Each thing that is asked may have an entry for everybody, one for those of whom the subgraph was told nothing, and one
+for each principal. A reader looks at all that may answer it; where an answer is written, the answer decides.
 """
 
 from __future__ import annotations
@@ -29,25 +29,24 @@ def entry_base(name: bytes, who: Who, asked: Any) -> bytes:
 
 
 def entry_key(base: bytes, who: Who, scope: Scope) -> str:
-    """Return the name of the entry for everybody or for the one who asks."""
-    if scope is Scope.PUBLIC or who.private is None:
-        return base.hex()
-    return f"{base.hex()}.{who.private.hex()}"
+    """Return the name of the entry of a scope."""
+    match scope:
+        case Scope.PUBLIC:
+            return base.hex()
+        case Scope.UNTOLD:
+            return f"{base.hex()}.untold"
+        case _:
+            return f"{base.hex()}.{(who.private or b'').hex()}"
 
 
 def entry_keys(base: bytes, who: Who) -> tuple[str, ...]:
     """Return the names of the entries that may answer the one who asks."""
-    public = base.hex()
-    return (public,) if who.private is None else (f"{public}.{who.private.hex()}", public)
+    return tuple(entry_key(base, who, scope) for scope in who.scopes)
 
 
 def first_found(found: Sequence[Found | None], who: Who) -> tuple[Found, Scope] | None:
     """Return the first of the entries of :func:`entry_keys` that is there, with for whom it is."""
-    for number, one in enumerate(found):
-        if one is not None:
-            is_private = who.private is not None and number == 0
-            return one, Scope.PRIVATE if is_private else Scope.PUBLIC
-    return None
+    return next(((one, scope) for one, scope in zip(found, who.scopes, strict=True) if one is not None), None)
 
 
 def judge(fetch: CachedFetch, response: SubgraphResponse, who: Who) -> Lifetime:
@@ -65,7 +64,7 @@ def judge(fetch: CachedFetch, response: SubgraphResponse, who: Who) -> Lifetime:
     said = said.or_else(fetch.otherwise)
     scope = said.scope
     if scope is None:
-        scope = Scope.PRIVATE if fetch.is_protected or who.is_told else Scope.PUBLIC
+        scope = Scope.PRIVATE if fetch.is_protected or who.is_told else Scope.UNTOLD
     if not said.max_age_s or (scope is Scope.PRIVATE and who.private is None):
         return Lifetime(0.0, scope)
     return Lifetime(said.max_age_s, scope)

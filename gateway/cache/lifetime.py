@@ -13,9 +13,10 @@ __all__ = ["NEVER", "UNSAID", "Lifetime", "Scope", "join", "read_lifetime"]
 
 
 class Scope(Enum):
-    """For whom an answer is."""
+    """For whom an answer is: everybody, those of whom the subgraph was told nothing, or one principal."""
 
     PUBLIC = "public"
+    UNTOLD = "untold"
     PRIVATE = "private"
 
 
@@ -40,14 +41,14 @@ class Lifetime:
         """Return what both allow: the shorter age, private when either is; what one leaves unsaid the other says."""
         ages = [age for age in (self.max_age_s, other.max_age_s) if age is not None]
         scopes = (self.scope, other.scope)
-        scope = Scope.PRIVATE if Scope.PRIVATE in scopes else self.scope or other.scope
+        scope = next((narrow for narrow in (Scope.PRIVATE, Scope.UNTOLD, Scope.PUBLIC) if narrow in scopes), None)
         return Lifetime(min(ages) if ages else None, scope)
 
     def header(self) -> str:
         """Return it as the value of ``Cache-Control``."""
         if not self.max_age_s or self.max_age_s < 1:
             return "no-store"
-        return f"max-age={int(self.max_age_s)}, {(self.scope or Scope.PRIVATE).value}"
+        return f"max-age={int(self.max_age_s)}, {'public' if self.scope is Scope.PUBLIC else 'private'}"
 
 
 UNSAID = Lifetime()

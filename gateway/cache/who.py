@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import orjson
 
+from gateway.cache.lifetime import Scope
 from gateway.cache.tags import own_word
 from gateway.config import CacheSettings, IdentitySettings
 from gateway.server.principal import Principal
@@ -28,12 +29,14 @@ class Who:
     Attributes:
         shared: part of the name of every entry: the headers that make a difference.
         private: part of the name of entries that are this one's alone; None when nobody is known.
+        scopes: of the entries that may answer this one, the narrowest first.
         is_told: subgraphs are told who it is, so that their answers may depend on it.
         own: barrier against what is older than the last write of this one; None when nobody is known.
     """
 
     shared: bytes
     private: bytes | None
+    scopes: tuple[Scope, ...]
     is_told: bool
     own: str | None
 
@@ -58,7 +61,9 @@ class WhoReader:
             private = _digest([_plain(principal), sorted(credentials)])
             own = own_word(principal.subject or private.hex())
         is_told = bool(credentials) or (is_known and self._claims is not None)
-        return Who(_digest(sorted(varying)), private, is_told, own)
+        scopes = [Scope.PRIVATE] if private is not None else []
+        scopes += [Scope.PUBLIC] if is_told else [Scope.UNTOLD, Scope.PUBLIC]
+        return Who(_digest(sorted(varying)), private, tuple(scopes), is_told, own)
 
     def _is_varying(self, name: str) -> bool:
         if name in self._credentials or name == self._claims:
