@@ -45,6 +45,9 @@ __all__ = ["Normalizer", "named_type"]
 MAX_FIELDS = 20_000
 """Most fields that an operation may unfold to; nested fragments grow exponentially and must not exhaust memory."""
 
+MAX_STREAMED_LISTS = 20
+"""Most lists that one operation streams, since each adds requests to subgraphs; further ones come whole."""
+
 _INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
 _TYPENAME_TYPE = NonNullTypeNode(type=NamedTypeNode(name=NameNode(value="String")))
 
@@ -85,6 +88,7 @@ class Normalizer:
         self._fragments = fragments or {}
         self._budget = MAX_FIELDS
         self._defers = defers
+        self._streamed = 0
         self.deferred: list[DeferredSelection] = []
 
     def normalize(
@@ -145,8 +149,9 @@ class Normalizer:
     def _stream_of(self, items: list[_Contribution]) -> StreamedList | None:
         """Return what a field leaves for later; a list that several deliveries bring is not streamed."""
         given = self._switched_on(items[0].node, "stream")
-        if given is None or len({item.part for item in items}) > 1:
+        if given is None or len({item.part for item in items}) > 1 or self._streamed == MAX_STREAMED_LISTS:
             return None
+        self._streamed += 1
         count = self._count(given.get("initialCount"))
         part = self._defer(DeferredSelection(_label(given), self._later(items[0].part, items[0].stream), count))
         return StreamedList(part, count)

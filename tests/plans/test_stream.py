@@ -8,6 +8,7 @@ import pytest
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation import parse_operation
+from gateway.operation.normalize import MAX_STREAMED_LISTS
 from gateway.plan import QueryPlan, check_plan, from_json, to_json
 from gateway.plan.print import path_text
 from gateway.planner import Planner
@@ -149,6 +150,14 @@ def test_a_list_that_two_deliveries_bring_is_not_streamed(supergraph: Supergraph
     plan = streamed(supergraph, f"{{ shop {{ best {{ sku }} }} ...F ... @defer {{ ...F }} }} {fragment}")
 
     assert [part.initial_count for part in plan.deferred] == [None]
+
+
+def test_of_very_many_lists_the_last_ones_come_whole(supergraph: Supergraph) -> None:
+    lists = " ".join(f"o{number}: orders @stream {{ step }}" for number in range(MAX_STREAMED_LISTS + 5))
+    plan = streamed(supergraph, f"{{ {lists} }}")
+
+    assert len(plan.deferred) == MAX_STREAMED_LISTS
+    assert [field.key for field in plan.output if field.stream is None] == ["o20", "o21", "o22", "o23", "o24"]
 
 
 @pytest.mark.parametrize(

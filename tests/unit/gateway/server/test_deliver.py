@@ -8,7 +8,7 @@ import pytest
 
 from gateway.composition import SubgraphSource, compose_or_raise
 from gateway.errors import RequestError
-from gateway.executor import DeferredResult
+from gateway.executor import DeferredResult, StreamedItems
 from gateway.planner import Planner
 from gateway.server.pipeline import Pipeline
 from gateway.server.request import GraphQLRequest, RequestContext
@@ -22,8 +22,8 @@ SUPERGRAPH = parse_supergraph(
             SubgraphSource(
                 "orders",
                 "",
-                LINK
-                + 'type Query { order: Order } type Order @key(fields: "id") { id: ID! } type Subscription { n: Int }',
+                LINK + 'type Query { order: Order orders: [Order!] } type Order @key(fields: "id") { id: ID! } '
+                "type Subscription { n: Int }",
             ),
             SubgraphSource(
                 "stock", "", LINK + 'type Order @key(fields: "id") { id: ID! place: String margin: Int @authenticated }'
@@ -93,3 +93,20 @@ async def test_a_field_that_may_not_be_seen_is_refused_where_it_is_delivered() -
 async def test_a_subscription_is_not_answered_in_parts() -> None:
     with pytest.raises(RequestError, match="in parts"):
         await answers(pipeline(), "subscription { n }")
+
+
+async def test_a_field_of_later_items_that_may_not_be_seen_is_null_with_an_error_in_each() -> None:
+    orders = [{"__typename": "Order", "id": str(number)} for number in range(3)]
+    transports = {"orders": FakeTransport(lambda _: {"data": {"orders": orders}}), "stock": FakeTransport()}
+    query = "{ orders @stream(initialCount: 1) { id margin } }"
+
+    pipe = Pipeline(SUPERGRAPH, Planner(SUPERGRAPH), transports)
+    first, later = [result async for result in pipe.deliver(GraphQLRequest(query), RequestContext())]
+
+    assert isinstance(later, DeferredResult)
+    (items,) = later.patches
+    assert isinstance(items, StreamedItems)
+    assert first.data == {"orders": [{"id": "0", "margin": None}]}
+    assert [error["path"] for error in first.errors] == [["orders", 0, "margin"]]
+    assert items.items == [{"id": "1", "margin": None}, {"id": "2", "margin": None}]
+    assert [error["path"] for error in items.errors] == [["orders", 1, "margin"], ["orders", 2, "margin"]]
