@@ -189,7 +189,7 @@ async def test_a_subgraph_that_stalls_or_is_gone_is_told_as_the_reason():
 
 async def test_probes_go_by_the_certificates_of_the_subgraph(tmp_path):
     authority = Authority(tmp_path, "authority")
-    async with serve_asgi(Subgraph(), authority.sign("127.0.0.1")) as address:
+    async with serve_asgi(Subgraph(), tls=authority.sign("127.0.0.1")) as address:
         believed = SubgraphTlsContext("s", SubgraphTls(ca=authority.ca))
         for path in (None, "/healthz"):
             settings = SubgraphHealth(path=path, timeout=30.0)
