@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schema.accounts.queries import Place, page_of
 from schema.enums import OnboardingStatus
 from schema.graphql.errors import BadUserInput
+from schema.graphql.places import Place, page_of
 from schema.records.accounts import Account, AccountFilter
 from schema.records.onboarding import Onboarding
 from schema.records.values import Page, PageRequest

@@ -17,11 +17,11 @@ from resolvers.catalog.pricing import PriceDesk, unknown_account
 from resolvers.days import has_passed
 from resolvers.envelopes import broken_rule
 from resolvers.loaders import bulk_loader
-from schema.accounts.queries import Place, page_of
 from schema.catalog.agreement import parse_agreement_id
 from schema.catalog.context import Priced, PriceQuestion
 from schema.catalog.price import MARGIN_SCOPE
 from schema.graphql.errors import BadUserInput, Forbidden
+from schema.graphql.places import Place, page_of
 from schema.records.catalog import Category, Item, ItemFilter, Price, PriceRule
 from schema.records.identity import Principal
 from schema.records.problems import Problem

@@ -16,11 +16,11 @@ import schema.graphql.enums  # noqa: F401 - makes the enumerations known
 from schema.accounts.belongings import Opportunity, ServiceCase, ShipTo
 from schema.accounts.context import AccountsContext
 from schema.accounts.people import Contact, Territory, User
-from schema.accounts.queries import Place, page_of
 from schema.accounts.terms import CreditProfile, TaxRegistration
 from schema.enums import AccountStatus, CaseStatus, ErpHome
 from schema.graphql.decorators import federated_field
 from schema.graphql.paging import Connection, connection, page_request
+from schema.graphql.places import Place, page_of
 from schema.graphql.values import ExternalRef, Money, Node, external_refs, money
 from schema.records import accounts as records
 from schema.records import values

@@ -14,7 +14,7 @@ from resolvers.accounts.change import change
 from resolvers.accounts.merge import merge
 from resolvers.accounts.onboarding import decide, submit
 from resolvers.accounts.reader import AccountReader
-from resolvers.orders.follow import Scope, follow
+from resolvers.follow import Scope, follow
 from schema.accounts import stubs
 from schema.accounts.account import Account
 from schema.accounts.belongings import ServiceCase

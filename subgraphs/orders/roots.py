@@ -19,6 +19,7 @@ from processes.api import (
     Started,
     SubmissionLine,
 )
+from resolvers.follow import Scope, follow
 from resolvers.orders.amend import cancel_order, change_order
 from resolvers.orders.answers import OrderAnswers
 from resolvers.orders.follow import (
@@ -26,8 +27,6 @@ from resolvers.orders.follow import (
     ORDER_EVENTS,
     RETURN_EVENTS,
     SHIPMENT_EVENTS,
-    Scope,
-    follow,
     milestone_of,
     problem_of,
 )
