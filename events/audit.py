@@ -20,6 +20,7 @@ from sqlalchemy import RowMapping, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.log import Transactions
+from events.masking import without_tax_numbers
 from events.tables import audit_log
 from schema.events.envelope import Event
 from schema.records.audit import PLATFORM, AuditEntry, Change
@@ -184,7 +185,7 @@ def _document(value: Any) -> str | None:
     """Return a document as text, so that no database writes it in another way than it was hashed."""
     if value is None:
         return None
-    written = _canonical(value)
+    written = _canonical(without_tax_numbers(value))
     if len(written) <= MAX_DOCUMENT:
         return written
     return _canonical({"sha256": hashlib.sha256(written.encode()).hexdigest(), "characters": len(written)})
