@@ -20,6 +20,7 @@ __all__ = [
     "CrossdockSettings",
     "SalesforceAccess",
     "SystemSettings",
+    "TerritorySettings",
     "TransportAccess",
     "WarehouseAccess",
     "load",
@@ -100,6 +101,23 @@ class ProcessSettings(_Section):
     """How long one attempt at a system may take before whoever waits for the process is told that it waits."""
 
 
+class TerritorySettings(_Section):
+    """Whose new customers they are. The closest match counts: name, then postal code, region, country."""
+
+    territory: str
+    """Id of the territory, as the CRM carries it."""
+    owner: str
+    """Id of who looks after its new customers."""
+    countries: tuple[str, ...] = Field(min_length=1)
+    """Countries that it is about, by ISO 3166-1 alpha-2 code."""
+    regions: tuple[str, ...] = ()
+    """Regions of them, by the part after the dash of ISO 3166-2; none is all that no other territory has."""
+    postal_prefixes: tuple[str, ...] = ()
+    """What postal codes begin with, instead of regions."""
+    accounts: tuple[str, ...] = ()
+    """Names of customers that belong to it wherever they are in these countries."""
+
+
 class CrossdockSettings(_Section):
     """All settings."""
 
@@ -115,6 +133,8 @@ class CrossdockSettings(_Section):
     """Where the systems are and how to sign in."""
     processes: ProcessSettings = ProcessSettings()
     """The patience of processes with systems."""
+    territories: tuple[TerritorySettings, ...] = ()
+    """Sales territories of new customers; what none of them covers a person assigns."""
     gateway: GatewaySettings = GatewaySettings()
     """The gateway; see its own documentation."""
 

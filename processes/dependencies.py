@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from events.ports import EventLog
+from processes.rules.territory import TerritoryRule
 from processes.rules.tokens import TokenSigner
 from systems.ports import (
     AccountDirectory,
@@ -86,6 +88,7 @@ class Dependencies:
         events: the event log.
         clock: where time comes from.
         price_signer: signs and verifies price tokens; the same keys as where prices are shown.
+        territories: whose new customers are; what none of them covers a person assigns.
     """
 
     crm: Crm
@@ -107,3 +110,4 @@ class Dependencies:
     events: EventLog
     clock: Clock
     price_signer: TokenSigner
+    territories: Sequence[TerritoryRule] = ()

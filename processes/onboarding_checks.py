@@ -27,7 +27,7 @@ from processes.rules.duplicates import (
 from processes.rules.hierarchy import MAX_DEPTH, check_parent, check_price_group
 from processes.rules.new_credit import NEW_CREDIT, judge_credit
 from processes.rules.tax_ids import check_registrations
-from processes.rules.territory import DEFAULT_TERRITORIES, assign_territory
+from processes.rules.territory import assign_territory
 from processes.steps import DONE, Outcome, Verdict
 from schema.enums import AccountStatus, CheckKind, CheckResult, OnboardingStatus, SourceSystem
 from schema.events.envelope import Event
@@ -308,7 +308,7 @@ async def _territory(case: OnboardingCase) -> _Answer:
     applicant = case.applicant
     if not applicant.ship_tos:
         return _Answer(_FAILED, "there is no place of delivery")
-    found = assign_territory(_names(applicant), applicant.ship_tos, DEFAULT_TERRITORIES)
+    found = assign_territory(_names(applicant), applicant.ship_tos, case.use.territories)
     if not isinstance(found, TerritoryUnassigned):
         territory_id = found.territory_id
         if territory_id in await case.use.crm.territories([territory_id]):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crossdock.demo.history import history_of
+from crossdock.demo.territories import DEMO_TERRITORIES
 from crossdock.migrations import upgrade
 from crossdock.scenarios import scenarios
 from crossdock.settings import CrossdockSettings, SystemSettings
@@ -70,6 +71,7 @@ def demo_settings(state: Path, systems: Mapping[str, str], secret: str) -> Cross
         claims_key=f"claims {secret}",
         price_token_key=f"prices {secret}",
         systems=SystemSettings.model_validate(access),
+        territories=DEMO_TERRITORIES,
         gateway=GatewaySettings(
             server=ServerSettings(examples=tuple(_tabs())),
             identity=IdentitySettings(development_identity=WHO),

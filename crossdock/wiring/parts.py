@@ -11,6 +11,7 @@ from crossdock.settings import CrossdockSettings
 from crossdock.wiring.clock import SystemClock
 from crossdock.wiring.platform import Platform, open_platform
 from crossdock.wiring.systems import Systems, open_systems
+from crossdock.wiring.territories import territory_rules
 from processes.dependencies import Dependencies
 from processes.fallbacks import FALLBACKS, Operation
 from processes.rules.tokens import TokenSigner
@@ -64,6 +65,7 @@ class Parts:
             events=platform.events,
             clock=self.clock,
             price_signer=self.price_signer,
+            territories=territory_rules(self.settings.territories),
         )
 
     def engine_settings(self) -> EngineSettings:

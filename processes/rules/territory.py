@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from processes.rules.duplicates import plain_name, plain_number
-from processes.rules.tax import UNION
 from schema.records.problems import TerritoryUnassigned
 from schema.records.values import Address
 
-__all__ = ["DEFAULT_TERRITORIES", "Assignment", "TerritoryRule", "assign_territory"]
+__all__ = ["Assignment", "TerritoryRule", "assign_territory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +93,3 @@ def _unassigned(why: str, place: Address, index: int | None) -> TerritoryUnassig
         country=place.country,
         postal_code=place.postal_code,
     )
-
-
-def _country(territory_id: str, owner_id: str, country: str) -> TerritoryRule:
-    return TerritoryRule(Assignment(territory_id, owner_id), country)
-
-
-def _states(territory_id: str, owner_id: str, states: str) -> list[TerritoryRule]:
-    return [TerritoryRule(Assignment(territory_id, owner_id), "US", state) for state in states.split()]
-
-
-DEFAULT_TERRITORIES: Sequence[TerritoryRule] = (
-    *_states("ter_US-W", "usr_1", "AK AZ CA CO HI ID MT NM NV OR UT WA WY"),
-    *_states("ter_US-E", "usr_2", "CT DC DE FL GA MA MD ME NC NH NJ NY OH PA RI SC VA VT WV"),
-    _country("ter_US-C", "usr_3", "US"),
-    _country("ter_CA", "usr_1", "CA"),
-    _country("ter_MX", "usr_3", "MX"),
-    *(_country("ter_EU", "usr_2", country) for country in sorted(UNION)),
-)
-"""Territories of the demo's sales organisation; a deployment hands in its own."""

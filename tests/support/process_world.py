@@ -16,6 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from crossdock.demo.territories import DEMO_TERRITORIES
+from crossdock.wiring.territories import territory_rules
 from events.audit import SqlAuditLog
 from events.bus import MemoryBus
 from events.log import SqlEventLog
@@ -154,6 +156,7 @@ def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | N
         events=log,
         clock=clock,
         price_signer=TokenSigner(SIGNING_KEY),
+        territories=territory_rules(DEMO_TERRITORIES),
     )
     return ProcessWorld(use, script, store, crm, erp, wms, tms, clock, FactProjection(database), audit, database)
 

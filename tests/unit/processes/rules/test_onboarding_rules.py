@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossdock.demo.territories import DEMO_TERRITORIES
+from crossdock.settings import TerritorySettings
+from crossdock.wiring.territories import territory_rules
 from processes.rules.duplicates import (
     DOUBTFUL,
     DUPLICATE,
@@ -25,7 +28,7 @@ from processes.rules.duplicates import (
 from processes.rules.hierarchy import MAX_DEPTH, check_parent, check_price_group
 from processes.rules.new_credit import NEW_CREDIT, judge_credit, persons_needed
 from processes.rules.tax_ids import check_registrations
-from processes.rules.territory import DEFAULT_TERRITORIES, Assignment, TerritoryRule, assign_territory
+from processes.rules.territory import Assignment, TerritoryRule, assign_territory
 from schema.enums import AccountStatus
 from schema.records.problems import TerritoryUnassigned
 from schema.records.values import Money
@@ -266,10 +269,28 @@ class TestTerritory:
     def test_the_order_of_the_rules_does_not_matter(self, rules):
         assert assign_territory(["Other"], [address()], rules) == FOUR
 
-    def test_every_state_of_the_default_plan_has_one_territory(self):
-        for rule in DEFAULT_TERRITORIES:
+    def test_every_state_of_the_demos_plan_has_one_territory(self):
+        rules = territory_rules(DEMO_TERRITORIES)
+        for rule in rules:
             place = address(country=rule.country, region=rule.region, postal_code="1")
-            assert assign_territory(["Other"], [place], DEFAULT_TERRITORIES) == rule.assignment
+            assert assign_territory(["Other"], [place], rules) == rule.assignment
+
+    def test_the_settings_of_a_territory_are_a_rule_for_each_of_what_they_name(self):
+        entry = TerritorySettings(
+            territory="ter_1",
+            owner="usr_1",
+            countries=("US", "CA"),
+            regions=("TX",),
+            postal_prefixes=("77",),
+            accounts=("Quayside",),
+        )
+        found = territory_rules([entry])
+        assert {rule.assignment for rule in found} == {Assignment("ter_1", "usr_1")}
+        assert [(rule.country, rule.account_name, rule.postal_prefix, rule.region) for rule in found] == [
+            (country, *named)
+            for country in ("US", "CA")
+            for named in (("Quayside", None, None), (None, "77", None), (None, None, "TX"))
+        ]
 
 
 class TestCredit:
