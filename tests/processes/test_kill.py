@@ -109,6 +109,7 @@ async def _check(scenario: str, url: str, kept: Path) -> None:
         ("onboarding in vain", "kept undo:activate_finance"),
         ("order", "answered create_order"),
         ("order", "committed reserve"),
+        ("held order", "kept wait:credit"),
         ("refused order", "committed settle reservations"),
         ("fulfilment", "answered tender"),
         ("invoice", "committed append events"),

@@ -1,4 +1,6 @@
-"""Processes that an earlier release began: what its databases held when it was killed half-way, kept as fixtures.
+"""Processes that an earlier release began: what its databases held when it was killed, kept as fixtures.
+
+It was killed where the process begins to wait for a person, or half-way.
 
 ``python -m tests.support.histories FOLDER`` writes one file per scenario of ``mortal_scenarios`` with the code that is
 there. It is run when a release is made, so that the next one can be shown to end what this one has begun.
@@ -61,11 +63,12 @@ def write(folder: Path) -> None:
         for scenario in SCENARIOS:
             with _fresh() as places:
                 passed = nursery.run(places.plan(scenario, None)).told()["moments"]
-            half = len(passed) // 2
+            waits = (place for place, name in enumerate(passed, 1) if name.startswith("kept wait:"))
+            last = next(waits, len(passed) // 2)
             with _fresh() as places:
-                nursery.run(places.plan(scenario, half))
+                nursery.run(places.plan(scenario, last))
                 held = {what: _rows(path) for what, path in places.files.items()}
-                history = {"moment": passed[half - 1], "revision": _revision(places), **held}
+                history = {"moment": passed[last - 1], "revision": _revision(places), **held}
             text = json.dumps(history, indent=1, ensure_ascii=False)
             (folder / f"{scenario.replace(' ', '-')}.json").write_text(text + "\n", encoding="utf-8")
 

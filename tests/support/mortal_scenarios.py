@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from events.inbox import Inbox
 from processes.api import (
     LineChange,
     OrderCancellation,
@@ -18,12 +19,15 @@ from processes.api import (
     ReturnLineAsked,
     Started,
 )
+from processes.decider import EngineDecider
+from processes.decision_api import HoldRelease
 from processes.fulfilment import Fulfilment
 from processes.invoicing import Invoicing
 from processes.return_news import Returns
 from processes.starter import EngineStarter
 from processes.worker import ProcessEngine
 from schema.enums import (
+    HoldKind,
     InvoiceStatus,
     OnboardingStatus,
     OrderStatus,
@@ -34,6 +38,7 @@ from schema.enums import (
     SourceSystem,
 )
 from schema.events.envelope import EventFilter
+from schema.records.identity import Principal
 from schema.records.invoices import InvoicedLine, PostedInvoice
 from schema.records.orders import Invoice, Milestone, ReturnLine, Shipment, ShipmentLine
 from schema.records.values import Money, Quantity
@@ -42,11 +47,12 @@ from systems.news import ReturnNews, ShipmentNews
 from tests.support.onboarding_records import applicant
 from tests.support.onboarding_runs import prepare
 from tests.support.process_world import REP, ProcessWorld, submission
-from tests.support.rule_records import NOW
+from tests.support.rule_records import NOW, credit, terms
 
 __all__ = ["SCENARIOS", "Scenario", "end"]
 
 WAIT_MS = 30_000
+CONTROLLER = Principal("user:usr_7", roles=("CREDIT_CONTROLLER",))
 END_S = 60.0
 """Longest wait for a process to end; a killed one is there within a second or two of its engine's start."""
 
@@ -109,6 +115,28 @@ async def _accepted(world: ProcessWorld) -> None:
     assert world.kept.keys("allocation") == [f"or:{order.id}:alloc:1"]
     assert world.kept.keys("release") == [f"or:{order.id}:rel:W01:1"]
     assert world.kept.all("mirror") == ["ACCEPTED"]
+
+
+async def _held_order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    """Submit an order that credit holds, and release it."""
+    world.erp.terms_by_account["acc_1"] = terms(profile=credit(limit="100.00"))
+    (process_id,) = await order(world, engine)
+    order_id = process_id.replace("prc_", "ord_", 1)
+    if await _stops(world, process_id) is ProcessState.WAITING_HUMAN:
+        inbox = Inbox(world.database, world.use.dead_letters.put, world.use.dead_letters.remove)
+        wanted = HoldRelease(order_id, HoldKind.CREDIT, "payment promised")
+        await EngineDecider(engine, inbox).release_hold(wanted, key="h-1", principal=CONTROLLER, wait_ms=WAIT_MS)
+    return [process_id]
+
+
+async def _stops(world: ProcessWorld, process_id: str) -> ProcessState:
+    """Return the state in which a process waits for a person, or has ended."""
+    async with asyncio.timeout(END_S):
+        while True:
+            found = (await world.use.process_log.processes([process_id])).get(process_id)
+            if found is not None and (found.ended_at is not None or found.state is ProcessState.WAITING_HUMAN):
+                return found.state
+            await asyncio.sleep(0.01)
 
 
 async def _refused_order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
@@ -290,6 +318,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "onboarding in vain": Scenario(_onboard_in_vain, _customer_nowhere, ProcessState.FAILED),
     "quote": Scenario(_quote, _quoted),
     "order": Scenario(order, _accepted),
+    "held order": Scenario(_held_order, _accepted),
     "refused order": Scenario(_refused_order, _rejected, ProcessState.FAILED),
     "fulfilment": Scenario(_late_delivery, _delivered, ordered=True),
     "invoice": Scenario(_bill, _billed, ordered=True),
