@@ -148,7 +148,7 @@ class Http1Transport:
         finally:
             timer.cancel()
             self._busy.discard(connection)
-        if connection.can_be_kept and not self._is_closed:
+        if connection.can_be_kept and not connection.is_closed and not self._is_closed:
             connection.idle_since = loop.time()
             self._idle.append(connection)
         else:
@@ -206,9 +206,9 @@ class _Connection(asyncio.Protocol):
         self._is_delimited = False
         self._has_headers = False
         self._has_bytes = False
-        self._chunks: list[bytes] = []
-        self._size = 0
+        self._body: bytes | bytearray = b""
         self._header_bytes = 0
+        self._unread_bytes = 0
 
     async def exchange(self, message: bytes) -> SubgraphResponse:
         """Send a request and return its answer; when cancelled or failed the connection is closed."""
@@ -247,10 +247,14 @@ class _Connection(asyncio.Protocol):
             self.abort()  # bytes that nobody asked for: the connection is out of step
             return
         self._has_bytes = True
+        self._unread_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.can_be_kept = False  # also when the answer was complete and something else came after it
             self.fail(error.__context__ if isinstance(error.__context__, OverflowError) else error)
+        if self._unread_bytes > MAX_HEADER_BYTES:
+            self.fail(OverflowError())  # a header, a trailer or a chunk's extension without an end
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer that lasts until the connection closes, or fail the request."""
@@ -265,6 +269,11 @@ class _Connection(asyncio.Protocol):
             self.fail(ConnectionError("the answer was cut off"))
         else:
             self.fail(_ClosedBeforeAnswer())
+
+    def on_message_begin(self) -> None:
+        """Give the connection up when a second answer follows one: nobody asked for it."""
+        if self._waiter is None or self._waiter.done():
+            self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take what matters of a header."""
@@ -293,27 +302,34 @@ class _Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Note that a body may follow."""
         self._has_headers = True
+        self._unread_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        self._size += len(body)
-        if self._size > self._max_body_bytes:
+        if len(self._body) + len(body) > self._max_body_bytes:
             raise OverflowError
-        self._chunks.append(body)
+        if not self._body:
+            self._body = body
+        elif isinstance(self._body, bytearray):
+            self._body += body
+        else:
+            self._body = bytearray(self._body) + body  # one buffer, however small the pieces are
+        self._unread_bytes = 0
 
     def on_message_complete(self) -> None:
         """Hand the answer over; an interim answer (1xx) is skipped."""
         if self._parser.get_status_code() < 200:
             self._reset()
             return
-        self.can_be_kept = self._parser.should_keep_alive()
-        self._finish()
+        if self._waiter is not None and not self._waiter.done():
+            self.can_be_kept = self._parser.should_keep_alive()
+            self._finish()
 
     def _finish(self) -> None:
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        body = bytes(self._body)
         try:
             if self._encoding and body:
                 body = self._unpack(body)

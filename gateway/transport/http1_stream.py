@@ -35,6 +35,7 @@ class StreamedAnswer:
         self._is_delimited = False
         self._is_complete = False
         self._header_bytes = 0
+        self._unread_bytes = 0
         self.status = 0
         self.content_type = ""
 
@@ -65,10 +66,15 @@ class StreamedAnswer:
                 raise ConnectionError("the answer was cut off")
             self._is_complete = True
             return
+        self._unread_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             raise (error.__context__ or error) from None
+        except httptools.HttpParserUpgrade as error:
+            raise httptools.HttpParserError("the subgraph changes the protocol") from error
+        if self._unread_bytes > MAX_HEADER_BYTES:
+            raise OverflowError  # a header, a trailer or a chunk's extension without an end
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take what matters of a header."""
@@ -85,10 +91,12 @@ class StreamedAnswer:
         """Take the status; an interim answer (1xx) is skipped."""
         self.status = self._parser.get_status_code()
         self._has_head = self.status >= 200
+        self._unread_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         self._pieces.append(body)
+        self._unread_bytes = 0
 
     def on_message_complete(self) -> None:
         """Note the end."""
