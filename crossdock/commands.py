@@ -183,6 +183,9 @@ def token(
     role: Annotated[list[str] | None, typer.Option(help="A role; may be given again.")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="A scope; may be given again.")] = None,
     account: Annotated[list[str] | None, typer.Option(help="An account that the bearer is bound to.")] = None,
+    territory: Annotated[
+        list[str] | None, typer.Option(help="A territory that the bearer works in, * for all; may be given again.")
+    ] = None,
     hours: Annotated[float, typer.Option(help="Hours until it ends, at most 24.", min=0.01, max=24)] = 8.0,
 ) -> None:
     """Print a token for development, signed with the secret in CROSSDOCK_TOKEN_SECRET."""
@@ -197,6 +200,8 @@ def token(
     claims["roles"] = role or []
     if account:
         claims["accounts"] = account
+    if territory:
+        claims["territories"] = territory
     typer.echo(jwt.encode(claims, secret, ALGORITHM))
 
 

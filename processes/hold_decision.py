@@ -74,7 +74,7 @@ async def decide_hold(use: Dependencies, verdict: HoldVerdict, principal: Princi
     """
     for _ in range(MAX_WRITES):
         order = (await use.orders.orders([verdict.order_id])).get(verdict.order_id)
-        if order is None:
+        if order is None or not principal.sees(order.account_id):
             return (failed("UNKNOWN_ORDER", f"order {verdict.order_id} does not exist", "orderId"),)
         if any(entry.id == verdict.id for entry in order.decisions):
             await _close(use, order, verdict, principal)

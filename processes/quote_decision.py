@@ -53,7 +53,7 @@ async def decide_quote(use: Dependencies, verdict: QuoteVerdict, principal: Prin
         ConnectorError: the platform's ledger does not answer; nothing is written.
     """
     quote = (await use.quotes.quotes([verdict.quote_id])).get(verdict.quote_id)
-    if quote is None:
+    if quote is None or not principal.sees(quote.account_id):
         return (failed("UNKNOWN_QUOTE", f"quote {verdict.quote_id} does not exist", "quoteId"),)
     if any(entry.decision_id == verdict.id for entry in quote.approvals):
         await _close(use, quote, verdict, principal)

@@ -103,7 +103,7 @@ class TaskDesk:
             NotEntitled: the principal does not work the task's queue.
         """
         task = (await self._use.tasks.tasks([task_id])).get(task_id)
-        if task is None:
+        if task is None or not _is_seen(task, principal):
             return (_unknown(task_id),)
         require_queue(principal, task.queue, "exceptionTaskClaim")
         if task.state == CLAIMED and task.assignee == principal.subject:
@@ -125,7 +125,7 @@ class TaskDesk:
             ConnectorError: a system that must be asked does not answer; the task stays open.
         """
         task = (await self._use.tasks.tasks([asked.task_id])).get(asked.task_id)
-        if task is None:
+        if task is None or not _is_seen(task, principal):
             return (_unknown(asked.task_id),)
         require_queue(principal, task.queue, "exceptionTaskResolve")
         if _is_resolved_so(task, asked, principal):
@@ -281,6 +281,11 @@ def _quoted(task: ExceptionTask) -> tuple[str, str] | None:
 def _is_resolved_so(task: ExceptionTask, asked: TaskResolution, principal: Principal) -> bool:
     wanted = (RESOLVED, asked.resolution, principal.subject, asked.comment)
     return (task.state, task.resolution, task.resolved_by, task.comment) == wanted
+
+
+def _is_seen(task: ExceptionTask, principal: Principal) -> bool:
+    """Customers work no queue and learn so; our own people do not learn of tasks of accounts that are not theirs."""
+    return principal.rows is None or task.account_id is None or principal.sees(task.account_id)
 
 
 def _unknown(task_id: str) -> Problem:

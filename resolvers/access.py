@@ -44,7 +44,7 @@ MERGE_ROLES = frozenset({"SALES_MANAGER", "FINANCE", "CREDIT_CONTROLLER", "INTEG
 
 def can_see(principal: Principal, account_id: str) -> bool:
     """Return whether what belongs to the account exists for this principal."""
-    return principal.accounts is None or account_id in principal.accounts
+    return principal.sees(account_id)
 
 
 def is_customer(principal: Principal) -> bool:

@@ -17,13 +17,15 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
+from resolvers.rows import RowRules
 from schema.graphql.scalars import SCALARS
 from schema.records.identity import Principal
 from subgraphs.claims import BadClaims, ClaimsReader
 from subgraphs.context import RequestContext
 from subgraphs.deadline import Deadline, read_deadline
-from subgraphs.errors import SubgraphSchema
+from subgraphs.errors import SubgraphSchema, system_failure
 from subgraphs.refusals import RefusalLog, note_refusals
+from systems.errors import ConnectorError
 
 __all__ = ["FEDERATION_VERSION", "build_schema", "subgraph_app"]
 
@@ -55,7 +57,11 @@ def build_schema(
 
 
 def subgraph_app(
-    schema: SubgraphSchema, make_reader: Callable[[Principal], R], claims: ClaimsReader, audit: RefusalLog | None = None
+    schema: SubgraphSchema,
+    make_reader: Callable[[Principal], R],
+    claims: ClaimsReader,
+    audit: RefusalLog | None = None,
+    rows: RowRules | None = None,
 ) -> ASGIApp:
     """Return the application; every request gets a reader of its own, made for the principal that its claims prove.
 
@@ -64,8 +70,9 @@ def subgraph_app(
         make_reader: makes the reader of a request.
         claims: reads who asks.
         audit: is told what was refused for want of a right; None tells nobody.
+        rows: says which accounts a principal works with; None binds nobody.
     """
-    graphql = _Graph(schema, make_reader, claims, audit)
+    graphql = _Graph(schema, make_reader, claims, audit, rows)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/health":
@@ -95,6 +102,7 @@ class _Graph(GraphQL[RequestContext[Any], None], Generic[R]):
         make_reader: Callable[[Principal], R],
         claims: ClaimsReader,
         audit: RefusalLog | None,
+        rows: RowRules | None,
     ) -> None:
         super().__init__(
             schema,
@@ -105,14 +113,20 @@ class _Graph(GraphQL[RequestContext[Any], None], Generic[R]):
         self._make_reader = make_reader
         self._claims = claims
         self._audit = audit
+        self._rows = rows
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request whose claims are in order."""
         connection = WebSocket(scope, receive, send) if scope["type"] == "websocket" else Request(scope, receive)
         try:
             principal = self._claims.principal(connection.headers)
+            if self._rows is not None:
+                principal = await self._rows.bind(principal)
         except BadClaims as refusal:
             await _refuse(connection, str(refusal), scope, receive, send)
+            return
+        except ConnectorError as error:
+            await _fail(connection, error, scope, receive, send)
             return
         scope.setdefault("state", {})["principal"] = principal
         await super().__call__(scope, receive, send)
@@ -144,3 +158,14 @@ async def _refuse(connection: Request | WebSocket, reason: str, scope: Scope, re
         return
     error = {"message": reason, "extensions": {"code": "UNAUTHENTICATED"}}
     await JSONResponse({"errors": [error]}, 401)(scope, receive, send)
+
+
+async def _fail(
+    connection: Request | WebSocket, error: ConnectorError, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer that nobody can say now what the principal may see."""
+    if isinstance(connection, WebSocket):
+        await connection.close(code=1013, reason=str(error))
+        return
+    body = {"data": None, "errors": [{"message": str(error), "extensions": system_failure(error)}]}
+    await JSONResponse(body)(scope, receive, send)

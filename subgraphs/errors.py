@@ -42,14 +42,19 @@ class SubgraphSchema(strawberry.federation.Schema):
 def _rewrite(error: GraphQLError) -> None:
     cause = cause_of(error)
     if isinstance(cause, ConnectorError):
-        error.extensions = {"code": cause.code, "system": cause.system, "retryable": cause.retryable}
-        _log.warning("system failed", system=cause.system, operation=cause.operation, error=str(cause))
+        error.extensions = system_failure(cause)
     elif isinstance(cause, GraphError):
         error.extensions = cause.extensions
     elif cause is None or isinstance(cause, GraphQLError) or _is_about_variables(error):
         error.extensions = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
     else:
         _mask(error, cause)
+
+
+def system_failure(cause: ConnectorError) -> dict[str, Any]:
+    """Return what clients are told of a system that failed, and note it."""
+    _log.warning("system failed", system=cause.system, operation=cause.operation, error=str(cause))
+    return {"code": cause.code, "system": cause.system, "retryable": cause.retryable}
 
 
 def cause_of(error: GraphQLError) -> BaseException | None:

@@ -17,6 +17,7 @@ from processes.fallbacks import FALLBACKS, Operation
 from processes.rules.tokens import TokenSigner
 from processes.steps import RetryPolicy
 from processes.worker import EngineSettings
+from resolvers.rows import RowRules
 from schema.enums import SourceSystem
 from subgraphs.claims import ClaimsReader
 from systems.memory import Memory
@@ -41,6 +42,7 @@ class Parts:
     clock: Clock
     price_signer: TokenSigner
     claims: ClaimsReader
+    rows: RowRules
 
     def dependencies(self) -> Dependencies:
         """Return the ports that processes use."""
@@ -93,4 +95,5 @@ async def open_parts(settings: CrossdockSettings) -> AsyncIterator[Parts]:
             clock=clock,
             price_signer=TokenSigner(settings.price_token_key.encode()),
             claims=ClaimsReader(settings.claims_key),
+            rows=RowRules(systems.crm, clock),
         )

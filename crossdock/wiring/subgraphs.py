@@ -58,7 +58,7 @@ def _accounts(parts: Parts, starter: ProcessDesk) -> ASGIApp:
         processes=platform.process_log,
         starter=starter,
     )
-    return build_accounts(ports, parts.claims, parts.platform.audit)
+    return build_accounts(ports, parts.claims, parts.platform.audit, parts.rows)
 
 
 def _catalog(parts: Parts) -> ASGIApp:
@@ -72,7 +72,7 @@ def _catalog(parts: Parts) -> ASGIApp:
         clock=parts.clock,
         memory=parts.memory,
     )
-    return build_catalog(ports, parts.claims, parts.platform.audit)
+    return build_catalog(ports, parts.claims, parts.platform.audit, parts.rows)
 
 
 def _inventory(parts: Parts) -> ASGIApp:
@@ -88,7 +88,7 @@ def _inventory(parts: Parts) -> ASGIApp:
         clock=parts.clock,
         memory=parts.memory,
     )
-    return build_inventory(ports, parts.claims, parts.platform.audit)
+    return build_inventory(ports, parts.claims, parts.platform.audit, parts.rows)
 
 
 def _orders(parts: Parts, starter: ProcessDesk) -> ASGIApp:
@@ -108,7 +108,7 @@ def _orders(parts: Parts, starter: ProcessDesk) -> ASGIApp:
         desk=starter,
         clock=parts.clock,
     )
-    return build_orders(ports, parts.claims, parts.platform.audit)
+    return build_orders(ports, parts.claims, parts.platform.audit, parts.rows)
 
 
 def _operations(parts: Parts, starter: ProcessDesk) -> ASGIApp:
@@ -125,7 +125,7 @@ def _operations(parts: Parts, starter: ProcessDesk) -> ASGIApp:
         clock=parts.clock,
         desk=starter,
     )
-    return build_operations(ports, parts.claims, parts.platform.audit)
+    return build_operations(ports, parts.claims, parts.platform.audit, parts.rows)
 
 
 _BUILDERS: Mapping[str, Callable[[Parts], ASGIApp]] = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from processes.api import AccountChange, Started
-from resolvers.access import require_account_rights
+from resolvers.access import can_see, require_account_rights
 from resolvers.accounts.ports import AccountPorts
-from resolvers.envelopes import check_key
+from resolvers.envelopes import broken_rule, check_key
 from schema.records.identity import Principal
 
 __all__ = ["CHANGE_WAIT_MS", "change"]
@@ -22,7 +22,9 @@ async def change(ports: AccountPorts, asked: AccountChange, *, key: str, princip
         ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
     """
     require_account_rights(principal, "accountChange", is_about_terms=asked.values.payment_terms is not None)
-    problems = tuple(check_key(key))
+    problems = list(check_key(key))
+    if not can_see(principal, asked.account_id):
+        problems.append(broken_rule("UNKNOWN_ACCOUNT", f"account {asked.account_id} does not exist", "accountId"))
     if problems:
-        return Started(process_id=None, state=None, entity_id=None, problems=problems, replayed=False)
+        return Started(process_id=None, state=None, entity_id=None, problems=tuple(problems), replayed=False)
     return await ports.starter.change_account(asked, key=key, principal=principal, wait_ms=CHANGE_WAIT_MS)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from processes.api import Started
-from resolvers.access import require_merge_rights
+from resolvers.access import can_see, require_merge_rights
 from resolvers.accounts.ports import AccountPorts
-from resolvers.envelopes import check_key
+from resolvers.envelopes import broken_rule, check_key
 from schema.records.identity import Principal
 from schema.records.merges import MergeAsked
 
@@ -23,7 +23,12 @@ async def merge(ports: AccountPorts, asked: MergeAsked, *, key: str, principal: 
         ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
     """
     require_merge_rights(principal, "accountMerge")
-    problems = tuple(check_key(key))
+    problems = list(check_key(key))
+    problems += [
+        broken_rule("UNKNOWN_ACCOUNT", f"account {account_id} does not exist", name)
+        for name, account_id in (("survivorId", asked.survivor_id), ("duplicateId", asked.duplicate_id))
+        if not can_see(principal, account_id)
+    ]
     if problems:
-        return Started(process_id=None, state=None, entity_id=None, problems=problems, replayed=False)
+        return Started(process_id=None, state=None, entity_id=None, problems=tuple(problems), replayed=False)
     return await ports.starter.merge_accounts(asked, key=key, principal=principal, wait_ms=MERGE_WAIT_MS)

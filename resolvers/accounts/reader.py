@@ -21,6 +21,7 @@ from resolvers.accounts.credit import available_credit, may_see_available, may_s
 from resolvers.accounts.listing import own_accounts, search, search_onboardings
 from resolvers.accounts.ports import AccountPorts
 from resolvers.loaders import bulk_loader
+from resolvers.rows import patch_of
 from schema.enums import OnboardingStatus, SourceSystem
 from schema.graphql.errors import Forbidden
 from schema.records.accounts import (
@@ -110,7 +111,8 @@ class AccountReader:
         """Return a page of the accounts that the principal may see, by number."""
         bound = self.principal.accounts
         if bound is None:
-            found = await search(self.ports.directory, where, page)
+            patch = None if self.principal.rows is None else patch_of(self.principal)
+            found = await search(self.ports.directory, replace(where, within=patch), page)
         else:
             known = await asyncio.gather(*(self.account(account_id) for account_id in dict.fromkeys(bound)))
             found = own_accounts((account for account in known if account is not None), where, page)
@@ -209,7 +211,9 @@ class AccountReader:
     async def onboarding(self, onboarding_id: str) -> Onboarding | None:
         """Return a request to become a customer, None when there is none that the principal may see."""
         found = await self._onboardings.load(onboarding_id)
-        return found if found is not None and self._sees(found.account_id) else None
+        if found is None or not (self.principal.accounts is None or self._sees(found.account_id)):
+            return None  # who is no customer yet is in nobody's territory: all of our people see it
+        return found
 
     async def onboardings(self, status: OnboardingStatus | None, page: PageRequest) -> Page[Onboarding]:
         """Return a page of the requests to become a customer, earliest first; they are for the distributor's people.

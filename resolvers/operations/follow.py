@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from events.ports import CursorUnknown, EventLog
-from resolvers.access import is_customer
+from resolvers.access import can_see, is_customer
 from resolvers.gap import Gap
 from schema.events.envelope import EventFilter, StoredEvent
 from schema.graphql.errors import Forbidden
@@ -42,7 +42,9 @@ async def follow_tasks(
         raise Forbidden(f"exceptionTaskChanged: {principal.subject} may not do this, tasks are for our own people")
     async with aclosing(_follow(log, EventFilter(types=TASK_EVENTS), after)) as events:
         async for stored in events:
-            if queue is None or stored.event.data.get("queue") == queue:
+            account_id = stored.event.account_id
+            is_seen = account_id is None or can_see(principal, account_id)
+            if is_seen and (queue is None or stored.event.data.get("queue") == queue):
                 yield stored
 
 

@@ -45,6 +45,9 @@ MAX_STORY = 1_000
 MAX_ORDERS_OF_QUOTES = 1_000
 """Orders that the quotes of one request became; a quote becomes one, rarely another after a rejection."""
 
+ACCOUNT_KEY = "acc_"
+"""How the business keys of processes about accounts begin."""
+
 SOMEBODY = "user:-"
 """Actor that customers are told instead of a person's id."""
 
@@ -84,7 +87,7 @@ class OperationsReader:
 
     async def processes_of_order(self, order_id: str) -> tuple[ProcessRecord, ...] | None:
         """Return the processes about an order, oldest first, None when the principal may not see the order."""
-        if self._is_customer and await self._owner(order_id) is None:
+        if not await self._may_see(order_id):
             return None
         found, order = await asyncio.gather(self._processes_of.load(order_id), self._orders.load(order_id))
         if not found:
@@ -92,9 +95,7 @@ class OperationsReader:
         return tuple(self._without_inner_facts(record) for record in found)
 
     async def _visible(self, record: ProcessRecord) -> ProcessRecord | None:
-        if self._is_customer and await self._owner(record.business_key) is None:
-            return None
-        return self._without_inner_facts(record)
+        return self._without_inner_facts(record) if await self._may_see(record.business_key) else None
 
     def _without_inner_facts(self, record: ProcessRecord) -> ProcessRecord:
         if not self._is_customer:
@@ -102,11 +103,16 @@ class OperationsReader:
         steps = tuple(replace(step, last_error=None) for step in record.steps)
         return replace(record, steps=steps, trace_id=None)
 
-    async def _owner(self, business_key: str) -> str | None:
-        """Return the account of an order or quote, None when there is none that the principal may see."""
+    async def _may_see(self, business_key: str) -> bool:
+        """Return whether the principal may see what has this key; customers see nothing but orders and quotes."""
+        if self.principal.accounts is None and self.principal.rows is None:
+            return True
         order, quote = await asyncio.gather(self._orders.load(business_key), self._quotes.load(business_key))
         found = order or quote
-        return found.account_id if found is not None and can_see(self.principal, found.account_id) else None
+        if found is not None:
+            return can_see(self.principal, found.account_id)
+        is_account = business_key.startswith(ACCOUNT_KEY)
+        return not self._is_customer and (not is_account or can_see(self.principal, business_key))
 
     # --- stories
 
@@ -145,7 +151,7 @@ class OperationsReader:
     async def touches(self, order_id: str) -> int | None:
         """Return how often people had to touch an order; None to customers, or when its story is not known in full."""
         order = await self._orders.load(order_id)
-        if self._is_customer or order is None:
+        if self._is_customer or order is None or not can_see(self.principal, order.account_id):
             return None
         chain = _order_chain(order_id, order)
         window = await self._stories.load((chain, None))
@@ -232,18 +238,29 @@ class OperationsReader:
     # --- queues and systems
 
     async def task(self, task_id: str) -> ExceptionTask | None:
-        """Return a task, None to customers."""
-        return None if self._is_customer else await self._tasks.load(task_id)
+        """Return a task, None to customers and to those who do not work with its account."""
+        found = None if self._is_customer else await self._tasks.load(task_id)
+        return found if found is not None and self._may_see_task(found) else None
 
     async def search_tasks(self, queue: str | None, state: str | None, page: PageRequest) -> Page[ExceptionTask]:
         """Return tasks, earliest due first; none to customers.
+
+        Whoever is bound to some accounts gets of each page those that are about them, or about none.
 
         Raises:
             BadUserInput: the cursor is not one of this list.
         """
         if self._is_customer:
             return _EMPTY
-        return await _paged(self.ports.tasks.search_tasks(queue, state, page))
+        found = await _paged(self.ports.tasks.search_tasks(queue, state, page))
+        if self.principal.rows is None:
+            return found
+        rows = [pair for pair in zip(found.items, found.cursors, strict=True) if self._may_see_task(pair[0])]
+        shown, cursors = tuple(task for task, _ in rows), tuple(cursor for _, cursor in rows)
+        return replace(found, items=shown, cursors=cursors, total=None)
+
+    def _may_see_task(self, task: ExceptionTask) -> bool:
+        return task.account_id is None or can_see(self.principal, task.account_id)
 
     async def letter(self, letter_id: str) -> DeadLetter | None:
         """Return a dead letter, None to those who do not run the platform."""

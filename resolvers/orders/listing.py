@@ -26,6 +26,7 @@ from resolvers.orders.narrowing import erp_scope, ledger_scope
 from resolvers.orders.ports import OrderPorts
 from schema.orders.queries import OrderQuery, Place, Slice, page_of
 from schema.orders.views import Delivery, OrderView
+from schema.records.identity import Principal
 from schema.records.orders import ErpOrder, LedgerOrder
 from schema.records.values import PageRequest
 from systems.errors import ConnectorError
@@ -82,19 +83,25 @@ class OrderLists:
         """Return a page of an account's orders, newest first."""
         return await self._of_account.load((account_id, query))
 
-    async def search(self, query: OrderQuery, account_ids: Sequence[str] | None) -> Slice[OrderView]:
-        """Return a page of the orders of these accounts, None for all accounts."""
+    async def search(self, query: OrderQuery, principal: Principal) -> Slice[OrderView]:
+        """Return a page of the orders that a principal may see.
+
+        Those of a customer are asked for by account. One of the distributor's people who is bound to some accounts may
+        have thousands: it is shown what it may see of a window of all orders.
+        """
         limit = _limit(query)
-        if account_ids is not None:
-            chosen = list(account_ids[:MAX_BOUND_ACCOUNTS])
+        if principal.accounts is not None:
+            chosen = list(principal.accounts[:MAX_BOUND_ACCOUNTS])
             found = await self._read_accounts(chosen, query, limit)
             rows = [order for window in found.values() for order in window.orders]
             horizons = [window.horizon for window in found.values() if window.horizon is not None]
             return await self._page(_Window(rows, max(horizons, default=None)), query)
+        if principal.rows is not None:
+            limit = max(limit, WINDOW)
         recorded = self._ports.ledger.search_orders(ledger_scope(query), limit)
         ledger, (documents, is_missing) = await asyncio.gather(recorded, self._search_erp(query, limit))
         views = await self._merge(ledger, documents, is_missing=is_missing, query=query)
-        return await self._page(_Window(views, _horizon(limit, ledger, documents)), query)
+        return await self._page(_Window(views, _horizon(limit, ledger, documents)), query, principal)
 
     async def _load(self, keys: list[tuple[str, OrderQuery]]) -> list[Slice[OrderView]]:
         queries = list(dict.fromkeys(query for _, query in keys))
@@ -160,12 +167,13 @@ class OrderLists:
             _log.warning("orders searched without ERP", error=str(error))
             return (), True
 
-    async def _page(self, window: _Window, query: OrderQuery) -> Slice[OrderView]:
+    async def _page(self, window: _Window, query: OrderQuery, principal: Principal | None = None) -> Slice[OrderView]:
         rows = [order for order in window.orders if window.horizon is None or _place(order) >= window.horizon]
-        wanted = [True] * len(rows)
+        seen = [order for order in rows if principal is None or principal.sees(order.account_id)]
+        wanted = [True] * len(seen)
         if query.is_narrow:
-            wanted = list(await asyncio.gather(*(self._matches(order, query) for order in rows)))
-        chosen = {order.id for order, is_wanted in zip(rows, wanted, strict=True) if is_wanted}
+            wanted = list(await asyncio.gather(*(self._matches(order, query) for order in seen)))
+        chosen = {order.id for order, is_wanted in zip(seen, wanted, strict=True) if is_wanted}
         return page_of(
             rows,
             _place,

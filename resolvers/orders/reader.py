@@ -105,7 +105,7 @@ class OrderReader:
 
     async def orders(self, query: OrderQuery) -> Slice[OrderView]:
         """Return a page of all orders that the principal may see."""
-        return await self._lists.search(query, self.principal.accounts)
+        return await self._lists.search(query, self.principal)
 
     async def orders_of(self, account_id: str, query: OrderQuery) -> Slice[OrderView] | None:
         """Return a page of an account's orders, None when the principal may not see them."""

@@ -16,6 +16,7 @@ __all__ = [
     "CreditProfile",
     "CustomerTerms",
     "Opportunity",
+    "Patch",
     "ServiceCase",
     "ShipTo",
     "TaxRegistration",
@@ -44,6 +45,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """The accounts of some territories, and those that somebody owns wherever they are."""
+
+    territory_ids: tuple[str, ...]
+    owner_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountFilter:
     """All conditions that are not None must hold; ``text`` matches the start of name or number, case-insensitive."""
 
@@ -52,6 +61,7 @@ class AccountFilter:
     territory_id: str | None = None
     erp_home: ErpHome | None = None
     owner_id: str | None = None
+    within: Patch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from resolvers.catalog.ports import CatalogPorts
 from resolvers.catalog.reader import CatalogReader
+from resolvers.rows import RowRules
 from schema.catalog.account import Account
 from schema.catalog.agreement import PriceAgreement
 from schema.catalog.item import Category
@@ -20,12 +21,15 @@ catalog_schema = build_schema(Query, types=(Account, Category, PriceAgreement))
 """Schema of the catalog subgraph; its SDL is what the gateway composes."""
 
 
-def build_catalog(ports: CatalogPorts, claims: ClaimsReader, audit: RefusalLog | None = None) -> ASGIApp:
+def build_catalog(
+    ports: CatalogPorts, claims: ClaimsReader, audit: RefusalLog | None = None, rows: RowRules | None = None
+) -> ASGIApp:
     """Return the catalog subgraph as an application.
 
     Args:
         ports: where data comes from.
         claims: reads who asks.
         audit: is told what was refused for want of a right; None tells nobody.
+        rows: says which accounts a principal works with; None binds nobody.
     """
-    return subgraph_app(catalog_schema, lambda principal: CatalogReader(ports, principal), claims, audit)
+    return subgraph_app(catalog_schema, lambda principal: CatalogReader(ports, principal), claims, audit, rows)

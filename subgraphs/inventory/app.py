@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from resolvers.inventory.ports import InventoryPorts
 from resolvers.inventory.reader import InventoryReader
+from resolvers.rows import RowRules
 from schema.inventory.item import Item, ShipTo
 from schema.inventory.stock import StockPosition
 from subgraphs.asgi import build_schema, subgraph_app
@@ -19,12 +20,15 @@ inventory_schema = build_schema(Query, Mutation, Subscription, types=(Item, Ship
 """Schema of the inventory subgraph; its SDL is what the gateway composes."""
 
 
-def build_inventory(ports: InventoryPorts, claims: ClaimsReader, audit: RefusalLog | None = None) -> ASGIApp:
+def build_inventory(
+    ports: InventoryPorts, claims: ClaimsReader, audit: RefusalLog | None = None, rows: RowRules | None = None
+) -> ASGIApp:
     """Return the inventory subgraph as an application.
 
     Args:
         ports: where data comes from.
         claims: reads who asks.
         audit: is told what was refused for want of a right; None tells nobody.
+        rows: says which accounts a principal works with; None binds nobody.
     """
-    return subgraph_app(inventory_schema, lambda principal: InventoryReader(ports, principal), claims, audit)
+    return subgraph_app(inventory_schema, lambda principal: InventoryReader(ports, principal), claims, audit, rows)

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from resolvers.orders.answers import OrderAnswers
 from resolvers.orders.ports import OrderPorts
+from resolvers.rows import RowRules
 from schema.orders.order import OrderLine
 from schema.orders.owners import Account, Opportunity
 from subgraphs.asgi import build_schema, subgraph_app
@@ -19,12 +20,15 @@ orders_schema = build_schema(Query, Mutation, Subscription, types=(Account, Oppo
 """Schema of the orders subgraph; its SDL is what the gateway composes."""
 
 
-def build_orders(ports: OrderPorts, claims: ClaimsReader, audit: RefusalLog | None = None) -> ASGIApp:
+def build_orders(
+    ports: OrderPorts, claims: ClaimsReader, audit: RefusalLog | None = None, rows: RowRules | None = None
+) -> ASGIApp:
     """Return the orders subgraph as an application.
 
     Args:
         ports: where data comes from.
         claims: reads who asks.
         audit: is told what was refused for want of a right; None tells nobody.
+        rows: says which accounts a principal works with; None binds nobody.
     """
-    return subgraph_app(orders_schema, lambda principal: OrderAnswers(ports, principal), claims, audit)
+    return subgraph_app(orders_schema, lambda principal: OrderAnswers(ports, principal), claims, audit, rows)

@@ -23,18 +23,29 @@ def conditions(where: AccountFilter) -> list[str] | None:
     for path, key in (("Territory__r.Crossdock_Id__c", where.territory_id), ("Owner.Crossdock_Id__c", where.owner_id)):
         if key is not None:
             # The vendor takes an empty text for null, which would find what has no territory or owner.
-            if not 0 < len(key) <= MAX_KEY_CHARS:
+            if not _is_key(key):
                 return None
             found.append(f"{path} = {literal(key)}")
     if where.status is not None:
         found.append(f"Account_Status__c = {literal(word(ACCOUNT_STATUS, where.status))}")
     if where.erp_home is not None:
         found.append(f"ERP_Home__c = {literal(word(ERP_HOME, where.erp_home))}")
+    if where.within is not None:
+        patch = [f"Owner.Crossdock_Id__c = {literal(where.within.owner_id)}"] if _is_key(where.within.owner_id) else []
+        named = ",".join(literal(key) for key in where.within.territory_ids if _is_key(key))
+        patch += [f"Territory__r.Crossdock_Id__c IN ({named})"] if named else []
+        if not patch:
+            return None
+        found.append(f"({' OR '.join(patch)})")
     if where.text:
         if len(where.text) > MAX_KEY_CHARS:
             return None
         found.append(f"({starts_with('Name', where.text)} OR {starts_with('AccountNumber', where.text)})")
     return found
+
+
+def _is_key(text: str) -> bool:
+    return 0 < len(text) <= MAX_KEY_CHARS
 
 
 def cursor(number: str, record_id: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from gateway.server.principal import Principal as Caller
 from processes.decider import EngineDecider
 from processes.dependencies import Dependencies
+from resolvers.rows import BOUND_ROLES, RowRules
 from schema.enums import CaseStatus, OnboardingStatus, SourceSystem
 from schema.records.accounts import Contact, ServiceCase, Territory, User
 from schema.records.catalog import Category
@@ -25,13 +26,13 @@ from schema.records.values import ExternalRef
 from subgraphs.context import RequestContext
 from systems.health import HealthBoard
 from tests.support import subgraph_requests as requests
-from tests.support.fake_systems import tracking
+from tests.support.fake_systems import account, tracking
 from tests.support.order_records import document, invoice, recorded, rma, shipment, told
 from tests.support.platform_records import letter, process, quote, task
 from tests.support.process_world import ProcessWorld, process_world
 from tests.support.rule_records import NOW, address
 
-__all__ = ["ROLES", "SUBGRAPHS", "RightsWorld", "rights_world"]
+__all__ = ["LET_IN", "NEIGHBOURS", "ROLES", "SUBGRAPHS", "RightsWorld", "rights_world"]
 
 SUBGRAPHS: Mapping[str, tuple[str, str, str]] = {
     "accounts": ("resolvers.accounts.ports.AccountPorts", "resolvers.accounts.reader.AccountReader", "build_accounts"),
@@ -50,8 +51,15 @@ SUBGRAPHS: Mapping[str, tuple[str, str, str]] = {
 }
 """Per subgraph: its ports, its reader, and what builds it."""
 
+HERE = ("ter_1",)
+
+
+def _elsewhere(role: str, *scopes: str) -> Principal:
+    return Principal(f"user:{role.lower()}_elsewhere", (role,), scopes, territories=("ter_2",))
+
+
 ROLES: Mapping[str, Principal] = {
-    role: Principal(f"user:{role.lower()}", (role,), scopes, accounts)
+    role: Principal(f"user:{role.lower()}", (role,), scopes, accounts, HERE if role in BOUND_ROLES else ())
     for role, scopes, accounts in (
         ("SALES", (), None),
         ("SALES_MANAGER", ("quote:approve", "margin:read"), None),
@@ -67,7 +75,27 @@ ROLES: Mapping[str, Principal] = {
     "SIBLING": Principal("user:sibling", ("PORTAL_BUYER",), ("ops:read", "ops:replay", "hold:release"), ("acc_2",)),
     "STRANGER": Principal("user:anonymous", accounts=()),
 }
-"""The roles of the authorization table with their scopes; a sibling's buyer with scopes that are not its; nobody."""
+"""The roles of the authorization table with their scopes; a sibling's buyer with scopes that are not its; nobody.
+
+``acc_1`` lies in the territory of those who are bound to one.
+"""
+
+NEIGHBOURS: Mapping[str, tuple[str, Principal]] = {
+    "OWNER": ("SALES", Principal("user:usr_9", ("SALES",))),
+    "ADMIN_ABOVE": ("PORTAL_ADMIN", Principal("user:pam", ("PORTAL_ADMIN",), (), ("acc_0",))),
+    "REP_ELSEWHERE": ("SALES", _elsewhere("SALES")),
+    "MANAGER_ELSEWHERE": ("SALES_MANAGER", _elsewhere("SALES_MANAGER", "quote:approve", "margin:read")),
+    "AGENT_ELSEWHERE": ("SERVICE_DESK", _elsewhere("SERVICE_DESK")),
+    "BUYER_ABOVE": ("PORTAL_BUYER", Principal("user:pat", ("PORTAL_BUYER",), (), ("acc_0",))),
+}
+"""Who has a role of the table beside ``acc_1``: its owner, who has no territory, and an administrator of its parent see
+what the role does; for those of another territory and for a buyer of its parent there is no ``acc_1``."""
+
+LET_IN = frozenset({"OWNER", "ADMIN_ABOVE"})
+"""The neighbours that see what belongs to ``acc_1``."""
+
+_PATIENCE_S = 30.0
+"""A stream that should tell something does, however slow the machine is."""
 
 _STREAM_S = 0.4
 """A stream that has told nothing of the backlog by then tells nothing of it."""
@@ -97,6 +125,7 @@ class RightsWorld:
     world: ProcessWorld
     apps: dict[str, Any]
     ports: dict[str, Any]
+    rows: RowRules
     cursor: str
 
     async def fares(self, subgraph: str, query: str, who: Principal) -> str:
@@ -121,15 +150,16 @@ class RightsWorld:
         assert not codes, answer["errors"]
         return "SEEN" if _tells(answer["data"]["_entities"]) else "NOTHING"
 
-    async def streams(self, subgraph: str, query: str, who: Principal) -> str:
-        """Return how a subscription that begins before everything that happened fares."""
+    async def streams(self, subgraph: str, query: str, who: Principal, *, is_told: bool) -> str:
+        """Return how a subscription that begins before everything that happened fares; ``is_told`` has patience."""
+        who = await self.rows.bind(who)
         module = importlib.import_module(f"subgraphs.{subgraph}.app")
         reader = _load(SUBGRAPHS[subgraph][1])
         context = RequestContext(who, lambda principal: reader(self.ports[subgraph], principal))
         stream: Any = await getattr(module, f"{subgraph}_schema").subscribe(query, context_value=context)
         async with aclosing(stream) as events:
             try:
-                async with asyncio.timeout(_STREAM_S):
+                async with asyncio.timeout(_PATIENCE_S if is_told else _STREAM_S):
                     result = await anext(events, None)
             except TimeoutError:
                 return "NOTHING"
@@ -148,20 +178,24 @@ async def rights_world(database_url: str) -> AsyncIterator[RightsWorld]:
     async with process_world(database_url) as world:
         cursor = await _fill(world)
         ports = {name: _ports(_load(path), world) for name, (path, _, _) in SUBGRAPHS.items()}
-        apps = {}
+        rows, apps = RowRules(world.crm, world.use.clock), {}
         for name, (_, _, build) in SUBGRAPHS.items():
             module = importlib.import_module(f"subgraphs.{name}.app")
-            apps[name] = getattr(module, build)(ports[name], requests.CLAIMS)
-        yield RightsWorld(world, apps, ports, cursor)
+            apps[name] = getattr(module, build)(ports[name], requests.CLAIMS, rows=rows)
+        yield RightsWorld(world, apps, ports, rows, cursor)
 
 
 async def _fill(world: ProcessWorld) -> str:
     """Put one of everything of acc_1 in; return the cursor before everything that happened."""
     use, crm, erp = world.use, world.crm, world.erp
-    crm.known["acc_1"] = replace(crm.known["acc_1"], refs=(ExternalRef(SourceSystem.CRM, "001A"),))
+    west, east = Territory("ter_1", "W", "West"), Territory("ter_2", "E", "East")
+    refs = (ExternalRef(SourceSystem.CRM, "001A"),)
+    crm.known["acc_1"] = replace(crm.known["acc_1"], refs=refs, territory=west, owner_id="usr_9", parent_id="acc_0")
+    crm.known["acc_0"] = account("acc_0", "C-10040")
+    crm.known["acc_2"] = account("acc_2", "C-10043", territory=east)
     erp.items_by_sku["PMP-0042"] = replace(erp.items_by_sku["PMP-0042"], gtin="9521234000019")
     crm.users_by_id = {"usr_1": User("usr_1", "Ann", ("SALES",))}
-    crm.territories_by_id = {"ter_1": Territory("ter_1", "W", "West")}
+    crm.territories_by_id = {"ter_1": west, "ter_2": east}
     crm.people = {"con_1": Contact("con_1", "acc_1", "Pia", None, None, None)}
     crm.cases_by_id = {
         "cas_1": ServiceCase("cas_1", "acc_1", "1", "Late", CaseStatus.OPEN, "High", NOW, None, None, "ord_1")
@@ -256,6 +290,8 @@ def _caller(who: Principal) -> Caller:
     claims: list[tuple[str, Any]] = [("roles", who.roles)]
     if who.accounts is not None:
         claims.append(("accounts", who.accounts))
+    if who.territories:
+        claims.append(("territories", who.territories))
     return Caller(who.subject, frozenset(who.scopes), claims=tuple(claims))
 
 

@@ -18,7 +18,7 @@ from sandbox.kit.rest import utc_text
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
 from schema.enums import AccountStatus, CaseStatus, ErpHome, OrderStatus, SourceSystem
-from schema.records.accounts import Account, AccountFilter
+from schema.records.accounts import Account, AccountFilter, Patch
 from schema.records.values import ExternalRef, Money, PageRequest
 from systems.errors import AuthFailed, Conflict, ConnectorError, RateLimited, Rejected, Unavailable, Unexpected
 from systems.ports import AccountDirectory, CaseDesk, OrderMirror, SalesContext, SystemCall
@@ -275,6 +275,19 @@ class TestSearching:
             (AccountFilter(status=AccountStatus.ON_HOLD), lambda account: account.status == "ON_HOLD"),
             (AccountFilter(territory_id="ter_US-W"), lambda account: account.territory_id == "ter_US-W"),
             (AccountFilter(owner_id="usr_2"), lambda account: account.owner_id == "usr_2"),
+            (
+                AccountFilter(within=Patch(("ter_US-W", "ter_CA"), "usr_2")),
+                lambda account: account.territory_id in ("ter_US-W", "ter_CA") or account.owner_id == "usr_2",
+            ),
+            (AccountFilter(within=Patch((), "usr_2")), lambda account: account.owner_id == "usr_2"),
+            (AccountFilter(within=Patch(("ter_US-W",), "")), lambda account: account.territory_id == "ter_US-W"),
+            (AccountFilter(within=Patch(("x') OR Name != ('",), "usr_none")), lambda account: False),
+            (
+                AccountFilter(within=Patch(("ter_US-W",), "usr_2"), status=AccountStatus.ON_HOLD),
+                lambda account: (
+                    account.status == "ON_HOLD" and (account.territory_id == "ter_US-W" or account.owner_id == "usr_2")
+                ),
+            ),
             (AccountFilter(erp_home=ErpHome.CLOUD_ERP), lambda account: True),
             (AccountFilter(erp_home=ErpHome.LEGACY_ERP), lambda account: False),
             (AccountFilter(text="c-1004"), lambda account: account.number.startswith("C-1004")),
@@ -284,7 +297,10 @@ class TestSearching:
                 lambda account: account.owner_id == "usr_2" and account.territory_id == "ter_US-C",
             ),
         ],
-        ids=["status", "territory", "owner", "home", "no such home", "number", "empty text", "all together"],
+        ids=[
+            *("status", "territory", "owner", "a patch", "own accounts alone", "a patch of nobody", "a hostile patch"),
+            *("status within a patch", "home", "no such home", "number", "empty text", "all together"),
+        ],
     )
     async def test_conditions_hold_together(
         self, crm: Salesforce, world: WorldModel, where: AccountFilter, fits: Callable[[Any], bool]

@@ -15,7 +15,18 @@ import pytest_asyncio
 from crossdock.scenarios import scenario
 from tests.support.eventually import WITHIN_S, eventually
 from tests.support.graph_suite import following, submission, until
-from tests.support.personas import AGENT, BUYER, CONTROLLER, IDENTITY, MANAGER, REP, SIBLING, acting
+from tests.support.personas import (
+    AGENT,
+    BUYER,
+    CONTROLLER,
+    IDENTITY,
+    MANAGER,
+    PARENT_ADMIN,
+    REP,
+    REP_OF_CENTRAL,
+    SIBLING,
+    acting,
+)
 from tests.support.whole import Whole, in_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -195,6 +206,31 @@ class TestRowsOfCustomers:
             known = {"id": order["id"], "n": order["number"]}
             assert await buyer.data(both, known) == {"order": None, "orderByNumber": None}
             assert await buyer.data(self.OF_SIBLING) == {"account": None}
+
+    async def test_a_rep_works_with_the_accounts_of_its_territory_and_those_it_owns(self, whole: Whole):
+        listed = "{ accounts(first: 100) { nodes { id territory { id } owner { id } } } }"
+        orders = "{ orders(first: 50) { nodes { account { id } } pageInfo { hasNextPage } } }"
+        async with acting(whole, CONTROLLER) as controller, acting(whole, REP_OF_CENTRAL) as rep:
+            everything = (await controller.data(listed))["accounts"]["nodes"]
+            mine = (await rep.data(listed))["accounts"]["nodes"]
+            shown = (await rep.data(orders))["orders"]["nodes"]
+            assert await rep.data(self.OF_SIBLING) == {"account": None}
+        ours = [
+            entry["id"]
+            for entry in everything
+            if (entry["territory"] or {}).get("id") == "ter_US-C" or (entry["owner"] or {}).get("id") == "usr_2"
+        ]
+        assert [entry["id"] for entry in mine] == ours
+        assert 0 < len(ours) < len(everything)
+        assert {order["account"]["id"] for order in shown} <= set(ours)
+        assert shown
+
+    async def test_an_administrator_of_the_parent_sees_the_orders_of_every_level_below(self, whole: Whole):
+        query = "query ($id: ID!) { account(id: $id) { orders(first: 1) { nodes { number } } } }"
+        async with acting(whole, PARENT_ADMIN) as admin:
+            for account in ("acc_parent", "acc_3", "acc_10"):
+                assert (await admin.data(query, {"id": account}))["account"]["orders"]["nodes"], account
+            assert await admin.data(query, {"id": "acc_1"}) == {"account": None}
 
     async def test_a_buyer_does_not_follow_the_orders_of_a_sibling(self, whole: Whole):
         follow = "subscription { orderStatusChanged { order { account { id } } } }"

@@ -16,6 +16,7 @@ from schema.records.accounts import (
     AccountValues,
     Contact,
     Opportunity,
+    Patch,
     ServiceCase,
     Territory,
     User,
@@ -80,9 +81,13 @@ class FakeCrm:
         return next((entry for entry in self.known.values() if wanted in entry.refs), None)
 
     async def search_accounts(self, where: AccountFilter, page: PageRequest) -> Page[Account]:
-        """Return a page; a cursor is the number that its row has. Of the conditions only the status is looked at."""
+        """Return a page; a cursor is the number that its row has. Only the status and the patch are looked at."""
         await self.script.enter(SourceSystem.CRM, "search_accounts")
-        by_number = {entry.number: entry for entry in self.known.values() if where.status in (None, entry.status)}
+        by_number = {
+            entry.number: entry
+            for entry in self.known.values()
+            if where.status in (None, entry.status) and _lies_within(entry, where.within)
+        }
         if page.after is not None and page.after not in by_number:
             message = f"no row {page.after!r}"
             raise Rejected(SourceSystem.CRM, "search_accounts", message, reason=BAD_CURSOR, fields=("after",))
@@ -205,3 +210,10 @@ class FakeCrm:
             self.kept.put("case", key, subject)
         at = datetime.now(UTC)
         return ServiceCase(f"cas_{key}", account_id, "1", subject, CaseStatus.OPEN, priority, at, None, None, order_id)
+
+
+def _lies_within(entry: Account, patch: Patch | None) -> bool:
+    if patch is None:
+        return True
+    territory_id = None if entry.territory is None else entry.territory.id
+    return territory_id in patch.territory_ids or entry.owner_id == patch.owner_id

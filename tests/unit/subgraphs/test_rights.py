@@ -13,9 +13,10 @@ import pytest_asyncio
 from graphql import ObjectTypeDefinitionNode, parse
 
 from crossdock.migrations import upgrade
-from tests.support.rights_world import ROLES, SUBGRAPHS, RightsWorld, rights_world
+from tests.support.rights_world import LET_IN, NEIGHBOURS, ROLES, SUBGRAPHS, RightsWorld, rights_world
 
 EVERYBODY = frozenset(ROLES)
+WHO = {**ROLES, **{name: who for name, (_, who) in NEIGHBOURS.items()}}
 STAFF = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "OPERATIONS", "CREDIT_CONTROLLER", "PRICING_DESK"})
 OWN = frozenset({"PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
 """Who is bound to acc_1, whose everything in the world is; SIBLING is bound to acc_2, STRANGER to nothing."""
@@ -23,26 +24,37 @@ OWN = frozenset({"PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
 
 @dataclass(frozen=True)
 class Rights:
-    """Who sees or does something, and who is told that it may not; all others learn what they would of nothing."""
+    """Who sees or does something, and who is told that it may not; all others learn what they would of nothing.
+
+    What ``belongs`` to acc_1 is nothing for those of our people who do not work with it and for a buyer of its parent.
+    It ``hides`` when that counts, for our people, before what their role may do.
+    """
 
     seen: frozenset[str]
     forbidden: frozenset[str] = frozenset()
+    belongs: bool = True
+    hides: bool = False
 
     def expected(self) -> dict[str, str]:
-        """Return how each role fares."""
+        """Return how each role fares, and those beside it."""
         told = {role: "FORBIDDEN" if role in self.forbidden else "NOTHING" for role in ROLES}
-        return {**told, **dict.fromkeys(self.seen, "SEEN")}
+        told |= dict.fromkeys(self.seen, "SEEN")
+        for name, (role, _) in NEIGHBOURS.items():
+            is_refused = self.belongs and name not in LET_IN and (role in self.seen or (self.hides and role in STAFF))
+            told[name] = "NOTHING" if is_refused else told[role]
+        return told
 
 
-def only(*roles: str) -> Rights:
+def only(*roles: str, belongs: bool = True, hides: bool = False) -> Rights:
     """Return that these may, and that all others are told that they may not."""
-    return Rights(frozenset(roles), EVERYBODY - frozenset(roles))
+    return Rights(frozenset(roles), EVERYBODY - frozenset(roles), belongs, hides)
 
 
-ALL = Rights(EVERYBODY)
-KNOWN = Rights(EVERYBODY - {"STRANGER"})
+ALL = Rights(EVERYBODY, belongs=False)
+KNOWN = Rights(EVERYBODY - {"STRANGER"}, belongs=False)
 ACCOUNT = Rights(STAFF | OWN)
-INSIDE = Rights(STAFF)
+INSIDE = Rights(STAFF, belongs=False)
+TASKS = Rights(STAFF)
 ORDERING = Rights(
     frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK"}) | OWN,
     frozenset({"OPERATIONS", "CREDIT_CONTROLLER", "PRICING_DESK", "STRANGER"}),
@@ -50,7 +62,10 @@ ORDERING = Rights(
 
 # KEY is an idempotency key, SAID what a payload says is wrong, @ the cursor before everything that happened.
 ROOTS: Mapping[str, tuple[Rights, str]] = {
-    "accounts.Query.viewer": (Rights(EVERYBODY - {"STRANGER"}, frozenset({"STRANGER"})), "viewer { id }"),
+    "accounts.Query.viewer": (
+        Rights(EVERYBODY - {"STRANGER"}, frozenset({"STRANGER"}), belongs=False),
+        "viewer { id }",
+    ),
     "accounts.Query.account": (ACCOUNT, 'account(id: "acc_1") { id }'),
     "accounts.Query.accountByNumber": (ACCOUNT, 'accountByNumber(number: "C-10042") { id }'),
     "accounts.Query.accountByExternalRef": (
@@ -62,7 +77,7 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
     "accounts.Query.onboardings": (INSIDE, "onboardings { nodes { id } }"),
     "accounts.Query.serviceCase": (ACCOUNT, 'serviceCase(id: "cas_1") { id }'),
     "accounts.Mutation.onboardingSubmit": (
-        only("SALES", "SALES_MANAGER", "INTEGRATION"),
+        only("SALES", "SALES_MANAGER", "INTEGRATION", belongs=False),
         (
             'onboardingSubmit(input: {KEY, legalName: "New Inc.", billing: {line1: "1 Way", '
             'city: "X", postalCode: "77001", country: "US", region: "TX"}, shipTo: [{line1: "1 '
@@ -113,7 +128,7 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
     ),
     "operations.Query.lineage": (ACCOUNT, 'lineage(correlationId: "ord_1") { type }'),
     "operations.Query.process": (ACCOUNT, 'process(id: "prc_1") { id }'),
-    "operations.Query.exceptionTasks": (INSIDE, "exceptionTasks { nodes { id } }"),
+    "operations.Query.exceptionTasks": (TASKS, "exceptionTasks { nodes { id } }"),
     "operations.Query.deadLetters": (only("OPERATIONS"), "deadLetters { nodes { id } }"),
     "operations.Query.systems": (only("OPERATIONS"), "systems { system }"),
     "operations.Query.kpi": (
@@ -121,9 +136,12 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
         'kpi(name: INTEGRATION_INCIDENTS, from: "2026-01-01", to: "2026-12-31") { value }',
     ),
     "operations.Query.systemOfRecord": (ALL, "systemOfRecord { object }"),
-    "operations.Mutation.exceptionTaskClaim": (only("CREDIT_CONTROLLER"), 'exceptionTaskClaim(id: "tsk_1") { SAID }'),
+    "operations.Mutation.exceptionTaskClaim": (
+        only("CREDIT_CONTROLLER", hides=True),
+        'exceptionTaskClaim(id: "tsk_1") { SAID }',
+    ),
     "operations.Mutation.exceptionTaskResolve": (
-        only("CREDIT_CONTROLLER"),
+        only("CREDIT_CONTROLLER", hides=True),
         'exceptionTaskResolve(KEY, id: "tsk_1", resolution: "RELEASE", comment: "c") { SAID }',
     ),
     "operations.Mutation.messagesReplay": (
@@ -189,7 +207,7 @@ STREAMS: Mapping[str, tuple[Rights, str]] = {
     "accounts.Subscription.accountChanged": (ACCOUNT, 'accountChanged(accountId: "acc_1", after: "@") { eventId }'),
     "accounts.Subscription.onboardingChanged": (INSIDE, 'onboardingChanged(id: "onb_1", after: "@") { eventId }'),
     "inventory.Subscription.availabilityChanged": (
-        Rights(STAFF, EVERYBODY - STAFF),
+        Rights(STAFF, EVERYBODY - STAFF, belongs=False),
         'availabilityChanged(skus: ["PMP-0042"], after: "@") { eventId }',
     ),
     "operations.Subscription.processChanged": (ACCOUNT, 'processChanged(id: "prc_1", after: "@") { eventId }'),
@@ -239,7 +257,7 @@ REFERENCES: Mapping[str, tuple[Rights, Mapping[str, Any], str]] = {
     "inventory.Warehouse": (ALL, {"code": "W01"}, "name"),
     "operations.Account": (ACCOUNT, {"id": "acc_1"}, "lineage { nodes { type } }"),
     "operations.DeadLetter": (Rights(frozenset({"OPERATIONS"})), {"id": "dl_1"}, "type"),
-    "operations.ExceptionTask": (INSIDE, {"id": "tsk_1"}, "kind"),
+    "operations.ExceptionTask": (TASKS, {"id": "tsk_1"}, "kind"),
     "operations.Order": (ACCOUNT, {"id": "ord_1"}, "lineage { nodes { type } }"),
     "operations.ProcessInstance": (ACCOUNT, {"id": "prc_1"}, "kind"),
     "operations.Quote": (ACCOUNT, {"id": "quo_1"}, "lineage { nodes { type } }"),
@@ -307,7 +325,7 @@ async def test_a_root_field_answers_each_role_by_its_rights(place: RightsWorld, 
     subgraph, kind, _ = name.split(".")
     where = workplace if kind == "Mutation" else place
     query = f"{kind.lower()} {{ {written(field)} }}"
-    assert {role: await where.fares(subgraph, query, who) for role, who in ROLES.items()} == rights.expected()
+    assert {name: await where.fares(subgraph, query, who) for name, who in WHO.items()} == rights.expected()
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -315,7 +333,7 @@ async def test_a_reference_is_resolved_for_each_role_by_its_rights(place: Rights
     rights, key, fields = REFERENCES[name]
     subgraph, _, kind = name.partition(".")
     named, selection = {"__typename": kind, **key}, f"... on {kind} {{ {fields} }}"
-    found = {role: await place.resolves(subgraph, named, selection, who) for role, who in ROLES.items()}
+    found = {name: await place.resolves(subgraph, named, selection, who) for name, who in WHO.items()}
     assert found == rights.expected()
 
 
@@ -324,5 +342,6 @@ async def test_a_stream_tells_each_role_by_its_rights(place: RightsWorld, name: 
     rights, field = STREAMS[name]
     subgraph = name.partition(".")[0]
     query = f"subscription {{ {field.replace('@', place.cursor)} }}"
-    found = await asyncio.gather(*(place.streams(subgraph, query, who) for who in ROLES.values()))
-    assert dict(zip(ROLES, found, strict=True)) == rights.expected()
+    wanted = rights.expected()
+    told = (place.streams(subgraph, query, who, is_told=wanted[name] != "NOTHING") for name, who in WHO.items())
+    assert dict(zip(WHO, await asyncio.gather(*told), strict=True)) == wanted

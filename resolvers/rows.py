@@ -1,0 +1,177 @@
+"""Which accounts somebody works with: those of its territories and its own; a customer's administrator, those below.
+
+The CRM says which these are. Its answer is kept: after a minute it is asked anew, and while it is out its last answer
+holds for a day. Without any answer nobody who is bound sees anything, and a customer's administrator sees the accounts
+of its claim.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from schema.records.accounts import AccountFilter, Patch
+from schema.records.identity import Principal
+from schema.records.values import PageRequest
+from systems.errors import ConnectorError
+from systems.ports import AccountDirectory, Clock
+
+__all__ = ["BOUND_ROLES", "EVERYWHERE", "RowRules", "patch_of"]
+
+BOUND_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK"})
+"""Roles that work in territories. Any other role of the distributor works with all accounts, whatever comes with it."""
+
+ADMINISTRATOR = "PORTAL_ADMIN"
+"""Role of a customer's people who see the accounts below those of their claim too."""
+
+EVERYWHERE = "*"
+"""Territory of those who work in all of them."""
+
+FRESH_FOR = timedelta(seconds=60)
+"""How soon a changed owner or territory shows; as long as an account change may take to reach every system."""
+
+KEPT_FOR = timedelta(hours=24)
+"""How long the last answer holds while the CRM is out."""
+
+MAX_PRINCIPALS = 1_000
+"""Patches and trees that are kept; those that were asked for longest ago go first."""
+
+MAX_ACCOUNTS = 20_000
+"""Accounts of one principal; more than 100 pages of the CRM are no patch that somebody works."""
+
+PAGE = 200
+MAX_DEPTH = 5
+"""Levels of a hierarchy of accounts."""
+
+_log = structlog.get_logger("crossdock.rights")
+
+
+class RowRules:
+    """Binds principals to the accounts that they work with.
+
+    Args:
+        directory: knows territories, owners and hierarchies.
+        clock: where time comes from.
+    """
+
+    def __init__(self, directory: AccountDirectory, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._kept: OrderedDict[Patch | tuple[str, ...], _KnownAccounts] = OrderedDict()
+
+    async def bind(self, principal: Principal) -> Principal:
+        """Return the principal with the accounts that it works with.
+
+        Raises:
+            ConnectorError: the CRM does not say which, and has not for a day.
+        """
+        if principal.accounts:
+            return await self._with_those_below(principal) if ADMINISTRATOR in principal.roles else principal
+        patch = patch_of(principal)
+        if patch is None:
+            return principal
+        known = self._known(patch, lambda: self._read_patch(patch))
+        await known.refresh()
+        return replace(principal, rows=known)
+
+    async def _with_those_below(self, principal: Principal) -> Principal:
+        own = principal.accounts or ()
+        known = self._known(own, lambda: self._read_below(own))
+        try:
+            await known.refresh()
+        except ConnectorError as error:
+            _log.warning("an administrator sees no accounts below its own", subject=principal.subject, error=str(error))
+            return principal
+        return replace(principal, accounts=tuple(dict.fromkeys((*own, *sorted(known.ids)))))
+
+    def _known(self, key: Patch | tuple[str, ...], read: Callable[[], Awaitable[frozenset[str]]]) -> _KnownAccounts:
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = _KnownAccounts(read, self._clock)
+        self._kept.move_to_end(key)
+        if len(self._kept) > MAX_PRINCIPALS:
+            self._kept.popitem(last=False)
+        return found
+
+    async def _read_patch(self, patch: Patch) -> frozenset[str]:
+        found: set[str] = set()
+        after: str | None = None
+        while len(found) < MAX_ACCOUNTS:
+            page = await self._directory.search_accounts(AccountFilter(within=patch), PageRequest(PAGE, after))
+            found.update(account.id for account in page.items)
+            if not page.has_next:
+                return frozenset(found)
+            after = page.cursors[-1]
+        _log.warning("a patch has more accounts than anybody works", patch=patch, seen=len(found))
+        return frozenset(found)
+
+    async def _read_below(self, account_ids: tuple[str, ...]) -> frozenset[str]:
+        found: set[str] = set()
+        level = list(account_ids)
+        for _ in range(MAX_DEPTH):
+            children = await self._directory.children(level)
+            level = sorted({child.id for row in children.values() for child in row} - found)[
+                : MAX_ACCOUNTS - len(found)
+            ]
+            if not level:
+                break
+            found.update(level)
+        return frozenset(found)
+
+
+def patch_of(principal: Principal) -> Patch | None:
+    """Return which accounts one of the distributor's people is bound to, None for all of them."""
+    is_bound = principal.accounts is None and bool(principal.roles) and BOUND_ROLES.issuperset(principal.roles)
+    if not is_bound or EVERYWHERE in principal.territories:
+        return None
+    return Patch(tuple(sorted(set(principal.territories))), principal.subject.removeprefix("user:"))
+
+
+class _KnownAccounts:
+    """Accounts as they were read last. Whoever looks after a while has them read anew, and goes on with these."""
+
+    def __init__(self, read: Callable[[], Awaitable[frozenset[str]]], clock: Clock) -> None:
+        self._read = read
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._again: asyncio.Task[None] | None = None
+        self._read_at: datetime | None = None
+        self.ids: frozenset[str] = frozenset()
+
+    def has(self, account_id: str) -> bool:
+        """Return whether an account is one of them; without an answer of the last day none is."""
+        if self._is_older_than(FRESH_FOR) and (self._again is None or self._again.done()):
+            self._again = asyncio.ensure_future(self._refresh_quietly())
+        return not self._is_older_than(KEPT_FOR) and account_id in self.ids
+
+    async def refresh(self) -> None:
+        """Read them anew when they are not fresh.
+
+        Raises:
+            ConnectorError: they cannot be read, and were not within a day.
+        """
+        async with self._reading:
+            if not self._is_older_than(FRESH_FOR):
+                return
+            try:
+                ids = await self._read()
+            except ConnectorError as error:
+                if self._is_older_than(KEPT_FOR):
+                    raise
+                _log.warning("accounts of a principal as they were read last", error=str(error))
+                return
+            self.ids, self._read_at = ids, self._clock.now()
+
+    async def _refresh_quietly(self) -> None:
+        try:
+            await self.refresh()
+        except ConnectorError as error:
+            _log.warning("nobody says which accounts a principal works with", error=str(error))
+
+    def _is_older_than(self, age: timedelta) -> bool:
+        return self._read_at is None or self._clock.now() - self._read_at > age
