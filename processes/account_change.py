@@ -104,7 +104,12 @@ async def change_crm(case: AccountCase) -> Outcome:
 async def tell(case: AccountCase) -> Outcome:
     """Tell what has changed, not into what."""
     request = case.request
-    facts = {"changed": changed_fields(request.wanted), "version": request.version + 1, "by": request.asked_by}
+    facts = {
+        "changed": changed_fields(request.wanted),
+        "version": request.version + 1,
+        "by": request.asked_by,
+        "askedAt": request.asked_at.isoformat(),
+    }
     told = case.news("account.changed", "changed", facts)
     manual = request.asked_by.startswith("user:")
     await case.use.events.append([replace(told, actor=request.asked_by, manual=manual)])

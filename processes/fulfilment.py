@@ -125,7 +125,8 @@ class Fulfilment:
         told = shipment_event(about, type_, _milestone_key(news), facts, self._use)
         events = [replace(told, system=news.source, occurred_at=milestone.at, causation_id=news.event_id)]
         if news.status in _TOLD_AT_ORDER and milestone.status is news.status:
-            at_order = {"shipmentId": facts["shipmentId"], "shipmentStatus": news.status.value}
+            told_of = ("shipmentId", "receivedAt")
+            at_order = {"shipmentStatus": news.status.value, **{name: facts[name] for name in told_of}}
             key = f"or:{news.order_id}:fulfillment:{news.shipment_number}:{milestone.code}:{milestone.at.isoformat()}"
             events.append(shipment_event(about, "order.fulfillment.changed", key, at_order, self._use))
         return events

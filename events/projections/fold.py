@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -25,12 +25,31 @@ from events.stories import order_of
 from schema.enums import SourceSystem
 from schema.events.envelope import Event, StoredEvent
 
-__all__ = ["MILESTONES", "STOCK", "apply", "keys_of"]
+__all__ = ["ACCOUNTS", "LATE_STATUSES", "MILESTONES", "STATUSES", "STOCK", "apply", "keys_of"]
 
-MILESTONES = "MILESTONE_PUBLISHED"
-STOCK = "STOCK_PUBLISHED"
-PUBLISH_BOUND = timedelta(seconds=60)
-"""News of shipments and stock are in the log within this time after they were received."""
+MILESTONES, STOCK = "MILESTONE_PUBLISHED", "STOCK_PUBLISHED"
+STATUSES, LATE_STATUSES = "STATUS_PUBLISHED_5S", "STATUS_PUBLISHED_60S"
+ACCOUNTS = "ACCOUNT_CHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """A workflow that ends when its event is in the log, and began at the moment that the event says."""
+
+    workflow: str
+    types: tuple[str, ...]
+    since: str
+    bound: timedelta
+
+
+_SPREADS = (
+    _Spread(MILESTONES, ("shipment.",), "receivedAt", timedelta(seconds=60)),
+    _Spread(STOCK, ("inventory.position.changed",), "receivedAt", timedelta(seconds=60)),
+    _Spread(STATUSES, ("order.fulfillment.changed",), "receivedAt", timedelta(seconds=5)),
+    _Spread(LATE_STATUSES, ("order.fulfillment.changed",), "receivedAt", timedelta(seconds=60)),
+    _Spread(ACCOUNTS, ("account.changed",), "askedAt", timedelta(seconds=60)),
+)
+"""News of shipments, stock and orders are with those who follow them, and changes in every system, within a time."""
 
 _ONBOARDING = ("account.onboarding.", "account.activated")
 
@@ -45,7 +64,7 @@ def keys_of(stored: StoredEvent) -> tuple[Key, ...]:
         (FactKind.INCIDENT, others.incident_id(event)),
         (FactKind.ONBOARDING, event.correlation_id if event.type.startswith(_ONBOARDING) else None),
         (FactKind.TRAFFIC, _traffic_id(event)),
-        (FactKind.TALLY, _tally_id(stored)),
+        *((FactKind.TALLY, f"{spread.workflow}@{_hour(stored).isoformat()}") for spread in _spreads(event)),
     )
     return tuple((kind, identifier) for kind, identifier in named if identifier is not None)
 
@@ -76,7 +95,7 @@ def _folded(key: Key, known: Fact | None, stored: StoredEvent) -> Fact | None:
             traffic = cast("TrafficFact", known or TrafficFact(event.system.value, event.occurred_at.date()))
             return replace(traffic, messages=traffic.messages + 1)
         case FactKind.TALLY:
-            return _tallied(cast("TallyFact | None", known), stored)
+            return _tallied(identifier.partition("@")[0], cast("TallyFact | None", known), stored)
 
 
 def _traffic_id(event: Event) -> str | None:
@@ -86,25 +105,20 @@ def _traffic_id(event: Event) -> str | None:
     return f"{event.system.value}@{event.occurred_at.date().isoformat()}"
 
 
-def _tally_id(stored: StoredEvent) -> str | None:
-    workflow = _workflow(stored.event)
-    return None if workflow is None else f"{workflow}@{_hour(stored).isoformat()}"
-
-
-def _tallied(known: TallyFact | None, stored: StoredEvent) -> TallyFact:
-    event = stored.event
-    tally = known or TallyFact(_workflow(event) or "", _hour(stored))
-    is_good = stored.recorded_at - datetime.fromisoformat(event.data["receivedAt"]) <= PUBLISH_BOUND
+def _tallied(workflow: str, known: TallyFact | None, stored: StoredEvent) -> TallyFact:
+    spread = next(entry for entry in _spreads(stored.event) if entry.workflow == workflow)
+    tally = known or TallyFact(workflow, _hour(stored))
+    is_good = stored.recorded_at - datetime.fromisoformat(stored.event.data[spread.since]) <= spread.bound
     return replace(tally, good=tally.good + is_good, total=tally.total + 1)
 
 
-def _workflow(event: Event) -> str | None:
-    """Return the workflow of news that say when they were received; what was brought in from elsewhere does not."""
-    if not isinstance(event.data.get("receivedAt"), str):
-        return None
-    if event.type.startswith("shipment."):
-        return MILESTONES
-    return STOCK if event.type == "inventory.position.changed" else None
+def _spreads(event: Event) -> tuple[_Spread, ...]:
+    """Return the workflows that an event ends; what was brought in from elsewhere does not say when it began."""
+    return tuple(
+        spread
+        for spread in _SPREADS
+        if event.type.startswith(spread.types) and isinstance(event.data.get(spread.since), str)
+    )
 
 
 def _hour(stored: StoredEvent) -> datetime:

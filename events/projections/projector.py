@@ -24,7 +24,7 @@ from schema.events.envelope import EventFilter
 
 __all__ = ["FactProjection"]
 
-VERSION = "facts:1"
+VERSION = "facts:2"
 """Name of the cursor; count it up when folding changes, so that every database folds its log again."""
 
 PAGE = 200

@@ -12,21 +12,27 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from events.projections.facts import OnboardingFact, OrderFact, TallyFact
-from events.projections.fold import MILESTONES, STOCK
+from events.projections.fold import ACCOUNTS, LATE_STATUSES, MILESTONES, STATUSES, STOCK
 from events.projections.gauges import Point, Share
 from events.projections.measure import Measure
 from events.projections.period import ALL, Period
 
 __all__ = ["OBJECTIVES", "ServiceLevels"]
 
-DECISION, DECIDED = "ORDER_DECISION", "ORDER_DECIDED"
+DECISION, DECIDED, KEPT = "ORDER_DECISION", "ORDER_DECIDED", "ORDER_KEPT"
 INVOICES, ONBOARDINGS = "INVOICE_PUBLISHED", "ONBOARDING"
 DECISION_BOUND, DECIDED_BOUND = timedelta(seconds=2.5), timedelta(minutes=15)
+LOST_AFTER = timedelta(hours=24)
+"""An order that is neither decided nor held by then, as long as work is kept for a system that is out, is lost."""
 INVOICE_BOUND, ONBOARDING_BOUND = timedelta(minutes=15), timedelta(minutes=10)
 
 OBJECTIVES = {
     DECISION: Decimal("0.95"),
     DECIDED: Decimal("0.995"),
+    KEPT: Decimal(1),
+    STATUSES: Decimal("0.95"),
+    LATE_STATUSES: Decimal("0.99"),
+    ACCOUNTS: Decimal("0.95"),
     INVOICES: Decimal("0.95"),
     ONBOARDINGS: Decimal("0.90"),
     MILESTONES: Decimal("0.95"),
@@ -85,6 +91,10 @@ class ServiceLevels(Measure):
         if order.received_at is not None:
             self._span(DECISION, order.received_at, order.decided_at, DECISION_BOUND)
             self._span(DECIDED, order.received_at, order.decided_at, DECIDED_BOUND)
+            if order.decided_at is not None:
+                self._count(KEPT, order.received_at, 1, 1)
+            elif self.period.now - order.received_at > LOST_AFTER:
+                self._count(KEPT, order.received_at + LOST_AFTER, 0, 1)
         for invoice in order.invoices.values():
             if invoice.told_at is not None:
                 self._span(INVOICES, invoice.posted_at, invoice.told_at, INVOICE_BOUND)
@@ -112,7 +122,8 @@ class ServiceLevels(Measure):
         budget = (1 - OBJECTIVES[workflow]) * level.whole.total
         for window in _WINDOWS:
             missed = level.missed[window.hours]
-            burned = (_HUNDRED * missed / budget).quantize(_PLACES)
+            share = missed / budget if budget else Decimal(min(missed, 1))  # nothing may be missed: one is all of it
+            burned = (_HUNDRED * share).quantize(_PLACES)
             state = window.alarm if burned >= window.most else "OK"
             bucket = f"{workflow} {window.hours}h {state}"
             yield Point(bucket, burned, "% of the error budget", Decimal(missed), budget)

@@ -282,15 +282,46 @@ def test_service_levels_count_what_missed_its_bound_and_what_still_waits():
         "ONBOARDING": "1E+2",
         "ORDER_DECIDED": "66.667",
         "ORDER_DECISION": "33.333",
+        "ORDER_KEPT": "66.667",
     }
 
 
+def shares(**per_cent: str) -> dict[str, str]:
+    return {name: {"100": "1E+2"}.get(value, value) for name, value in per_cent.items()}
+
+
+SPREADS = [
+    ("shipment.milestone", "receivedAt", 60, shares(MILESTONE_PUBLISHED="100")),
+    ("shipment.milestone", "receivedAt", 61, shares(MILESTONE_PUBLISHED="0")),
+    ("inventory.position.changed", "receivedAt", 60, shares(STOCK_PUBLISHED="100")),
+    ("inventory.position.changed", "receivedAt", 61, shares(STOCK_PUBLISHED="0")),
+    ("order.fulfillment.changed", "receivedAt", 5, shares(STATUS_PUBLISHED_5S="100", STATUS_PUBLISHED_60S="100")),
+    ("order.fulfillment.changed", "receivedAt", 6, shares(STATUS_PUBLISHED_5S="0", STATUS_PUBLISHED_60S="100")),
+    ("order.fulfillment.changed", "receivedAt", 61, shares(STATUS_PUBLISHED_5S="0", STATUS_PUBLISHED_60S="0")),
+    ("account.changed", "askedAt", 60, shares(ACCOUNT_CHANGED="100")),
+    ("account.changed", "askedAt", 61, shares(ACCOUNT_CHANGED="0")),
+]
+
+
 @pytest.mark.parametrize(
-    ("lag_s", "share"), [pytest.param(30, "1E+2", id="soon"), pytest.param(90, "0", id="after a minute")]
+    ("type_", "since", "lag_s", "wanted"), SPREADS, ids=[f"{row[0]} {row[2]} s" for row in SPREADS]
 )
-def test_news_are_in_the_log_soon_after_they_were_received(lag_s: float, share: str):
-    events = [told("shipment.milestone", 1, receivedAt=(AT + timedelta(hours=1)).isoformat())]
-    assert figure(K.SLO_COMPLIANCE, events, "workflow", lag_s=lag_s) == {"MILESTONE_PUBLISHED": share}
+def test_news_keep_the_bound_of_their_workflow_or_miss_it(type_: str, since: str, lag_s: int, wanted: dict[str, str]):
+    events = [told(type_, 1, **{since: (AT + timedelta(hours=1)).isoformat()})]
+    assert figure(K.SLO_COMPLIANCE, events, "workflow", lag_s=lag_s) == wanted
+
+
+def test_what_was_brought_in_from_elsewhere_says_nothing_about_our_service():
+    events = [told("shipment.milestone", 1), told("account.changed", 1), told("order.fulfillment.changed", 1)]
+    assert figure(K.SLO_COMPLIANCE, events, "workflow", lag_s=90_000) == {}
+
+
+def test_one_lost_order_is_the_whole_budget_of_what_may_never_be_lost():
+    kept = [received("ord_1"), told("order.accepted", 2 / 3600, "ord_1"), received("ord_2", 23.5)]
+    burn = figure(K.SLO_COMPLIANCE, kept, "burn", days=1)
+    assert (burn["ORDER_KEPT 1h OK"], burn["ORDER_KEPT 6h OK"]) == ("0", "0")
+    burn = figure(K.SLO_COMPLIANCE, [*kept, received("ord_3", -0.5)], "burn", days=1)
+    assert (burn["ORDER_KEPT 1h PAGE"], burn["ORDER_KEPT 6h TICKET"]) == ("1E+2", "1E+2")
 
 
 def test_a_budget_that_burns_too_fast_pages_within_the_hour_and_makes_a_ticket_within_six():
@@ -307,6 +338,8 @@ def test_a_budget_that_burns_too_fast_pages_within_the_hour_and_makes_a_ticket_w
         "ORDER_DECIDED 6h OK": "0",
         "ORDER_DECISION 1h OK": "1.988",
         "ORDER_DECISION 6h TICKET": "11.928",
+        "ORDER_KEPT 1h OK": "0",
+        "ORDER_KEPT 6h OK": "0",
     }
 
 
