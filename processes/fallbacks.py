@@ -2,6 +2,11 @@
 
 A cell that is not there means that the operation asks nothing of the system. ``within`` bounds how old an answer from
 memory may be, or how long work is kept for the system.
+
+- Finance is the ERP's own here: its figures are out when the ERP is. They are not remembered, because a limit that was
+  free an hour ago is no ground for an order now: the order waits.
+- PLATFORM stands for what carries news from one program to another. The log keeps everything, whoever follows looks.
+- Partners (EDI, suppliers) are asked nothing: no operation waits for one.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ class Operation(StrEnum):
     PRICE = "PRICE"
     PROMISE = "PROMISE"
     SUBMIT = "SUBMIT"
+    CHANGE = "CHANGE"
     STATUS = "STATUS"
 
 
@@ -60,15 +66,22 @@ FALLBACKS: Mapping[tuple[SourceSystem, Operation], Fallback] = {
     (_S.CLOUD_ERP, _O.PRICE): Fallback(_B.REMEMBERED, _DAY),
     (_S.CLOUD_ERP, _O.PROMISE): Fallback(_B.WITHOUT, _DAY),
     (_S.CLOUD_ERP, _O.SUBMIT): Fallback(_B.BUFFERED, _DAY),
+    (_S.CLOUD_ERP, _O.CHANGE): Fallback(_B.BUFFERED, _DAY),
     (_S.CLOUD_ERP, _O.STATUS): Fallback(_B.READ_MODEL),
+    (_S.FINANCE, _O.SUBMIT): Fallback(_B.BUFFERED, _DAY),
+    (_S.FINANCE, _O.CHANGE): Fallback(_B.BUFFERED, _DAY),
+    (_S.FINANCE, _O.STATUS): Fallback(_B.NULL),
     (_S.WMS, _O.PROMISE): Fallback(_B.REMEMBERED, SAFE_FOR),
     (_S.WMS, _O.SUBMIT): Fallback(_B.BUFFERED),
+    (_S.WMS, _O.CHANGE): Fallback(_B.BUFFERED),
     (_S.WMS, _O.STATUS): Fallback(_B.READ_MODEL),
     (_S.TMS, _O.SUBMIT): Fallback(_B.BUFFERED),
     (_S.TMS, _O.STATUS): Fallback(_B.READ_MODEL),
     (_S.CRM, _O.PRICE): Fallback(_B.REMEMBERED, _DAY),
     (_S.CRM, _O.SUBMIT): Fallback(_B.BUFFERED),
+    (_S.CRM, _O.CHANGE): Fallback(_B.BUFFERED),
     (_S.CRM, _O.STATUS): Fallback(_B.NULL),
+    (_S.PLATFORM, _O.STATUS): Fallback(_B.READ_MODEL),
 }
 """Every cell."""
 

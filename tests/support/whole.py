@@ -103,10 +103,13 @@ class Whole:
 
 
 @asynccontextmanager
-async def in_process(folder: Path, identity: IdentitySettings | None = None) -> AsyncIterator[Whole]:
+async def in_process(
+    folder: Path, identity: IdentitySettings | None = None, redis: str | None = None
+) -> AsyncIterator[Whole]:
     """Run everything in the embedded form; without an identity everybody is the demo's person."""
     async with AsyncExitStack() as stack:
         where, url, sandboxes, settings, http = await stack.enter_async_context(_around(folder))
+        settings = settings.model_copy(update={"redis": redis})
         if identity is not None:
             gateway = settings.gateway.model_copy(update={"identity": identity})
             settings = settings.model_copy(update={"gateway": gateway})

@@ -12,13 +12,15 @@ import pytest
 
 from processes.fallbacks import FALLBACKS, Behaviour, Fallback, Operation, fallback
 from schema.enums import SourceSystem
-from tests.support.graph_suite import submission
+from tests.support.eventually import WITHIN_S, eventually
+from tests.support.graph_suite import BUYER, following, submission, until
 from tests.support.whole import Whole, in_process
 
 S, Op, B = SourceSystem, Operation, Behaviour
-SANDBOXES = {S.CLOUD_ERP: "erp", S.WMS: "wms", S.TMS: "tms", S.CRM: "crm"}
+SANDBOXES = {S.CLOUD_ERP: "erp", S.WMS: "wms", S.TMS: "tms", S.CRM: "crm", S.FINANCE: "erp"}
+"""Who is out; finance is with the ERP, so all else that is out then is the ERP's."""
+
 OUT = {"outages": [{"after_s": 0, "for_s": 600}]}
-WITHIN_S = 30.0
 
 PRICES = """
 query ($account: ID!, $lines: [PriceLineInput!]!) {
@@ -39,6 +41,12 @@ query ($number: String!) {
   }
 }
 """
+ORDER = "query ($id: ID!) { order(id: $id) { id version status fulfillmentStatus } }"
+CANCEL = """mutation ($input: OrderCancelInput!) { orderCancel(input: $input) {
+    order { status } problems { __typename ... on Problem { message } } } }"""
+DRAINED_WITHIN_S = 120.0
+"""Pauses between attempts have grown while a system was out."""
+
 STORY = "SO-204511"
 """An order of the past with two shipments that have arrived."""
 
@@ -102,6 +110,37 @@ async def submitted(whole: Whole, before: dict[str, Any], cell: Fallback) -> Non
     before["submitted"] = answer["order"]["number"]
 
 
+async def cancelled_in_the_end(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
+    """A wish to cancel is taken; what it needs of the system waits, and the order says so until then."""
+    await cancel(whole, before)
+    status = (await whole.data(ORDER, {"id": before["ordered"]["id"]}))["order"]["status"]
+    assert status in ("CANCEL_PENDING", "CANCELLED")
+
+
+async def cancelled_as_ever(whole: Whole, before: dict[str, Any], cell: Fallback | None) -> None:
+    await cancel(whole, before)
+    await eventually(lambda: _order(whole, before), lambda order: order["status"] == "CANCELLED")
+
+
+async def cancel(whole: Whole, before: dict[str, Any]) -> None:
+    order = before["ordered"]
+    about = {"orderId": order["id"], "version": order["version"], "reason": "not needed any more"}
+    given = {"input": {**about, "idempotencyKey": f"cancel-{order['id']}"}}
+    assert (await whole.ask(CANCEL, given))["data"]["orderCancel"]["problems"] == []
+
+
+async def _order(whole: Whole, before: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (await whole.ask(ORDER, {"id": before["ordered"]["id"]}))["data"]["order"] or {"status": ""}
+    return found
+
+
+async def shown_without_credit(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
+    answer = await whole.ask('{ accountByNumber(number: "C-10042") { name credit { onHold } } }')
+    assert answer["data"]["accountByNumber"]["name"]
+    assert answer["data"]["accountByNumber"]["credit"] is None
+    assert [error["path"] for error in answer["errors"]] == [["accountByNumber", "credit"]]
+
+
 async def shown_from_records(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
     now = (await whole.data(STATUS, {"number": STORY}))["orderByNumber"]
     then = before["status"]
@@ -131,15 +170,26 @@ CHECKS: dict[tuple[Operation, Behaviour | None], Check] = {
     (Op.PROMISE, B.WITHOUT): promised_without_inbound,
     (Op.PROMISE, None): promised_as_ever,
     (Op.SUBMIT, B.BUFFERED): submitted,
+    (Op.CHANGE, B.BUFFERED): cancelled_in_the_end,
+    (Op.CHANGE, None): cancelled_as_ever,
     (Op.STATUS, B.READ_MODEL): shown_from_records,
     (Op.STATUS, B.NULL): shown_with_nulls,
 }
 
 
+OF_FINANCE: dict[Operation, Check] = {
+    Op.SUBMIT: submitted,
+    Op.CHANGE: cancelled_in_the_end,
+    Op.STATUS: shown_without_credit,
+}
+"""Checks of finance alone: of its fields, beside those of the ERP that is out with it."""
+
+
 def test_every_cell_of_the_matrix_has_a_check():
     cells = {(operation, cell.behaviour) for (_, operation), cell in FALLBACKS.items()}
     assert cells <= set(CHECKS)
-    assert {system for system, _ in FALLBACKS} == set(SANDBOXES)
+    assert {operation for system, operation in FALLBACKS if system is S.FINANCE} == set(OF_FINANCE)
+    assert {system for system, _ in FALLBACKS} == {*SANDBOXES, S.PLATFORM}
 
 
 @pytest.mark.slow
@@ -149,14 +199,45 @@ async def test_while_a_system_is_out_every_operation_does_what_its_cell_says(who
         "price": await price(whole),
         "promise": await promise(whole),
         "status": (await whole.data(STATUS, {"number": STORY}))["orderByNumber"],
+        "ordered": await released(whole),
     }
     sandbox = whole.sandboxes[SANDBOXES[system]]
     await sandbox.faults(**OUT)
     for operation in Operation:
         cell = fallback(system, operation)
-        await CHECKS[operation, None if cell is None else cell.behaviour](whole, before, cell)
+        if system is S.FINANCE:
+            check = OF_FINANCE.get(operation)
+        else:
+            check = CHECKS[operation, None if cell is None else cell.behaviour]
+        if check is not None:
+            await check(whole, before, cell)
     await sandbox.faults()
     await _accepted(whole, before["submitted"])
+    await eventually(lambda: _order(whole, before), lambda order: order["status"] == "CANCELLED", DRAINED_WITHIN_S)
+
+
+async def released(whole: Whole) -> dict[str, Any]:
+    """Return an order that a warehouse has got to pick."""
+    given = {**submission(), "waitMs": 10_000}
+    placed = {"ordered": (await whole.play("order", input=given))["orderSubmit"]["order"]}
+    return await eventually(lambda: _order(whole, placed), lambda order: order.get("fulfillmentStatus") == "RELEASED")
+
+
+@pytest.mark.slow
+async def test_while_nothing_carries_news_orders_are_taken_and_whoever_follows_looks(tmp_path: Path):
+    follow = "subscription ($account: ID!) { orderStatusChanged(accountId: $account) { order { status } } }"
+    async with (
+        in_process(tmp_path, redis="redis://127.0.0.1:1") as whole,
+        following(whole, follow, {"account": BUYER}) as stream,
+    ):
+        first = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)  # the subscription is on its way before the order is
+        answer = await submit(whole)
+        assert answer["problems"] == []
+        async with asyncio.timeout(WITHIN_S):
+            seen = [await first]
+        seen += await until(stream, lambda event: event["orderStatusChanged"]["order"]["status"] == "ACCEPTED")
+        assert seen
 
 
 async def _accepted(whole: Whole, number: str) -> None:
