@@ -13,6 +13,8 @@ import pytest_asyncio
 from graphql import ObjectTypeDefinitionNode, parse
 
 from crossdock.migrations import upgrade
+from schema.enums import SourceSystem
+from tests.support import subgraph_requests as requests
 from tests.support.rights_world import LET_IN, NEIGHBOURS, ROLES, SUBGRAPHS, RightsWorld, rights_world
 
 EVERYBODY = frozenset(ROLES)
@@ -345,3 +347,17 @@ async def test_a_stream_tells_each_role_by_its_rights(place: RightsWorld, name: 
     wanted = rights.expected()
     told = (place.streams(subgraph, query, who, is_told=wanted[name] != "NOTHING") for name, who in WHO.items())
     assert dict(zip(WHO, await asyncio.gather(*told), strict=True)) == wanted
+
+
+async def test_while_nobody_says_what_somebody_works_with_the_system_is_named_and_nothing_shown(
+    tmp_path_factory: pytest.TempPathFactory,
+):
+    async with rights_world(await _database(tmp_path_factory)) as made:
+        made.world.script.down.add(SourceSystem.CRM)
+        query = '{ order(id: "ord_1") { id } }'
+        answer = await requests.ask(made.apps["orders"], query, requests.staff())
+        everybody = await requests.ask(made.apps["orders"], query, requests.staff(role="FINANCE"))
+    (error,) = answer["errors"]
+    assert answer["data"] is None
+    assert error["extensions"] == {"code": "SYSTEM_UNAVAILABLE", "system": "CRM", "retryable": True}
+    assert everybody == {"data": {"order": {"id": "ord_1"}}}
