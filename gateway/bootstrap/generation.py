@@ -138,8 +138,8 @@ def compile_settings(
 def _cache(settings: GatewaySettings, metrics: Metrics | None, before: Generation | None) -> Cache | None:
     """Return what is kept of answers: what the generation before keeps, where it is kept the same way."""
     if before is not None and before.metrics is metrics:
-        old = before.settings
-        if (old.cache, old.redis, old.identity) == (settings.cache, settings.redis, settings.identity):
+        parts = ("cache", "redis", "identity", "headers")
+        if all(getattr(before.settings, part) == getattr(settings, part) for part in parts):
             return before.rules.cache
     return build_cache(settings, metrics)
 

@@ -10,6 +10,7 @@ from gateway.cache.follow import StreamFollower
 from gateway.cache.memory_store import MemoryStore
 from gateway.cache.redis_store import RedisStore
 from gateway.cache.store import CacheStore, StoreLimits
+from gateway.cache.who import CREDENTIALS
 from gateway.config import GatewaySettings
 from gateway.policies.shared_redis import SharedRedis
 
@@ -27,7 +28,7 @@ def build_cache(settings: GatewaySettings, counts: CacheCounts | None) -> Cache 
     if given.store == "redis" and settings.redis is not None:
         redis = SharedRedis(settings.redis, timeout_s=given.timeout, decodes=False)
         store = RedisStore(redis, limits, counts.store_failed)
-    return Cache(given, store, settings.identity, counts)
+    return Cache(given, store, settings.identity, counts, _vary(settings))
 
 
 def build_follower(settings: GatewaySettings, cache: Cache) -> StreamFollower | None:
@@ -39,3 +40,10 @@ def build_follower(settings: GatewaySettings, cache: Cache) -> StreamFollower | 
     return StreamFollower(
         redis.url, stream, cache.read_invalidation, partial(cache.invalidate, by="event"), position_key
     )
+
+
+def _vary(settings: GatewaySettings) -> str:
+    rules = (settings.headers, *settings.headers.subgraphs.values())
+    passed = dict.fromkeys(name for part in rules for name in part.sources())
+    vary = settings.cache.vary
+    return ", ".join(passed if vary is None else (*vary, *(name for name in passed if name in CREDENTIALS)))

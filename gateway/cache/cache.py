@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 
+from gateway.cache.answers import QueryAnswers, Run
 from gateway.cache.counts import CacheCounts, NoCounts
 from gateway.cache.invalidation import InvalidationReader
 from gateway.cache.mutation import MutationFetches
@@ -15,6 +16,7 @@ from gateway.cache.shared import Shared
 from gateway.cache.store import CacheStore
 from gateway.cache.who import WhoReader
 from gateway.config import CacheSettings, IdentitySettings
+from gateway.executor import ExecutionContext
 from gateway.executor.result import ExecutionResult
 from gateway.plan.nodes import QueryPlan
 from gateway.server.principal import Principal
@@ -24,7 +26,11 @@ __all__ = ["Cache", "CachedOperation", "CachedRequest", "GraphCache"]
 
 
 class Cache:
-    """What is kept, for every graph that the gateway serves."""
+    """What is kept, for every graph that the gateway serves.
+
+    Args:
+        vary: headers of clients that make a difference to answers, as the value of ``Vary``.
+    """
 
     def __init__(
         self,
@@ -32,8 +38,9 @@ class Cache:
         store: CacheStore,
         identity: IdentitySettings,
         counts: CacheCounts | None = None,
+        vary: str = "",
     ) -> None:
-        self._shared = Shared(settings, store, counts or NoCounts())
+        self._shared = Shared(settings, store, counts or NoCounts(), vary)
         self._who = WhoReader(settings, identity)
         self._invalidations: InvalidationReader | None = None
 
@@ -80,33 +87,49 @@ class GraphCache:
         fetches = self.plans.read(plan)
         if all(fetch is None for fetch in fetches):
             return None
-        return CachedOperation(self, plan.kind == "mutation", fetches)
+        name = blake2b(repr(plan).encode(), digest_size=16).digest()
+        is_whole = None not in fetches and plan.introspection is None and not plan.deferred
+        return CachedOperation(self, plan.kind == "mutation", fetches, name, is_whole)
 
 
 @dataclass(frozen=True, slots=True)
 class CachedOperation:
-    """A query of which parts may be kept, or a mutation."""
+    """A query of which parts may be kept, or a mutation.
+
+    Attributes:
+        name: names the plan, and with it the shape of the answer.
+        is_whole: the answer is made of what may be kept, and of nothing else.
+    """
 
     cache: GraphCache
     is_mutation: bool
     fetches: tuple[CachedFetch | None, ...]
+    name: bytes
+    is_whole: bool
 
     def open(self, principal: Principal, headers: tuple[tuple[str, str], ...]) -> CachedRequest:
         """Return the cache for one request; ``headers`` are those for subgraphs."""
-        who = self.cache.who.read(principal, headers)
+        who, shared = self.cache.who.read(principal, headers), self.cache.shared
         if self.is_mutation:
-            return CachedRequest(MutationFetches(self.cache.shared, self.fetches, who))
-        return CachedRequest(QueryFetches(self.cache.shared, self.fetches, who, collects=False))
+            return CachedRequest(MutationFetches(shared, self.fetches, who))
+        fetches = QueryFetches(shared, self.fetches, who, collects=shared.settings.answers and self.is_whole)
+        return CachedRequest(fetches, QueryAnswers(shared, who, self.name, self.is_whole, fetches))
 
 
 @dataclass(frozen=True, slots=True)
 class CachedRequest:
-    """The cache for one request."""
+    """The cache for one request; ``answers`` is None for a mutation."""
 
     fetches: QueryFetches | MutationFetches
+    answers: QueryAnswers | None = None
 
-    async def answer(self, run: Callable[[], Awaitable[ExecutionResult]]) -> ExecutionResult:
-        """Return the answer that ``run`` makes; when it ends, also by failure, what a mutation touched is stale."""
+    async def answer(self, execution: ExecutionContext, run: Run) -> ExecutionResult:
+        """Return the answer that is kept or that ``run`` makes; what a mutation touched is stale when that ends.
+
+        A mutation that fails or is given up may have taken effect too.
+        """
+        if self.answers is not None:
+            return await self.answers.answer({**execution.defaults, **execution.variables}, run)
         try:
             return await run()
         finally:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from gateway.cache.keeping import entry_base, entry_key, entry_keys, first_found, jittered, judge, pick
-from gateway.cache.lifetime import Lifetime
+from gateway.cache.lifetime import NEVER, Lifetime
 from gateway.cache.plans import CachedCall, CachedFetch
 from gateway.cache.shared import Shared
 from gateway.cache.store import Entry, Reading
@@ -43,9 +43,9 @@ class QueryFetches:
     """See :class:`gateway.executor.caching.FetchCache`.
 
     Attributes:
+        barriers: what the one who asks brings to each reading.
         lifetimes: of each answer that was used so far.
-        about: what these are about.
-        knows_all: no fetch was made that is not covered, or that failed.
+        about: what these are about, where that is collected.
     """
 
     def __init__(self, shared: Shared, fetches: Sequence[CachedFetch | None], who: Who, *, collects: bool) -> None:
@@ -53,7 +53,7 @@ class QueryFetches:
         self._fetches = fetches
         self._who = who
         self._collects = collects
-        self._barriers = (who.own,) if who.own is not None and shared.settings.read_own_writes else ()
+        self.barriers = (who.own,) if who.own is not None and shared.settings.read_own_writes else ()
         self.lifetimes: list[Lifetime] = []
         self.about = About()
 
@@ -73,7 +73,7 @@ class QueryFetches:
     async def _roots(self, cached: CachedFetch, variables: dict[str, Any], send: SendFetch) -> CachedAnswer:
         who, shared = self._who, self._shared
         base = entry_base(cached.name, who, pick(variables, cached.variables))
-        reading = await shared.store.read(entry_keys(base, who), self._barriers)
+        reading = await shared.store.read(entry_keys(base, who), self.barriers)
         found = first_found(reading.found, who)
         self._count("fetch", cached, reading, hits=int(found is not None), misses=int(found is None))
         if found is not None:
@@ -106,7 +106,7 @@ class QueryFetches:
             for call, representation in wanted
         ]
         names = [entry_keys(base, who) for base in bases]
-        reading = await self._shared.store.read([key for keys in names for key in keys], self._barriers)
+        reading = await self._shared.store.read([key for keys in names for key in keys], self.barriers)
         step = len(names[0])
         found = [first_found(reading.found[start : start + step], who) for start in range(0, step * len(names), step)]
         misses = found.count(None)
@@ -132,6 +132,8 @@ class QueryFetches:
             wrong = _fill(entities, slots, cached.calls, wanted, missing, data)
         else:
             wrong = {}
+        if None in entities:
+            self.lifetimes.append(NEVER)  # what is not there may come at any time
         return self._put_together(cached, asked, entities, wrong), errors
 
     def _put_together(

@@ -15,9 +15,14 @@ __all__ = ["Shared"]
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The store, the settings, the counts, and the fetches under way."""
+    """The store, the settings, the counts, and the fetches under way.
+
+    Attributes:
+        vary: headers of clients that make a difference to answers, as the value of ``Vary``.
+    """
 
     settings: CacheSettings
     store: CacheStore
     counts: CacheCounts
+    vary: str = ""
     flights: Flights[Any] = field(default_factory=Flights)

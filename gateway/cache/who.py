@@ -14,10 +14,13 @@ from gateway.cache.tags import own_word
 from gateway.config import CacheSettings, IdentitySettings
 from gateway.server.principal import Principal
 
-__all__ = ["Who", "WhoReader"]
+__all__ = ["CREDENTIALS", "Who", "WhoReader"]
 
 MAX_REMEMBERED = 1_000
 """Askers that are remembered, each with the headers that it sent."""
+
+CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
+"""Headers that tell who asks, besides that of API keys."""
 
 _Headers = tuple[tuple[str, str], ...]
 
@@ -48,7 +51,7 @@ class WhoReader:
         self._vary = None if settings.vary is None else frozenset(settings.vary)
         claims = identity.subgraph_claims
         self._claims = None if claims is None else claims.header
-        self._credentials = frozenset({"authorization", "cookie", "proxy-authorization", identity.api_key_header})
+        self._credentials = CREDENTIALS | {identity.api_key_header}
         self.read = lru_cache(maxsize=MAX_REMEMBERED)(self._read)
 
     def _read(self, principal: Principal, headers: _Headers) -> Who:

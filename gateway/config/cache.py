@@ -47,6 +47,10 @@ class CacheSettings(Section):
     vary: tuple[HeaderName, ...] | None = None
     """Headers of clients that make a difference to answers. Without it, all that are passed on to subgraphs.
     Credentials always make one, except to what is public."""
+    answers: bool = False
+    """Keep whole answers too, besides what they are made of."""
+    tell_clients: bool = False
+    """Tell clients, and what stands between, how long they may use an answer: ``Cache-Control`` and ``Age``."""
     read_own_writes: bool = True
     """After a mutation, let the principal who sent it find only what was fetched later, and nobody find the entities in
     its answer."""

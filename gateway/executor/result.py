@@ -7,7 +7,16 @@ from typing import Any
 
 import orjson
 
-__all__ = ["ExecutionResult"]
+__all__ = ["ExecutionResult", "Freshness"]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What clients are told of an answer's use: ``Cache-Control``, its age, and their headers that it depends on."""
+
+    cache_control: str
+    age_s: int
+    vary: str = ""
 
 
 @dataclass(slots=True)
@@ -20,6 +29,7 @@ class ExecutionResult:
         body: the whole answer as JSON when a subgraph's bytes are passed on; ``data`` is then already its content.
         extensions: what the answer says of itself, None when nothing; ``body`` is None then.
         cursor: where the event stands in a stream that can be resumed after it, else None.
+        freshness: what clients are told of the answer's use, None when they are told nothing.
     """
 
     data: dict[str, Any] | None
@@ -27,6 +37,7 @@ class ExecutionResult:
     body: bytes | None = None
     cursor: str | None = None
     extensions: dict[str, Any] | None = None
+    freshness: Freshness | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response object; ``errors`` only when there are some."""

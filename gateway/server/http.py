@@ -27,7 +27,15 @@ from gateway.server.packing import packed, unpack_body
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, Principal, client_of
 from gateway.server.request import GraphQLRequest, RequestContext, read_body, read_operation_id, read_query_string
-from gateway.server.respond import JSON_KINDS, Answer, Headers, refusal, refusal_headers, respond
+from gateway.server.respond import (
+    JSON_KINDS,
+    Headers,
+    Told,
+    freshness_headers,
+    refusal,
+    refusal_headers,
+    respond,
+)
 from gateway.server.sse import EVENTS
 from gateway.server.sse_single import SharedStreams
 from gateway.server.streams import StreamLimits, SubscriptionCounter
@@ -101,7 +109,7 @@ class HttpEndpoint:
         self._shared_streams = shared_streams
         self._share = share_requests
         self._reads_keys = reads_keys
-        self._flights: dict[_FlightKey, asyncio.Task[Answer]] = {}
+        self._flights: dict[_FlightKey, asyncio.Task[Told]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -135,7 +143,7 @@ class HttpEndpoint:
                 request = request or read_body(body)
                 if await self._serve_stream(scope, accepted, request, context, receive, send):
                     return
-            status, answer = await self._answer(body, request, context)
+            status, answer, more = await self._answer(body, request, context)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
             status, answer = refusal(error, kind)
             more = refusal_headers(error, status)
@@ -283,9 +291,9 @@ class HttpEndpoint:
         await self._shared_streams.start(token, read_body(body), read_operation_id(body), context)
         await respond(send, 202, b"text/plain; charset=utf-8", b"")
 
-    async def _answer(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> Answer:
+    async def _answer(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> Told:
         if request is None and self._is_batch(body):
-            return 200, await run_batch(self._pipeline, body, context, self._limits.max_batch)
+            return 200, await run_batch(self._pipeline, body, context, self._limits.max_batch), ()
         if not self._share or (request is not None and request.upload is not None):
             return await self._run(request or read_body(body), context)
         key = (body, context)
@@ -302,15 +310,15 @@ class HttpEndpoint:
     def _is_batch(self, body: bytes) -> bool:
         return self._limits.max_batch > 0 and is_batch(body)
 
-    def _land(self, key: _FlightKey, flight: asyncio.Task[Answer]) -> None:
+    def _land(self, key: _FlightKey, flight: asyncio.Task[Told]) -> None:
         self._flights.pop(key, None)
         if not flight.cancelled():
             flight.exception()  # those who wait get it; without any left it must not count as forgotten
 
-    async def _run(self, request: GraphQLRequest, context: RequestContext) -> Answer:
+    async def _run(self, request: GraphQLRequest, context: RequestContext) -> Told:
         prepared = await self._pipeline.open(request, context)
         result = await self._pipeline.run(prepared, request, context)
-        return 200, result.to_bytes()
+        return 200, result.to_bytes(), () if result.freshness is None else freshness_headers(result.freshness)
 
 
 def _accept_encoding(scope: Scope) -> bytes:

@@ -143,7 +143,7 @@ class Pipeline:
             if cached is None:
                 result = await run(prepared.plan, execution)
             else:
-                result = await cached.answer(partial(run, prepared.plan, execution))
+                result = await cached.answer(execution, partial(run, prepared.plan, execution))
         finally:
             graph.leave()
             load.leave()

@@ -8,18 +8,31 @@ import orjson
 
 from gateway.encodings import Encoding
 from gateway.errors import ErrorCode, GatewayError, RequestError, http_status_for
+from gateway.executor.result import Freshness
 from gateway.server.failures import error_result
 from gateway.server.http_streams import Send
 from gateway.server.negotiate import ResponseKind
 from gateway.server.packing import CODINGS, pack_body
 
-__all__ = ["JSON_KINDS", "Answer", "Headers", "refusal", "refusal_headers", "respond"]
+__all__ = [
+    "JSON_KINDS",
+    "Answer",
+    "Headers",
+    "Told",
+    "freshness_headers",
+    "refusal",
+    "refusal_headers",
+    "respond",
+]
 
 Answer = tuple[int, bytes]
 """Status and body."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
 """Names in lower case with values."""
+
+Told = tuple[int, bytes, Headers]
+"""Status, body, and what headers tell besides."""
 
 JSON_KINDS = (ResponseKind.GRAPHQL, ResponseKind.JSON)
 """Kinds of an answer that is one JSON value."""
@@ -61,6 +74,13 @@ def refusal_headers(error: Exception, status: int) -> Headers:
         return ((b"accept-encoding", ", ".join(error.extensions[CODINGS]).encode()),)
     after = error.retry_after_s
     return () if after is None else ((b"retry-after", str(ceil(after)).encode()),)
+
+
+def freshness_headers(freshness: Freshness) -> Headers:
+    """Return the headers that tell how an answer may be used."""
+    age = ((b"age", str(freshness.age_s).encode()),) if freshness.age_s else ()
+    vary = ((b"vary", freshness.vary.encode()),) if freshness.vary else ()
+    return ((b"cache-control", freshness.cache_control.encode()), *age, *vary)
 
 
 async def respond(
