@@ -12,6 +12,7 @@ from schema.enums import SourceSystem
 from schema.graphql.values import Node
 from schema.operations import owners
 from schema.operations.context import OperationsContext
+from schema.operations.process import ProcessInstance
 from schema.records import operations as records
 
 __all__ = ["DeadLetter", "ExceptionTask"]
@@ -23,6 +24,7 @@ _Ctx = Info[OperationsContext, None]
 class ExceptionTask(Node):
     """Something that a person must decide."""
 
+    record: strawberry.Private[records.ExceptionTask]
     queue: str
     kind: str
     state: str
@@ -38,6 +40,7 @@ class ExceptionTask(Node):
     def of(cls, record: records.ExceptionTask) -> "ExceptionTask":
         """Return a task as a graph value."""
         return cls(
+            record=record,
             id=strawberry.ID(record.id),
             queue=record.queue,
             kind=record.kind,
@@ -50,6 +53,13 @@ class ExceptionTask(Node):
             assignee=owners.user(record.assignee),
             resolutions=list(record.resolutions),
         )
+
+    @strawberry.field
+    async def process(self, info: _Ctx) -> ProcessInstance | None:
+        """The process that waits for the decision."""
+        process_id = self.record.process_id
+        found = None if process_id is None else await info.context.reader.process(process_id)
+        return None if found is None else ProcessInstance.of(found)
 
     @classmethod
     async def resolve_reference(

@@ -46,6 +46,13 @@ def operations(page: str, **known: str) -> dict[str, tuple[str, dict[str, Any]]]
     return found
 
 
+def variables(page: str, key: str) -> dict[str, Any]:
+    """Return the variables of a page whose input has this key, for an operation that is run once more with them."""
+    blocks = _BLOCK.findall((PAGES / page).read_text(encoding="utf-8"))
+    given = [json.loads(text) for kind, text in blocks if kind == "json" and "<" not in text]
+    return next(entry for entry in given if entry.get("input", {}).get("idempotencyKey") == key)
+
+
 async def run(whole: Whole, operation: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the data of the operation's only field."""
     text, variables = operation
@@ -98,8 +105,25 @@ async def test_a_stockout_is_worked_with_the_page_alone(whole: Whole):
     (line,) = accepted["order"]["lines"]["nodes"]
     assert (line["allocated"], line["backordered"]) == ({"value": "5"}, {"value": "7"})
     assert (await run(whole, page["Desk"]))["nodes"] == []
-    again = operations("work-a-stockout.md", id_of_the_order=accepted["order"]["id"])["Again"]
-    assert (await run(whole, again))["status"] == "ACCEPTED"
+    undated = (page["Submit"][0], variables("work-a-stockout.md", "stockout-3"))
+    short = await eventually(whole, undated, lambda found: found["order"] and found["problems"])
+    assert (short["order"]["status"], [problem["__typename"] for problem in short["problems"]]) == (
+        "ACCEPTED",
+        ["Stockout"],
+    )
+    (task,) = (await run(whole, page["Desk"]))["nodes"]
+    assert (task["order"]["number"], task["resolutions"]) == (short["order"]["number"], ["WAIT", "CANCEL_LINE"])
+    mine = operations("work-a-stockout.md", id_of_the_task=task["id"], id_of_the_order=short["order"]["id"])
+    assert (await run(whole, mine["Claim"]))["task"]["state"] == "CLAIMED"
+    assert (await run(whole, mine["Resolve"]))["task"]["state"] == "RESOLVED"
+
+    def is_cut(order: dict[str, Any]) -> bool:
+        (line,) = order["lines"]["nodes"]
+        return (order["status"], line["backordered"]) == ("ACCEPTED", {"value": "0"})
+
+    cut = await eventually(whole, mine["Again"], is_cut)
+    assert cut["lines"]["nodes"][0]["ordered"] == short["order"]["lines"]["nodes"][0]["allocated"]
+    assert (await run(whole, page["Desk"]))["nodes"] == []
 
 
 async def test_a_dead_letter_and_a_process_are_worked_with_the_page_alone(whole: Whole):
