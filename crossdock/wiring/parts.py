@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from crossdock.served_times import ServedTimes
 from crossdock.settings import CrossdockSettings
 from crossdock.wiring.clock import SystemClock
 from crossdock.wiring.platform import Platform, open_platform
@@ -43,6 +44,7 @@ class Parts:
     price_signer: TokenSigner
     claims: ClaimsReader
     rows: RowRules
+    served: ServedTimes
 
     def dependencies(self) -> Dependencies:
         """Return the ports that processes use."""
@@ -84,8 +86,11 @@ async def open_parts(settings: CrossdockSettings) -> AsyncIterator[Parts]:
         ValueError: the database's URL is not one of a platform database.
         Unavailable: the database does not answer.
     """
-    async with open_platform(settings.database, settings.redis) as platform, open_systems(settings.systems) as systems:
+    async with AsyncExitStack() as stack:
+        platform = await stack.enter_async_context(open_platform(settings.database, settings.redis))
+        systems = await stack.enter_async_context(open_systems(settings.systems))
         clock = SystemClock()
+        served = await stack.enter_async_context(ServedTimes(platform.events, clock))
         yield Parts(
             settings=settings,
             platform=platform,
@@ -96,4 +101,5 @@ async def open_parts(settings: CrossdockSettings) -> AsyncIterator[Parts]:
             price_signer=TokenSigner(settings.price_token_key.encode()),
             claims=ClaimsReader(settings.claims_key),
             rows=RowRules(systems.crm, clock),
+            served=served,
         )

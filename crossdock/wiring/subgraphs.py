@@ -70,6 +70,7 @@ def _catalog(parts: Parts) -> ASGIApp:
         directory=parts.systems.crm,
         signer=parts.price_signer,
         clock=parts.clock,
+        served=parts.served.note,
         memory=parts.memory,
     )
     return build_catalog(ports, parts.claims, parts.platform.audit, parts.rows)
@@ -86,6 +87,7 @@ def _inventory(parts: Parts) -> ASGIApp:
         keys=platform.keys,
         events=platform.events,
         clock=parts.clock,
+        served=parts.served.note,
         memory=parts.memory,
     )
     return build_inventory(ports, parts.claims, parts.platform.audit, parts.rows)

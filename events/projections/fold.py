@@ -25,11 +25,19 @@ from events.stories import order_of
 from schema.enums import SourceSystem
 from schema.events.envelope import Event, StoredEvent
 
-__all__ = ["ACCOUNTS", "LATE_STATUSES", "MILESTONES", "STATUSES", "STOCK", "apply", "keys_of"]
+__all__ = ["ACCOUNTS", "LATE_STATUSES", "MILESTONES", "PRICES", "STATUSES", "STOCK", "apply", "keys_of"]
 
 MILESTONES, STOCK = "MILESTONE_PUBLISHED", "STOCK_PUBLISHED"
 STATUSES, LATE_STATUSES = "STATUS_PUBLISHED_5S", "STATUS_PUBLISHED_60S"
 ACCOUNTS = "ACCOUNT_CHANGED"
+PRICES = {
+    "PRICE_AND_PROMISE_800MS": "quick",
+    "PRICE_AND_PROMISE_2S": "inTime",
+    "PRICE_AND_PROMISE_ANSWERED": "answered",
+}
+"""Workflows of which a report counts answers, and what it calls the good ones."""
+
+_MEASURED = "service.measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ def keys_of(stored: StoredEvent) -> tuple[Key, ...]:
         (FactKind.INCIDENT, others.incident_id(event)),
         (FactKind.ONBOARDING, event.correlation_id if event.type.startswith(_ONBOARDING) else None),
         (FactKind.TRAFFIC, _traffic_id(event)),
-        *((FactKind.TALLY, f"{spread.workflow}@{_hour(stored).isoformat()}") for spread in _spreads(event)),
+        *((FactKind.TALLY, f"{workflow}@{_hour(stored).isoformat()}") for workflow in _workflows(event)),
     )
     return tuple((kind, identifier) for kind, identifier in named if identifier is not None)
 
@@ -106,10 +114,18 @@ def _traffic_id(event: Event) -> str | None:
 
 
 def _tallied(workflow: str, known: TallyFact | None, stored: StoredEvent) -> TallyFact:
-    spread = next(entry for entry in _spreads(stored.event) if entry.workflow == workflow)
     tally = known or TallyFact(workflow, _hour(stored))
+    if stored.event.type == _MEASURED:
+        told = stored.event.data
+        return replace(tally, good=tally.good + int(told[PRICES[workflow]]), total=tally.total + int(told["total"]))
+    spread = next(entry for entry in _spreads(stored.event) if entry.workflow == workflow)
     is_good = stored.recorded_at - datetime.fromisoformat(stored.event.data[spread.since]) <= spread.bound
     return replace(tally, good=tally.good + is_good, total=tally.total + 1)
+
+
+def _workflows(event: Event) -> tuple[str, ...]:
+    """Return the workflows that an event counts in."""
+    return tuple(PRICES) if event.type == _MEASURED else tuple(spread.workflow for spread in _spreads(event))
 
 
 def _spreads(event: Event) -> tuple[_Spread, ...]:

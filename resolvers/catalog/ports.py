@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from processes.fallbacks import FALLBACKS, Operation
 from processes.rules.tokens import TokenSigner
+from resolvers.timing import Served, untold
 from schema.enums import SourceSystem
 from systems.memory import Memory
 from systems.ports import AccountDirectory, Clock, CustomerMaster, ItemMaster, PriceBook
@@ -28,6 +29,7 @@ class CatalogPorts:
         directory: who is whose parent, for contracts that children inherit.
         signer: signs price tokens; the same keys as where orders are submitted.
         clock: where time comes from.
+        served: is told how long each price took.
         memory: what prices were made of last, for when a system is out.
     """
 
@@ -37,4 +39,5 @@ class CatalogPorts:
     directory: AccountDirectory
     signer: TokenSigner
     clock: Clock
+    served: Served = untold
     memory: Memory = field(default_factory=lambda: Memory(PRICES_WITHIN))

@@ -17,6 +17,7 @@ from resolvers.catalog.pricing import PriceDesk, unknown_account
 from resolvers.days import has_passed
 from resolvers.envelopes import broken_rule
 from resolvers.loaders import bulk_loader
+from resolvers.timing import timed
 from schema.catalog.agreement import parse_agreement_id
 from schema.catalog.context import Priced, PriceQuestion
 from schema.catalog.price import MARGIN_SCOPE
@@ -97,7 +98,7 @@ class CatalogReader:
             return unknown_account(question.account_id)
         if question.on is not None and has_passed(question.on, self.now):
             return broken_rule("DATE_IN_PAST", f"{question.on} has passed: prices are told for today and later", "asOf")
-        return await self._prices.price(question)
+        return await timed(self.ports.served, self._prices.price(question))
 
     async def agreements_of(self, account_id: str, page: PageRequest, active_on: date | None) -> Page[PriceRule] | None:
         """Return a page of an account's contract rows by number, None when the principal may not see them.

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from events.ports import EventLog
 from processes.fallbacks import FALLBACKS, Operation
+from resolvers.timing import Served, untold
 from schema.enums import SourceSystem
 from systems.memory import Memory
 from systems.ports import Clock, CustomerMaster, ItemMaster, KeyRegistry, ReservationLedger, StockBook, WarehouseFloor
@@ -30,6 +31,7 @@ class InventoryPorts:
         keys: client idempotency keys.
         events: the event log.
         clock: where time comes from.
+        served: is told how long each promise took.
         memory: what the ERP said last of items and delivery places, for when it is out.
     """
 
@@ -41,4 +43,5 @@ class InventoryPorts:
     keys: KeyRegistry
     events: EventLog
     clock: Clock
+    served: Served = untold
     memory: Memory = field(default_factory=lambda: Memory(ERP_WITHIN))

@@ -25,6 +25,7 @@ from resolvers.access import can_see, is_customer
 from resolvers.days import has_passed
 from resolvers.envelopes import broken_rule
 from resolvers.inventory.ports import InventoryPorts
+from resolvers.timing import timed
 from schema.inventory.context import Promise, Ranked, Supply
 from schema.records.accounts import ShipTo
 from schema.records.catalog import Item
@@ -117,6 +118,9 @@ class InventoryReader:
         Raises:
             ConnectorError: a system that must answer does not.
         """
+        return await timed(self.ports.served, self._availability(promise))
+
+    async def _availability(self, promise: Promise) -> Availability | ValidationFailed:
         if promise.needed_by is not None and has_passed(promise.needed_by, self.now):
             return broken_rule("DATE_IN_PAST", f"{promise.needed_by} has passed", "neededBy")
         ship_to, supply, warehouses = await asyncio.gather(

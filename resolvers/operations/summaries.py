@@ -123,6 +123,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "task.resolved": _inside("Task resolved| in {queue}|: {resolution}"),
     "message.deadlettered": _inside("Message could not be handled|: {reason}"),
     "message.replayed": _inside("Message replayed"),
+    "service.measured": _inside("Prices and promises|: {answered} of {total} were answered"),
     "system.circuit.opened": _inside("System| {system}| is left alone: it gives no answers"),
     "system.circuit.closed": _inside("System| {system}| answers again"),
 }

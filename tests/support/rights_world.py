@@ -275,7 +275,7 @@ def _ports(kind: Any, world: ProcessWorld) -> Any:
         **{name: getattr(use, name) for name in ("quotes", "tasks", "dead_letters", "events", "keys", "clock")},
         **{name: getattr(use, name) for name in ("reservations", "stock", "onboardings", "merges")},
     }
-    wanted = [entry.name for entry in dataclasses.fields(kind) if entry.name != "memory"]
+    wanted = [entry.name for entry in dataclasses.fields(kind) if entry.name not in ("memory", "served")]
     return kind(**{name: known.get(name, desk) for name in wanted})
 
 

@@ -311,6 +311,18 @@ def test_news_keep_the_bound_of_their_workflow_or_miss_it(type_: str, since: str
     assert figure(K.SLO_COMPLIANCE, events, "workflow", lag_s=lag_s) == wanted
 
 
+def test_prices_and_promises_are_counted_as_programs_report_them():
+    reports = [
+        told("service.measured", 1, "one", total=30, quick=27, inTime=30, answered=30),
+        told("service.measured", 2, "two", total=10, quick=3, inTime=8, answered=6),
+    ]
+    assert figure(K.SLO_COMPLIANCE, reports, "workflow") == {
+        "PRICE_AND_PROMISE_800MS": "75",
+        "PRICE_AND_PROMISE_2S": "95",
+        "PRICE_AND_PROMISE_ANSWERED": "9E+1",
+    }
+
+
 def test_what_was_brought_in_from_elsewhere_says_nothing_about_our_service():
     events = [told("shipment.milestone", 1), told("account.changed", 1), told("order.fulfillment.changed", 1)]
     assert figure(K.SLO_COMPLIANCE, events, "workflow", lag_s=90_000) == {}
