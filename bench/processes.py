@@ -1,28 +1,37 @@
 """Measure order submission (P3): orders a second to ACCEPTED, time to the decision, memory and backlog.
 
-    python bench/processes.py --database postgresql --seconds 60
+    python bench/processes.py --database postgresql --programs 2 --seconds 60
     python bench/processes.py --database sqlite --rate 7.5 --seconds 60
+    python bench/processes.py --database postgresql --race
 
-Keeps ``--clients`` orders under way, or sends ``--rate`` orders a second whatever becomes of them, and waits for the
-last one. Systems answer from memory at once, so that what is measured is processes, ledgers and journal. An order has
-two lines. PostgreSQL is the one of ``DATABASE_URL``, else one of our own as it is installed: it waits for the disk at
-each commit.
+Programs share one database. Together they keep ``--clients`` orders under way, or send ``--rate`` orders a second
+whatever becomes of them, and wait for the last one. Systems answer from memory at once, so that what is measured is
+processes, ledgers and journal. An order has two lines. PostgreSQL is the one of ``DATABASE_URL``, else one of our own
+as it is installed: it waits for the disk at each commit.
+
+``--race`` lets a hundred clients race for the last five of an item, and ``--webhooks`` tells twenty shipments by ten
+thousand webhooks in any order and compares the end with that of one clean delivery.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import here  # noqa: F401 - makes the tests' support importable
+import psycopg
 import uvloop
 from instant_world import ACCOUNTS, SKUS, instant_world
 
@@ -32,12 +41,17 @@ from processes.registry import Process
 from processes.starter import EngineStarter
 from processes.worker import EngineSettings, ProcessEngine
 from systems.platform import Database
-from tests.support.databases import postgres_running
-from tests.support.process_world import REP, line, submission
+from tests.support.databases import PostgresServer, postgres_running
+from tests.support.last_ones import race
+from tests.support.process_world import REP, line, process_world, submission
+from tests.support.webhook_storm import tell
 
 TELL_S = 10.0
 WAIT_MS = 30_000
-END_S = 60.0
+END_S = 120.0
+WARM_S = 3.0
+CLIENTS, LEFT = 100, 5
+SHIPMENTS, WEBHOOKS = 20, 10_000
 
 
 class WatchedEngine(ProcessEngine):
@@ -70,7 +84,9 @@ class Load:
         """Send one order, note when it is decided, and wait for its end."""
         self.sent += 1
         number, began = self.sent, time.perf_counter()
-        started = await self.starter.submit_order(made_order(number), key=f"b-{number}", principal=REP, wait_ms=WAIT_MS)
+        started = await self.starter.submit_order(
+            made_order(number), key=f"b-{os.getpid()}-{number}", principal=REP, wait_ms=WAIT_MS
+        )
         self.decisions.append(time.perf_counter() - began)
         if started.process_id is None or started.problems:
             raise SystemExit(f"order {number}: {started.problems}")
@@ -105,79 +121,159 @@ def made_order(number: int) -> OrderSubmission:
     return submission(*lines, account_id=account, ship_to_id=f"shp_{account}")
 
 
-async def measure(url: str, wanted: argparse.Namespace) -> None:
-    await upgrade(url)
+async def carry(url: str, wanted: argparse.Namespace) -> None:
+    """Carry this program's part of the orders; the last line of the output is JSON."""
     async with Database(url) as database:
         world = instant_world(database)
         async with WatchedEngine(EngineSettings(url), world.use) as engine:
             load = Load(engine)
-            await load.keep_under_way(4, time.monotonic() + 2)
+            await load.keep_under_way(2, time.monotonic() + WARM_S)
             load.decisions.clear()
             before, cpu, began = engine.states["COMPLETED"], cpu_s(), time.monotonic()
-            teller = asyncio.create_task(tell(load, began))
+            teller = asyncio.create_task(report(load, began))
             until = began + wanted.seconds
-            await (load.send(wanted.rate, until) if wanted.rate else load.keep_under_way(wanted.clients, until))
+            rate, clients = wanted.rate / wanted.programs, max(wanted.clients // wanted.programs, 1)
+            await (load.send(rate, until) if rate else load.keep_under_way(clients, until))
             took, spent = time.monotonic() - began, cpu_s() - cpu
             teller.cancel()
-            done = engine.states["COMPLETED"] - before
-    times = sorted(load.decisions)
-    p50, p95, p99 = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.95, 0.99))
-    print(
-        f"{done} orders to ACCEPTED and released in {took:.1f} s: {done / took:.1f} a second, "
-        f"{spent / done * 1000:.1f} ms CPU of this program each; "
-        f"decision p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms; {resident_mib():.0f} MiB; "
-        f"ended {dict(engine.states)}"
-    )
+            done, failed = engine.states["COMPLETED"] - before, engine.states.total() - engine.states["COMPLETED"]
+    told = {
+        "done": done,
+        "failed": failed,
+        "took": took,
+        "cpu": spent,
+        "decisions": load.decisions,
+        "mib": resident_mib(),
+    }
+    print(json.dumps(told))
 
 
-async def tell(load: Load, began: float) -> None:
+async def report(load: Load, began: float) -> None:
     """Print now and then how it goes."""
-    before = sum(load.engine.states.values())
+    before = load.engine.states.total()
     while True:
         await asyncio.sleep(TELL_S)
-        ended = sum(load.engine.states.values())
+        ended = load.engine.states.total()
         print(
-            f"  {time.monotonic() - began:4.0f} s: {(ended - before) / TELL_S:.1f} a second, "
+            f"  {time.monotonic() - began:4.0f} s, program {os.getpid()}: {(ended - before) / TELL_S:.1f} a second, "
             f"{load.sent - ended} under way, {resident_mib():.0f} MiB",
             flush=True,
         )
         before = ended
 
 
+def measure(url: str, wanted: argparse.Namespace, server: PostgresServer | None) -> None:
+    """Let programs carry the orders, and print what they tell together."""
+    uvloop.run(upgrade(url))
+    before = 0.0 if server is None else server_cpu_s(server)
+    command = [sys.executable, __file__, *sys.argv[1:], "--child", url]
+    programs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(wanted.programs)]
+    told = [program.communicate()[0] for program in programs]
+    ends = [json.loads(text.splitlines()[-1]) for text in told]
+    for text in told:
+        print("\n".join(text.splitlines()[:-1]))
+    done, took = sum(end["done"] for end in ends), max(end["took"] for end in ends)
+    times = sorted(time_ for end in ends for time_ in end["decisions"])
+    p50, p95, p99 = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.95, 0.99))
+    print(f"{done} orders ACCEPTED and released in {took:.1f} s, {sum(end['failed'] for end in ends)} not")
+    print(f"{done / took:.1f} a second; decision p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+    print(f"CPU an order: programs {sum(end['cpu'] for end in ends) / done * 1000:.1f} ms", end="")
+    if server is not None:
+        print(f", database {(server_cpu_s(server) - before) / done * 1000:.1f} ms (with the warm-up)", end="")
+    print()
+    print(f"resident: {', '.join(format(end['mib'], '.0f') for end in ends)} MiB")
+
+
+def server_cpu_s(server: PostgresServer) -> float:
+    """Return the CPU time of a PostgreSQL server on this machine and of all that it has started."""
+    with psycopg.connect(server.admin) as connection:
+        folder = connection.execute("SHOW data_directory").fetchone()
+    main_process = int(Path(folder[0], "postmaster.pid").read_text().split()[0]) if folder else 0
+    under = Path(f"/proc/{main_process}/task/{main_process}/children").read_text().split()
+    ticks = 0
+    for pid in (str(main_process), *under):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:15] if pid == str(main_process) else fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_s() -> float:
+    """Return user and system time of this program so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def resident_mib() -> float:
+    """Return the resident memory of this program."""
     for row in Path("/proc/self/status").read_text().splitlines():
         if row.startswith("VmRSS"):
             return int(row.split()[1]) / 1024
     return 0.0
 
 
+async def run_race(urls: Sequence[str]) -> None:
+    """Print how a race for the last of an item ends."""
+    await upgrade(urls[0])
+    began = time.monotonic()
+    async with process_world(urls[0]) as world:
+        ended = await race(urls[0], world, clients=CLIENTS, left=LEFT)
+        print(
+            f"{CLIENTS} clients, {LEFT} left: {len(ended.sold)} sold, {len(world.erp.documents())} documents, "
+            f"{len(ended.next_days)} stockouts, {sum(day is not None for day in ended.next_days)} with the next date, "
+            f"{len(await world.held())} positions still held, in {time.monotonic() - began:.1f} s"
+        )
+
+
+async def run_webhooks(urls: Sequence[str]) -> None:
+    """Print whether many webhooks in any order end as one clean delivery."""
+    ends = []
+    for url, webhooks in zip(urls, (0, WEBHOOKS), strict=True):
+        await upgrade(url)
+        began = time.monotonic()
+        async with process_world(url) as world:
+            ends.append(await tell(world, url, SHIPMENTS, webhooks, seed=7))
+    if ends[0] != ends[1]:
+        sys.exit(f"{WEBHOOKS} webhooks end otherwise than one clean delivery: {ends[1]} instead of {ends[0]}")
+    took = time.monotonic() - began
+    print(f"{WEBHOOKS} duplicate and shuffled webhooks, {SHIPMENTS} shipments: as one clean delivery, {took:.1f} s")
+
+
 @contextmanager
-def database(kind: str) -> Iterator[str]:
-    """Yield the URL of an empty database."""
+def databases(kind: str) -> Iterator[tuple[list[str], PostgresServer | None]]:
+    """Yield the URLs of two empty databases."""
     if kind == "sqlite":
         with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite+aiosqlite:///{Path(folder) / 'crossdock.db'}"
+            yield [f"sqlite+aiosqlite:///{Path(folder) / name}.db" for name in ("one", "two")], None
         return
     with postgres_running(durable=True) as server:
-        name = server.create()
-        yield server.url(name)
-        server.drop(name)
+        names = [server.create() for _ in range(2)]
+        yield [server.url(name) for name in names], server
+        for name in names:
+            server.drop(name)
 
 
 def main() -> None:
+    """Run what is asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--programs", type=int, default=1)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--race", action="store_true")
+    parser.add_argument("--webhooks", action="store_true")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
-    with database(wanted.database) as url:
-        uvloop.run(measure(url, wanted))
+    if wanted.child:
+        uvloop.run(carry(wanted.child, wanted))
+        return
+    with databases(wanted.database) as (urls, server):
+        if wanted.race:
+            uvloop.run(run_race(urls))
+        elif wanted.webhooks:
+            uvloop.run(run_webhooks(urls))
+        else:
+            measure(urls[0], wanted, server)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,8 @@ class Step(Generic[C]):
         waits: makes the step a gate: when it or one before it has held, the process waits so for persons.
         decides: the starter has its answer after this step.
         joins: recorded in the journal together with the step before it. A run that dies in between does both anew, so
-            it is for steps that are cheap to repeat, and never for one behind a step that changes another system.
+            it is for steps behind one that is cheap to repeat, and that asks another system by its key when it changes
+            something there.
     """
 
     name: str

@@ -22,6 +22,8 @@ RECOVERY_S = 30.0
 """A killed process has ended this long after its engine is back, on a machine that is busy killing others."""
 SURE = 0.9
 """Runs pass a few moments more or fewer than a clean one; at most this part of them is missed."""
+KILLED = "programs killed"
+"""Property of a test's report; ``conftest.py`` prints the sum."""
 MAX_MOMENTS = 500
 """A clean run passes fewer moments than this."""
 EVERY = 3
@@ -127,7 +129,12 @@ def test_a_killed_program_is_made_up_for(
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_program_may_be_killed_anywhere(
-    scenario: str, nursery: Nursery, fresh: Fresh, request: pytest.FixtureRequest, tmp_path: Path
+    scenario: str,
+    nursery: Nursery,
+    fresh: Fresh,
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+    tmp_path: Path,
 ) -> None:
     random, died = Random(scenario), 0
     with fresh("clean") as url:
@@ -141,5 +148,6 @@ def test_a_program_may_be_killed_anywhere(
             except AssertionError as error:
                 error.add_note(f"killed at moment {moment} ({clean[moment - 1]}), again at {again}")
                 raise
-    sys.stdout.write(f"{request.node.name}: {died} programs killed, at each of {len(clean)} moments\n")
+    sys.stdout.write(f"{request.node.name}: {died} {KILLED}, at each of {len(clean)} moments\n")
+    record_property(KILLED, died)
     assert died >= len(clean) * SURE
