@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from processes.api import Started
@@ -19,6 +19,8 @@ MORE_ON = TODAY + timedelta(days=7)
 """When the item comes in again."""
 
 WAIT_MS = 60_000
+PATIENT = replace(QUICK, quick=50)
+"""A slow machine does not count as a warehouse that is away, without which orders would go on unreserved."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,17 @@ async def race(database_url: str, world: ProcessWorld, *, clients: int, left: in
     world.wms.positions = [stock(str(left), sku=VALVE)]
     world.erp.supply = {VALVE: (inbound("500", MORE_ON, sku=VALVE),)}
     wanted = submission(line(1, VALVE), allow_backorder=False)
-    async with ProcessEngine(EngineSettings(database_url, retries=QUICK), world.use) as engine:
+    async with ProcessEngine(EngineSettings(database_url, retries=PATIENT), world.use) as engine:
         starter = EngineStarter(engine)
-        answers = await asyncio.gather(
-            *(starter.submit_order(wanted, key=f"o-{n}", principal=REP, wait_ms=WAIT_MS) for n in range(clients))
-        )
-        for answer in answers:
+
+        async def submit(client: int) -> Started:
+            return await starter.submit_order(wanted, key=f"o-{client}", principal=REP, wait_ms=WAIT_MS)
+
+        begun = await asyncio.gather(*(submit(client) for client in range(clients)))
+        for answer in begun:
             await end(world, answer.process_id or "")
+        # On a slow machine the first answer of some is that the process goes on; this one is the last word.
+        answers = [await submit(client) for client in range(clients)]
     return Race(
         tuple(answer for answer in answers if answer.entity_id is not None),
         tuple(answer for answer in answers if answer.entity_id is None),
