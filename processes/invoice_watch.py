@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from events.ports import EventLog
 from processes.dependencies import Dependencies
 from processes.invoice_facts import shipped_of
 from processes.invoice_tasks import DUE, QUEUE
@@ -17,14 +18,15 @@ from processes.task_news import resolve_tasks_of, task_event
 from schema.events.envelope import EventFilter, StoredEvent
 from schema.records.operations import ExceptionTask
 from schema.records.orders import ErpOrder
+from systems.ports import FeedCursors
 
-__all__ = ["INVOICE_AFTER", "INVOICE_MISSING", "InvoiceWatch", "settle_missing"]
+__all__ = ["INVOICE_AFTER", "INVOICE_MISSING", "InvoiceWatch", "pass_over", "settle_missing"]
 
 INVOICE_AFTER = timedelta(hours=4)
 """A shipment is invoiced this long after it has left."""
 
 LOOKED_BACK = timedelta(days=7)
-"""Shipments that left longer ago are not asked about: when the watch begins, they are finance's to reconcile."""
+"""Shipments that left longer ago are not asked about: by then they are finance's to reconcile."""
 
 AT_ONCE = 100
 """Shipments that are looked at together."""
@@ -94,6 +96,14 @@ class InvoiceWatch:
         )
         told = await task_event(self._use, task, "opened", "opened", "system:crossdock", {})
         await self._use.tasks.open_task(task, [told])
+
+
+async def pass_over(events: EventLog, cursors: FeedCursors) -> None:
+    """Take every shipment of the log as looked at: a past that was brought in is not asked about."""
+    place = await cursors.place(FEED)
+    while found := await events.read_on(_SHIPPED, place, AT_ONCE):
+        place = found[-1].position
+    await cursors.move(FEED, place)
 
 
 async def _is_unbilled(use: Dependencies, order: ErpOrder) -> bool:

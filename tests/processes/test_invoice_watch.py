@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from processes.invoice_watch import InvoiceWatch, settle_missing
+from processes.invoice_watch import InvoiceWatch, pass_over, settle_missing
 from schema.enums import ShipmentStatus, SourceSystem
 from schema.events.envelope import Event, EventFilter
 from schema.records.operations import ExceptionTask
@@ -102,6 +102,14 @@ async def test_an_order_that_is_nowhere_is_passed_over(watch: InvoiceWatch, worl
 async def test_shipments_of_long_ago_are_passed_over(watch: InvoiceWatch, world: ProcessWorld):
     later(world, 24 * 8)
     assert (await watch.look(), await asked(world)) == (1, [])
+
+
+async def test_a_past_that_was_brought_in_is_passed_over(watch: InvoiceWatch, world: ProcessWorld):
+    await pass_over(world.use.events, world.use.cursors)
+    await world.use.events.append([left("S-2")])
+    later(world, 5)
+    assert await watch.look() == 1
+    assert ["S-2" in task.summary for task in await asked(world)] == [True]
 
 
 async def test_while_a_system_is_away_no_shipment_is_passed_over(watch: InvoiceWatch, world: ProcessWorld):
