@@ -41,6 +41,9 @@ __all__ = ["InventoryReader"]
 SMALLEST_PARCEL_KG = Decimal(1)
 """Weight for which freight is estimated while nobody knows what will be sent."""
 
+BLOCKED = "All"
+"""Block of a customer with whom there is no business any more, such as one that was merged into another."""
+
 _ALL = "all"
 _log = structlog.get_logger("crossdock.inventory")
 
@@ -60,6 +63,15 @@ class InventoryReader:
         self._ship_tos: DataLoader[str, ShipTo | None] = DataLoader(self._load_ship_tos)
         self._items: DataLoader[str, Item | None] = DataLoader(self._load_items)
         self._reservations: DataLoader[str, Reservation | None] = DataLoader(self._load_reservations)
+
+    async def has_account(self, account_id: str) -> bool:
+        """Return whether goods may be held for an account: the ERP knows it, or is away and nobody can tell."""
+        try:
+            found = (await self.ports.customers.terms([account_id])).get(account_id)
+        except ConnectorError as error:
+            _log.warning("reserving for an account that is not checked", account=account_id, error=str(error))
+            return True
+        return found is not None and found.blocked != BLOCKED
 
     async def warehouses(self) -> tuple[Warehouse, ...]:
         """Return every warehouse by code."""

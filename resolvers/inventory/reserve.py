@@ -145,7 +145,7 @@ async def release(ports: InventoryPorts, request: ReleaseRequest, principal: Pri
 async def _check(reader: InventoryReader, request: ReserveRequest) -> list[CheckedLine] | tuple[Problem, ...]:
     """Return the lines when everything is in order, else everything that is wrong with the request."""
     problems: list[Problem] = [*check_key(request.key)]
-    if not can_see(reader.principal, request.account_id):
+    if not can_see(reader.principal, request.account_id) or not await reader.has_account(request.account_id):
         problems.append(broken_rule("UNKNOWN_ACCOUNT", f"account {request.account_id} does not exist", "accountId"))
     if not MIN_TTL_S <= request.ttl_s <= MAX_TTL_S:
         said = f"ttlSeconds is {request.ttl_s}: use {MIN_TTL_S} to {MAX_TTL_S}"

@@ -568,6 +568,23 @@ class TestBadRequests:
         assert error["extensions"] == {"code": "FORBIDDEN"}
         assert await depot.world.held() == {}
 
+    @pytest.mark.parametrize("blocked", [None, "All"], ids=["nobody knows it", "it was merged into another"])
+    async def test_nothing_is_held_for_an_account_that_does_not_buy(self, depot: Depot, blocked: str | None):
+        known = depot.world.erp.terms_by_account
+        if blocked is None:
+            del known["acc_1"]
+        else:
+            known["acc_1"] = replace(known["acc_1"], blocked=blocked)
+        problem = problem_of(await reserve(depot, line()))
+        assert (problem["rule"], problem["path"]) == ("UNKNOWN_ACCOUNT", ["accountId"])
+        assert await depot.world.held() == {}
+
+    async def test_while_the_erp_cannot_tell_goods_are_held_all_the_same(self, depot: Depot):
+        depot.world.script.before["terms"].append(
+            Unavailable(SourceSystem.CLOUD_ERP, "terms", "closed", outcome_unknown=False)
+        )
+        assert (await reserve(depot, line()))["problems"] == []
+
     @pytest.mark.parametrize("system", [SourceSystem.WMS, SourceSystem.CLOUD_ERP])
     async def test_a_system_that_is_away_is_a_problem_and_the_same_key_tries_again(
         self, depot: Depot, system: SourceSystem
@@ -690,7 +707,7 @@ class TestCalls:
     async def test_reserving_many_lines(self, depot: Depot, count: int):
         payload = await reserve(depot, *(line("1", sku) for sku in self.stocked(depot, count)))
         assert len(payload["reservations"]) == count
-        assert depot.calls() == {"items": 1, "warehouses": 3, "stock": 1, "inbound": 1}
+        assert depot.calls() == {"terms": 1, "items": 1, "warehouses": 3, "stock": 1, "inbound": 1}
 
     @pytest.mark.parametrize("count", [1, 30])
     async def test_a_system_that_is_away_is_asked_once(self, depot: Depot, count: int):
