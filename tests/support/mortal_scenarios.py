@@ -1,4 +1,4 @@
-"""What programs do while they are killed, and how it must look in the end, by name: every process from P1 to P7."""
+"""What programs do while they are killed, and how it must look in the end, by name: every process but P8."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from processes.api import (
 from processes.decider import EngineDecider
 from processes.decision_api import HoldRelease
 from processes.fulfilment import Fulfilment
+from processes.invoice_tasks import REBILL
 from processes.invoicing import Invoicing
 from processes.return_news import Returns
 from processes.starter import EngineStarter
+from processes.task_news import resolve_tasks
 from processes.worker import ProcessEngine
 from schema.enums import (
     HoldKind,
@@ -40,6 +42,7 @@ from schema.enums import (
 from schema.events.envelope import EventFilter
 from schema.records.identity import Principal
 from schema.records.invoices import InvoicedLine, PostedInvoice
+from schema.records.merges import MergeAsked
 from schema.records.orders import Invoice, Milestone, ReturnLine, Shipment, ShipmentLine
 from schema.records.values import Money, Quantity
 from systems.errors import Rejected
@@ -68,12 +71,14 @@ class Scenario:
         check: asserts how the systems and ledgers are left.
         state: state in which the processes end.
         ordered: an order is submitted, and its process has ended, before the program may be killed.
+        is_new: the releases whose histories are kept did not know of it.
     """
 
     act: Callable[[ProcessWorld, ProcessEngine], Awaitable[list[str]]]
     check: Callable[[ProcessWorld], Awaitable[None]]
     state: ProcessState = ProcessState.COMPLETED
     ordered: bool = False
+    is_new: bool = False
 
 
 async def end(world: ProcessWorld, process_id: str) -> ProcessState:
@@ -237,6 +242,59 @@ async def _billed(world: ProcessWorld) -> None:
     assert (types.count("invoice.posted"), types.count("order.completed")) == (1, 1)
 
 
+async def _correct(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    order_id = await _received(world)
+    world.wms.shipments_by_id = {"sh_S-1": _shipment(order_id)}
+    world.erp.invoiced = True
+    price, total = Money(Decimal("37.40"), "USD"), Money(Decimal("224.40"), "USD")
+    invoice = Invoice(
+        "inv_SI-1", "SI-1", "acc_1", order_id, InvoiceStatus.POSTED, NOW, NOW.date(), total, total, None
+    )  # fmt: skip
+    nothing = replace(_USD, amount=Decimal(0))
+    line_ = InvoicedLine(1, Decimal(6), price, total)
+    world.erp.postings = [PostedInvoice(1, invoice, nothing, nothing, (line_,))]
+    await Invoicing(engine).read()
+    if await _stops(world, "prc_invoice_SI-1") is ProcessState.WAITING_HUMAN:
+        tasks = await world.use.tasks.tasks(["tsk_inv_SI-1"])
+        await resolve_tasks(world.use, tasks.values(), REBILL, CONTROLLER.subject, "the old price")
+        await engine.wake("prc_invoice_SI-1")
+    return ["prc_invoice_SI-1"]
+
+
+async def _corrected(world: ProcessWorld) -> None:
+    order_id = await _received(world)
+    assert (world.kept.all("credit memo"), world.kept.all("rebilling")) == (["SI-1"], ["SI-2"])
+    types = await world.event_types(order_id)
+    assert (types.count("invoice.credited"), types.count("invoice.posted")) == (1, 0)
+    assert (await world.order(order_id)).exceptions == ()
+
+
+async def _merge(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    asked = MergeAsked("acc_1", "acc_2", "the same shop twice")
+    starter = EngineStarter(engine)
+    return _named(await starter.merge_accounts(asked, key="m-1", principal=CONTROLLER, wait_ms=WAIT_MS))
+
+
+async def _merged(world: ProcessWorld) -> None:
+    assert await world.use.merges.survivors(["acc_2"]) == {"acc_2": "acc_1"}
+    assert len(world.kept.keys("merge")) == 1
+    assert world.kept.all("block", "acc_2") == ["All"]
+    for account_id in ("acc_1", "acc_2"):
+        assert (await world.event_types(account_id)).count("account.merged") == 1
+
+
+async def _merge_in_vain(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    refusal = Rejected(SourceSystem.CRM, "give belongings", "a rule of the CRM", reason="RULE")
+    world.script.before["give_belongings"] += [refusal] * 9
+    return await _merge(world, engine)
+
+
+async def _apart(world: ProcessWorld) -> None:
+    assert await world.use.merges.survivors(["acc_2"]) == {}
+    assert (world.kept.keys("merge"), world.kept.all("block", "acc_2")) == ([], [""])
+    assert "account.merged" not in await world.event_types("acc_2")
+
+
 async def _give_back(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     order_id = await _received(world)
     world.wms.shipments_by_id = {"sh_S-1": _shipment(order_id)}
@@ -322,7 +380,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "refused order": Scenario(_refused_order, _rejected, ProcessState.FAILED),
     "fulfilment": Scenario(_late_delivery, _delivered, ordered=True),
     "invoice": Scenario(_bill, _billed, ordered=True),
+    "corrected invoice": Scenario(_correct, _corrected, ordered=True, is_new=True),
     "return": Scenario(_give_back, _returned, ordered=True),
     "change": Scenario(_change, _changed, ordered=True),
     "cancellation": Scenario(_cancel, _cancelled, ordered=True),
+    "merge": Scenario(_merge, _merged, is_new=True),
+    "merge in vain": Scenario(_merge_in_vain, _apart, ProcessState.FAILED, is_new=True),
 }
