@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["build_http", "build_transports", "probe_targets"]
 
+_PATIENCE_SHARE = 0.5
+"""Share of the longest wait for an answer after which none is an outage. An operation, or a client, that has less time
+left must not be able to have a subgraph left alone for all."""
+
 
 def build_transports(
     supergraph: Supergraph, generation: Generation, pools: Pools, upstream: Upstream
@@ -171,8 +175,9 @@ def _harden(
     """Return the transport with a circuit breaker, and retries around it, as the settings want them."""
     circuit, retry = traffic.circuit, traffic.retry
     if circuit.enabled:
+        patience_s = min(timeout_s, traffic.operation_timeout) * _PATIENCE_SHARE
         rules = CircuitRules(
-            circuit.failure_share, circuit.min_requests, circuit.window, circuit.open_for, circuit.probe
+            circuit.failure_share, circuit.min_requests, circuit.window, circuit.open_for, circuit.probe, patience_s
         )
         transport = CircuitTransport(subgraph, transport, rules, seen_at=lambda: upstream.health.seen_at(subgraph))
     if retry.max_retries:

@@ -32,7 +32,8 @@ class CircuitSettings(Section):
     enabled: bool = True
     """Leave a subgraph alone while most requests to it fail."""
     failure_share: float = Field(default=0.5, gt=0, le=1)
-    """Share of failed requests at which it is left alone. Outages, timeouts and statuses from 500 count."""
+    """Share of failed requests at which it is left alone. Outages, statuses from 500, and timeouts count;
+    the latter only when at least half of the time of one answer was waited."""
     min_requests: int = Field(default=20, ge=1)
     """Requests within ``window`` before the share counts."""
     window: Duration = 10.0

@@ -47,6 +47,7 @@ class CircuitRules:
         window_s: seconds over which outcomes are counted.
         open_s: seconds until a probe is let through.
         probes: send probes in the background instead of letting a client's request through.
+        patience_s: wait after which no answer counts as an outage; after less it says more of who asks.
     """
 
     failure_share: float
@@ -54,6 +55,7 @@ class CircuitRules:
     window_s: float
     open_s: float
     probes: bool = False
+    patience_s: float = 0.0
 
 
 class CircuitTransport:
@@ -90,10 +92,12 @@ class CircuitTransport:
             SubgraphError: CIRCUIT_OPEN, nothing was sent.
         """
         is_probe = self._pass()
+        started = self._clock()
         try:
             response = await self._inner.send(request)
         except SubgraphError as error:
-            self._count(is_probe=is_probe, has_failed=error.code in _OUTAGES)
+            if is_probe or not self._is_impatience(error, started):
+                self._count(is_probe=is_probe, has_failed=error.code in _OUTAGES)
             raise
         except BaseException:
             if is_probe:  # nobody knows how it would have ended: the next request probes
@@ -102,6 +106,9 @@ class CircuitTransport:
             raise
         self._count(is_probe=is_probe, has_failed=response.status >= 500)
         return response
+
+    def _is_impatience(self, error: SubgraphError, started: float) -> bool:
+        return error.code is ErrorCode.SUBGRAPH_TIMEOUT and self._clock() - started < self._rules.patience_s
 
     def _pass(self) -> bool:
         """Return whether the request is a probe; raise when it may not pass."""

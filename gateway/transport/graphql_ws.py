@@ -6,6 +6,7 @@ One socket each keeps a slow stream from holding up others: the protocol has no 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -63,6 +64,8 @@ class GraphqlWsTransport:
         except ConnectionClosed as error:
             reason = f"the subgraph closed the connection ({error.rcvd.code})" if error.rcvd else "the connection broke"
             raise self._fault(StreamFault(reason), has_begun=has_begun) from error
+        except ssl.SSLCertVerificationError as error:
+            raise self._fault(StreamFault(f"its certificate is not accepted: {error.verify_message}")) from error
         except (TimeoutError, OSError, WebSocketException) as error:
             raise self._fault(StreamFault("no connection could be made")) from error
         except StreamFault as fault:

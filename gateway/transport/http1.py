@@ -263,7 +263,7 @@ class _Connection(asyncio.Protocol):
             return
         if self._has_headers and not self._is_delimited and exc is None:
             self._finish()
-        elif isinstance(exc, ssl.SSLError):
+        elif isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLEOFError):
             self.fail(exc)
         elif self._has_bytes:
             self.fail(ConnectionError("the answer was cut off"))

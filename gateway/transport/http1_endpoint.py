@@ -82,11 +82,14 @@ class Http1Endpoint:
             return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, f"subgraph {name} cannot be reached", subgraph=name)
         if isinstance(error, ssl.SSLCertVerificationError):
             message = f"the certificate of subgraph {name} is not accepted: {error.verify_message}"
-        else:
-            message = f"no secure connection to subgraph {name} can be made: {error.reason}"
-        return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=name, retryable=False)
+            return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=name, retryable=False)
+        message = f"no secure connection to subgraph {name} can be made: {error.reason}"
+        return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=name)
 
     def refused(self, error: ssl.SSLError) -> SubgraphError:
         """Return what to say of a subgraph that ended a secure connection after it was made."""
+        if isinstance(error, ssl.SSLEOFError):
+            message = f"the connection to subgraph {self.subgraph} broke"
+            return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self.subgraph)
         message = f"subgraph {self.subgraph} refused the secure connection: {error.reason}"
         return SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, message, subgraph=self.subgraph, retryable=False)

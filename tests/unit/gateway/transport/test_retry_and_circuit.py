@@ -176,6 +176,54 @@ async def test_a_subgraph_that_always_fails_gets_few_retries():
     assert 110 <= len(script.requests) <= 114
 
 
+async def test_a_subgraph_that_fails_seldom_gets_every_retry():
+    script = Script(*[failure(), *[GOOD] * 20] * 20, GOOD)
+    retries = Retries(script, RetryBudget(0.1, most=1))
+    for _ in range(400):
+        assert await retries.transport.send(QUERY) is GOOD
+    assert len(script.requests) == 400 + 20
+
+
+async def test_pauses_are_random_below_their_bound():
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    rules = RetryRules(max_retries=10, base_delay_s=0.1, max_delay_s=0.1, timeout_s=1000.0)
+    for _ in range(10):
+        transport = RetryTransport(Script(failure()), rules, RetryBudget(1.0), sleep=sleep)
+        with pytest.raises(SubgraphError):
+            await transport.send(QUERY)
+    assert len(pauses) == 100
+    assert all(0 <= pause <= 0.1 for pause in pauses)
+    assert len(set(pauses)) > 90, "gateways do not knock in step"
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "state"),
+    [
+        pytest.param(1.0, CircuitState.CLOSED, id="a caller that waited for a moment"),
+        pytest.param(20.0, CircuitState.OPEN, id="one that waited long enough"),
+    ],
+)
+async def test_only_a_timeout_after_a_patient_wait_counts_against_a_subgraph(waited_s, state):
+    now = 1000.0
+
+    class Stalling(Script):
+        async def send(self, request: SubgraphRequest) -> SubgraphResponse:
+            nonlocal now
+            now += waited_s
+            raise failure(ErrorCode.SUBGRAPH_TIMEOUT)
+
+    rules = CircuitRules(failure_share=0.5, min_requests=2, window_s=1000.0, open_s=5.0, patience_s=15.0)
+    transport = CircuitTransport("s", Stalling(GOOD), rules, lambda: now)
+    for _ in range(2):
+        with pytest.raises(SubgraphError):
+            await transport.send(QUERY)
+    assert transport.state is state
+
+
 async def test_streams_pass_and_closing_closes_all():
     script = Script(GOOD)
     rules = CircuitRules(0.5, 2, 10, 5)
