@@ -59,7 +59,8 @@ class CallbackSubgraph:
         self.answer: Response | None = None
         self.checks_first = True
         self._asked = asyncio.Condition()
-        self._client = httpx.AsyncClient(timeout=30)
+        each = httpx.Limits(max_keepalive_connections=0)  # a connection for each message, as of many senders
+        self._client = httpx.AsyncClient(timeout=30, limits=each)
         self.app = Starlette(routes=[Route("/graphql", self._begin, methods=["POST"])])
 
     async def _begin(self, request: Request) -> Response:

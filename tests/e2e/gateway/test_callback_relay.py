@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +17,10 @@ from gateway.bootstrap import Gateway
 from gateway.config import RedisSettings, settings_from
 from gateway.server.callback_relay import CallbackRelay
 from gateway.transport.callback import Callbacks
+from tests.e2e.gateway.test_served import until_ready
 from tests.support.callback_subgraph import CallbackSubgraph, Subscription, callback_gateways
+from tests.support.event_log import log_supergraph
+from tests.support.serving import serve_asgi
 
 FOLLOW = 'subscription { changed(topic: "t") { n } }'
 GONE = {"url": "redis://127.0.0.1:9/0", "timeout": "200ms"}
@@ -116,3 +124,55 @@ async def test_more_messages_than_may_be_under_way_are_refused(monkeypatch, redi
     relay = CallbackRelay(RedisSettings(url=redis_url), Callbacks())
     assert await relay.send("0" * 16, "c4a9d1b8-dc57-44ab-9e5a-6e6189b2b945", b"{}") == 503
     await relay.aclose()
+
+
+@pytest.mark.slow
+async def test_two_workers_hand_each_event_to_the_one_that_follows(tmp_path, redis_url):
+    subgraph = CallbackSubgraph()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with asyncio.timeout(120), serve_asgi(subgraph.app) as address:
+        given = {
+            **settings(redis_url),
+            "server": {"workers": 2, "port": port},
+            "supergraph": {"file": "supergraph.graphql"},
+            "subgraphs": {"log": {"url": f"{address}/graphql", "subscriptions": "callback"}},
+            "callback": {"public_url": f"http://127.0.0.1:{port}/callback", "relay": "redis", "heartbeat": "60s"},
+        }
+        (tmp_path / "gateway.yaml").write_text(json.dumps(given))
+        (tmp_path / "supergraph.graphql").write_text(log_supergraph())
+        command = (sys.executable, "-m", "gateway.cli", "gateway", "--config", "gateway.yaml")
+        root = str(Path(__file__).parents[3])
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                await until_ready(process, client)
+                assert await follow_over_http(client, subgraph) == list(range(1, 21))
+        finally:
+            process.terminate()
+            await process.wait()
+            await subgraph.aclose()
+
+
+async def follow_over_http(client: httpx.AsyncClient, subgraph: CallbackSubgraph) -> list[int]:
+    """Return the numbers of twenty events that a client sees, asking again until both workers listen at Redis."""
+
+    async def send() -> None:
+        asked = await subgraph.asked()
+        assert [await asked.event(number) for number in range(1, 21)] == [204] * 20
+        assert await asked.tell("complete") == 204
+
+    sending = asyncio.create_task(send())
+    found: list[int] = []
+    while not found:
+        headers = {"accept": "text/event-stream"}
+        async with client.stream("POST", "/graphql", json={"query": FOLLOW}, headers=headers) as response:
+            async for line in response.aiter_lines():
+                told = json.loads(line[5:]) if line.startswith("data: {") else {}
+                if told.get("data"):
+                    found.append(told["data"]["changed"]["n"])
+    await sending
+    return found
