@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -270,7 +271,8 @@ class _Execution:
 
         async def send(variables: Mapping[str, Any], is_fresh: bool) -> SubgraphResponse:
             body = fetch.bare_body or fetch.prefix + orjson.dumps(variables) + b"}"
-            return await self._exchange(fetch, body, is_fresh=is_fresh)
+            request = self._request(fetch, body)
+            return await self._context.transport(fetch.fetch.subgraph).send(replace(request, is_fresh=is_fresh))
 
         answer, body = await cache.fetch(fetch.fetch.id, variables_of(fetch, self._context), asked, send)
         if self._plan.is_single:
@@ -293,25 +295,17 @@ class _Execution:
                 return
 
     async def _send(self, fetch: CompiledFetch, body: bytes) -> Answer:
-        response = await self._exchange(fetch, body)
+        name = fetch.fetch.subgraph
+        response = await self._context.transport(name).send(self._request(fetch, body))
         if self._plan.is_single:
             self._body = response.body
-        return decode_answer(response, fetch.fetch.subgraph)
+        return decode_answer(response, name)
 
-    async def _exchange(self, fetch: CompiledFetch, body: bytes, *, is_fresh: bool = False) -> SubgraphResponse:
-        name = fetch.fetch.subgraph
+    def _request(self, fetch: CompiledFetch, body: bytes) -> SubgraphRequest:
         context = self._context
-        transport = context.transport(name)
         is_mutation = fetch.fetch.kind == "mutation"
-        request = SubgraphRequest(
-            body,
-            context.headers,
-            context.left_s(name),
-            is_mutation,
-            has_key=is_mutation and context.has_keys,
-            is_fresh=is_fresh,
-        )
-        return await transport.send(request)
+        left_s = context.left_s(fetch.fetch.subgraph)
+        return SubgraphRequest(body, context.headers, left_s, is_mutation, has_key=is_mutation and context.has_keys)
 
     def _merge_root(self, fetch: CompiledFetch, data: dict[str, Any] | None, errors: Sequence[dict[str, Any]]) -> None:
         if data is not None:

@@ -129,8 +129,9 @@ class Pipeline:
 
     async def _run(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         reception = self._reception
-        surroundings = reception.surround(prepared, request, context)
-        execution, cached = through_cache(prepared, surroundings, request, context)
+        execution, cached = reception.surround(prepared, request, context), None
+        if prepared.cached is not None:
+            execution, cached = through_cache(prepared.cached, execution, request, context)
         graph, terms = prepared.graph, prepared.terms
         rules = graph.rules
         load, observer = rules.policies.load, rules.observer
@@ -174,8 +175,9 @@ class Pipeline:
     async def _deliver(
         self, prepared: Prepared, request: GraphQLRequest, context: RequestContext
     ) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
-        admitted = await self._reception.admit(prepared, request, context)
-        execution, cached = through_cache(prepared, admitted, request, context)
+        execution, cached = await self._reception.admit(prepared, request, context), None
+        if prepared.cached is not None:
+            execution, cached = through_cache(prepared.cached, execution, request, context)
         started, errors = time.perf_counter(), Errors()
         rules = prepared.graph.rules
         prepared.graph.running += 1
