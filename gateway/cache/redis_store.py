@@ -15,6 +15,9 @@ from gateway.policies.shared_redis import SharedRedis
 
 __all__ = ["MAX_WAITING", "RedisStore"]
 
+FORMAT = "1"
+"""Part of the names of entries; a release that writes them otherwise takes another one, and does not read these."""
+
 MAX_KEYS = 1_000
 """Keys of one reading; Lua takes some thousand arguments at most."""
 
@@ -112,7 +115,7 @@ class RedisStore:
         found: list[Found | None] = []
         as_of, changed_at = None, 0
         for some in _parts(keys, MAX_KEYS):
-            names = [self._redis.key("cache", key) for key in some]
+            names = [self._redis.key("cache", FORMAT, key) for key in some]
             answer = await self._run(_READ, names, self._marks, EVERYTHING, *barriers)
             if answer is None:
                 return Reading((None,) * len(keys), None)
@@ -139,7 +142,7 @@ class RedisStore:
             for entry in some:
                 until = as_of + int(min(entry.lifetime_s, limits.max_age_s) * 1e6)
                 arguments += [until, "".join(f" t{tag}" for tag in entry.tags), entry.value]
-            names = [self._redis.key("cache", entry.key) for entry in some]
+            names = [self._redis.key("cache", FORMAT, entry.key) for entry in some]
             answer = await self._run(_WRITE, names, self._marks, as_of, *arguments)
             if answer is None:
                 break
