@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from gateway.bootstrap import Gateway
 from tests.support.kept_world import KeptWorld
+from tests.support.testkit import TestGateway, TestSubgraphs
 
 PRODUCTS = "{ products { upc name stock } }"
 ALL = [
@@ -178,3 +181,47 @@ async def test_what_was_kept_is_never_changed_by_what_an_operation_makes_of_it()
             assert await ask(gateway, "{ products { upc name } }") == {
                 "products": [{"upc": one["upc"], "name": one["name"]} for one in ALL]
             }
+
+
+async def test_an_answer_in_parts_is_made_of_what_is_kept_too_and_its_mutations_count():
+    world = KeptWorld()
+    query = "{ products { name ... @defer { stock } } }"
+    change = 'mutation { rename(upc: "lamp", name: "Light") { upc ... @defer { stock } } }'
+    async with world.kit().build() as gateway:
+
+        async def stocks() -> list[int]:
+            parts = [part async for part in gateway.deliver(query)]
+            return [patch.data["stock"] for part in parts[1:] for patch in part.patches]
+
+        assert [await stocks(), await stocks()] == [[1, 2, 3], [1, 2, 3]]
+        assert len(world.stock.requests) == 1
+        world.stocks["lamp"] = 7
+        assert [part async for part in gateway.deliver(change)]
+        assert await stocks() == [1, 2, 7]
+
+
+async def test_what_completes_the_events_of_a_subscription_is_always_asked_for():
+    reviews = Counted(TestSubgraphs.shop().apps["reviews"])
+    shop = TestSubgraphs.shop()
+    kit = TestGateway(replace(shop, apps={**shop.apps, "reviews": reviews}))
+    cache = {"store": "memory", "subgraphs": {"reviews": {"ttl": "1h"}}}
+    async with kit.with_settings(cache=cache).build() as gateway:
+        text = 'subscription { priceChanged(upcs: ["table", "table"]) { reviews { body } } }'
+        events = [event async for event in gateway.subscribe(text)]
+        assert [event.errors for event in events] == [[], []]
+        assert reviews.requests == 2
+        for _ in range(2):
+            await ask(gateway, "{ products { reviews { body } } }")
+        assert reviews.requests == 3
+
+
+class Counted:
+    """An application that counts the requests that it gets."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.requests = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.requests += scope["type"] == "http"
+        await self._app(scope, receive, send)
