@@ -15,6 +15,7 @@ from gateway.bootstrap.observation import build_metrics, build_tracing
 from gateway.cache.build import build_cache
 from gateway.cache.cache import Cache
 from gateway.config import GatewaySettings
+from gateway.policies.audit_log import AuditLog
 from gateway.policies.error_mask import ErrorMask
 from gateway.policies.header_rules import HeaderRules
 from gateway.policies.observer import Observer
@@ -112,7 +113,9 @@ def compile_settings(
         chosen = identity or build_identity(settings, closing)
         kept = tuple(closing)
     counted = metrics if settings.telemetry.metrics else None
-    observer = Observer(ErrorMask(settings.errors), RequestLog(settings.telemetry.request_log), counted, tracing)
+    telemetry = settings.telemetry
+    log, audit = RequestLog(telemetry.request_log), AuditLog(is_on=telemetry.audit_refusals)
+    observer = Observer(ErrorMask(settings.errors), log, counted, tracing, audit)
     rules = Rules(
         compile_policies(settings, redis, None if before is None else before.rules.policies),
         observer,

@@ -25,6 +25,10 @@ class TelemetrySettings(Section):
 
     request_log: Literal["none", "failed", "all"] = "failed"
     """Write a line for no operation, those with errors, or every one; never with variables, headers or texts."""
+    audit_refusals: bool = True
+    """Write a line for each refusal by rights: ``authorization_refused`` with subject, client, address, hash of the
+    operation and the coordinates that are closed, or ``authentication_refused``; never with tokens, headers, texts or
+    variables, and at most 100 in a second."""
     tracing: Literal["none", "pass_on", "spans"] = "none"
     """Read no trace context; pass the client's W3C ``traceparent`` on to subgraphs, or begin a trace where it has none;
     or add spans of request, plan and fetch through OpenTelemetry (``pip install crossdock[telemetry]``). With the last

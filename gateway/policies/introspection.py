@@ -41,4 +41,5 @@ class IntrospectionPolicy:
         if operation.introspection and COORDINATE in closed:
             what = f"needs the scopes {', '.join(sorted(self.scopes))}" if self.enabled else "is not allowed here"
             message = f"introspection {what}; leave out __schema and __type"
-            raise RequestError(ErrorCode.INTROSPECTION_DISABLED, message, http_status=403)
+            extensions = {"coordinates": [COORDINATE]}
+            raise RequestError(ErrorCode.INTROSPECTION_DISABLED, message, http_status=403, extensions=extensions)

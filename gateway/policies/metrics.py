@@ -46,6 +46,12 @@ class Metrics:
         self._refused = Counter(
             "gateway_refused", "Requests that were refused before they ran.", ("code",), registry=self._registry
         )
+        self._denied = Counter(
+            "gateway_authorization_refused",
+            "Requests that were refused by rights, in whole or in part.",
+            ("outcome",),
+            registry=self._registry,
+        )
         self._subgraph_seconds = Histogram(
             "gateway_subgraph_seconds",
             "Time of requests to subgraphs, retries included.",
@@ -79,6 +85,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count a request that did not run."""
         self._refused.labels(code).inc()
+
+    def denied(self, outcome: str) -> None:
+        """Count a refusal by rights: ``filtered``, ``rejected`` or ``unauthenticated``."""
+        self._denied.labels(outcome).inc()
 
     def fetched(self, subgraph: str, seconds: float, outcome: str) -> None:
         """Count a request to a subgraph; ``outcome`` is ``ok`` or a code."""

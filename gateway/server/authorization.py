@@ -11,7 +11,7 @@ A closed field that cannot be null has no such place: then the whole request is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from graphql import parse_type, print_ast
@@ -25,12 +25,24 @@ from gateway.plan.nodes import OutputField, QueryPlan
 from gateway.server.principal import Principal
 from gateway.supergraph import AuthorizationRule
 
-__all__ = ["Closed", "DeniedField", "close", "closed_coordinates", "enforce", "restore"]
+__all__ = [
+    "COORDINATES",
+    "Closed",
+    "DeniedField",
+    "close",
+    "closed_coordinates",
+    "coordinates_of",
+    "enforce",
+    "restore",
+]
 
 _log = logging.getLogger("gateway")
 
 Closed = frozenset[str]
 """Coordinates that a principal may not see."""
+
+COORDINATES = "coordinates"
+"""Extension of a refusal that names what is closed."""
 
 _PLACEHOLDER = "_closed"
 """Response key of the type name that stands in for a selection set of which nothing is left."""
@@ -76,14 +88,25 @@ def enforce(
         return operation, ()
     if not denied:
         return visible, denied
-    names = ", ".join(sorted({f"{min(item.field.on)}.{item.field.name}" for item in denied}))
+    named = coordinates_of(denied)
+    names = ", ".join(named)
     if settings.dry_run:
         _log.warning("operation %s would be denied %s", operation.name or "without a name", names)
         return operation, ()
     if settings.mode == "reject":
         message = f"you are not allowed to see {names}; remove them or sign in with a principal that has the rights"
-        raise RequestError(ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE, message, http_status=403)
+        raise _refused(message, named)
     return visible, denied
+
+
+def coordinates_of(denied: tuple[DeniedField, ...]) -> tuple[str, ...]:
+    """Return the coordinates of fields that were taken out, each once and in order."""
+    return tuple(sorted({f"{name}.{item.field.name}" for item in denied for name in item.field.on}))
+
+
+def _refused(message: str, coordinates: Iterable[str]) -> RequestError:
+    extensions = {COORDINATES: list(coordinates)}
+    return RequestError(ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE, message, http_status=403, extensions=extensions)
 
 
 def close(operation: Operation, closed: Closed) -> tuple[Operation, tuple[DeniedField, ...]]:
@@ -132,7 +155,7 @@ class _Filter:
                 f"you are not allowed to see {min(field.on)}.{field.name} (at {where}), and it cannot be left out "
                 f"because it is never null; remove it or sign in with a principal that has the rights it needs"
             )
-            raise RequestError(ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE, message, http_status=403)
+            raise _refused(message, sorted(f"{name}.{field.name}" for name in field.on))
         self.denied.append(DeniedField(path, field))
 
 

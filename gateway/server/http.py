@@ -145,6 +145,8 @@ class HttpEndpoint:
                     return
             status, answer, more = await self._answer(body, request, context)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
+            if isinstance(error, RequestError) and error.code is ErrorCode.UNAUTHENTICATED:
+                self._pipeline.turned_away(error, self._clients(scope))
             status, answer = refusal(error, kind)
             more = refusal_headers(error, status)
         limits = self._limits

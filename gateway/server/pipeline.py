@@ -25,7 +25,7 @@ from gateway.server.prepared import Graph, MakesPlans, Prepared
 from gateway.server.preparing import Preparer, make_graph
 from gateway.server.principal import Principal
 from gateway.server.reception import Errors, Reception
-from gateway.server.request import GraphQLRequest, RequestContext
+from gateway.server.request import Client, GraphQLRequest, RequestContext
 from gateway.server.rules import Rules
 from gateway.server.subscriptions import Subscriptions
 from gateway.supergraph import Supergraph
@@ -98,6 +98,10 @@ class Pipeline:
             RequestError, PlanningError: as :meth:`prepare`; no document has the name, or it must have one.
         """
         return await self._reception.open(request, context, in_parts=in_parts)
+
+    def turned_away(self, error: RequestError, client: Client) -> None:
+        """Take note of a caller whose credentials are missing or not valid."""
+        self._reception.turned_away(error, client)
 
     async def execute(self, request: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         """Run a query or mutation; every failure is in the result."""

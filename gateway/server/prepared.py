@@ -87,7 +87,12 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An operation that is ready to run for every principal with the same closed coordinates."""
+    """An operation that is ready to run for every principal with the same closed coordinates.
+
+    Attributes:
+        digest: by which logs name the text.
+        denied: coordinates of fields that were taken out, since they are closed.
+    """
 
     operation: Operation
     plan: ExecutablePlan
@@ -98,3 +103,4 @@ class Prepared:
     digest: str
     graph: Graph
     cached: CachedOperation | None = None
+    denied: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from gateway.operation.variables import VariableChecker
 from gateway.plan.nodes import QueryPlan
 from gateway.policies.cost_weights import read_weights
 from gateway.policies.request_log import hash_of
-from gateway.server.authorization import Closed, closed_coordinates, enforce, restore
+from gateway.server.authorization import Closed, closed_coordinates, coordinates_of, enforce, restore
 from gateway.server.idempotency import compile_keys, idempotent_fields
 from gateway.server.overrides import OverrideLabels
 from gateway.server.prepared import Graph, MakesPlans, Prepared, Switches
@@ -132,6 +132,7 @@ class Preparer:
             hash_of(text),
             graph,
             None if graph.answers is None else graph.answers.prepare(plan.source),
+            coordinates_of(denied),
         )
 
     def _closed_for(self, principal: Principal) -> Closed:

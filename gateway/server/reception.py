@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from gateway.errors import GatewayError, RequestError
+from gateway.errors import ErrorCode, GatewayError, RequestError
 from gateway.executor import DeferredResult, ExecutionContext, ExecutionResult
 from gateway.policies.admission import Terms
+from gateway.policies.request_log import hash_of
+from gateway.server.authorization import COORDINATES
 from gateway.server.prepared import Prepared
 from gateway.server.preparing import Preparer
-from gateway.server.request import GraphQLRequest, RequestContext
+from gateway.server.request import Client, GraphQLRequest, RequestContext
 
 __all__ = ["Errors", "Reception"]
+
+_BY_RIGHTS = frozenset({ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE, ErrorCode.INTROSPECTION_DISABLED})
 
 
 class Reception:
@@ -32,7 +36,15 @@ class Reception:
             return self._preparer.prepare(request, context.principal, in_parts=in_parts, brings_key=brings_key)
         except GatewayError as error:
             rules.observer.refused(str(error.code))
+            if isinstance(error, RequestError) and error.code in _BY_RIGHTS:
+                named = error.extensions.get(COORDINATES, ())
+                digest = hash_of(request.query)
+                rules.observer.denied("rejected", error.code, request.operation_name, digest, named, context)
             raise
+
+    def turned_away(self, error: RequestError, client: Client) -> None:
+        """Take note of a caller whose credentials are missing or not valid."""
+        self._preparer.graph.rules.observer.unauthenticated(str(error.code), client)
 
     def surround(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionContext:
         """Return the surroundings of one execution that begins now.
@@ -41,6 +53,9 @@ class Reception:
             RequestError: the variables are too large, not valid, or do not go with the key of the header.
         """
         rules = prepared.graph.rules
+        if prepared.denied:
+            name, code = prepared.operation.name, ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE
+            rules.observer.denied("filtered", code, name, prepared.digest, prepared.denied, context)
         if request.variables:
             rules.policies.variables.check(request.variables)
         return rules.surroundings.make(prepared, request, context)

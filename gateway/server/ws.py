@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.errors import GatewayError
+from gateway.errors import ErrorCode, GatewayError, RequestError
 from gateway.executor import ExecutionResult
 from gateway.policies.clients import ClientReader
 from gateway.server.expiry import sleep_until_expiry
@@ -135,6 +135,8 @@ class _Connection:
         try:
             context = await self._make_context(payload or {})
         except GatewayError as error:
+            if isinstance(error, RequestError) and error.code is ErrorCode.UNAUTHENTICATED:
+                self._endpoint.pipeline.turned_away(error, self._endpoint.clients(self._socket.scope))
             if self._dialect.refusal is not None:
                 await self._send({"type": self._dialect.refusal, "payload": {"message": error.message}})
             raise _Close(4403, "Forbidden") from error
