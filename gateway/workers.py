@@ -75,7 +75,8 @@ class Workers:
             socket.create_server((given.host, given.port), family=family, backlog=2048) as where,
             tempfile.TemporaryDirectory(prefix="gateway-metrics-") as folder,
         ):
-            address = f"http://{given.host}:{where.getsockname()[1]}{given.path}"
+            scheme = "http" if given.tls is None else "https"
+            address = f"{scheme}://{given.host}:{where.getsockname()[1]}{given.path}"
             _log.info("starting %d workers at %s", given.workers, address)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
