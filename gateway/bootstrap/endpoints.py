@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute
 
 from gateway.app import Entrance
 from gateway.bootstrap.callbacks import CallbackPlace
-from gateway.bootstrap.generation import Generation
+from gateway.bootstrap.generation import Generation, stream_limits
 from gateway.config import GatewaySettings
 from gateway.policies.clients import ClientReader
 from gateway.policies.csrf import CsrfPolicy
@@ -14,7 +14,7 @@ from gateway.server.http import HttpEndpoint, HttpLimits
 from gateway.server.invalidation import invalidation_route
 from gateway.server.pipeline import Pipeline
 from gateway.server.sse_single import SharedStreams
-from gateway.server.streams import StreamLimits, SubscriptionCounter
+from gateway.server.streams import SubscriptionCounter
 from gateway.server.ws import WsEndpoint
 from gateway.transport.upstream import Upstream
 
@@ -38,7 +38,7 @@ class Doors:
         self._shared = SharedStreams(
             pipeline,
             self.counter,
-            _stream_limits(settings),
+            stream_limits(settings),
             max_per_connection=given.max_per_connection,
             open_within_s=given.init_timeout,
         )
@@ -48,7 +48,7 @@ class Doors:
         settings = generation.settings
         captured = generation.captured
         clients = ClientReader(settings.server.trusted_proxies, settings.server.client_name_headers)
-        limits = _stream_limits(settings)
+        limits = generation.rules.stream_limits
         http = HttpEndpoint(
             self._pipeline,
             generation.identity,
@@ -88,18 +88,13 @@ class Doors:
         given = settings.subscriptions
         self.counter.change(given.max_total, given.max_per_client)
         self._shared.change(
-            _stream_limits(settings), max_per_connection=given.max_per_connection, open_within_s=given.init_timeout
+            stream_limits(settings), max_per_connection=given.max_per_connection, open_within_s=given.init_timeout
         )
 
     async def aclose(self) -> None:
         """End the streams that outlive a request."""
         await self._shared.aclose()
         await self.callbacks.aclose()
-
-
-def _stream_limits(settings: GatewaySettings) -> StreamLimits:
-    given = settings.subscriptions
-    return StreamLimits(given.max_waiting_events, given.slow_client_timeout, given.heartbeat)
 
 
 def _http_limits(settings: GatewaySettings) -> HttpLimits:

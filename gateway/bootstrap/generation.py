@@ -26,6 +26,7 @@ from gateway.server.client_deadline import ClientDeadline
 from gateway.server.principal import Identity
 from gateway.server.rules import Rules
 from gateway.server.stream_sharing import StreamSharing
+from gateway.server.streams import StreamLimits
 from gateway.server.surroundings import Surroundings
 from gateway.tracing import Tracing
 from gateway.transport.tls import SubgraphTlsContext
@@ -33,7 +34,7 @@ from gateway.transport.tls import SubgraphTlsContext
 if TYPE_CHECKING:
     from gateway.policies.metrics import Metrics
 
-__all__ = ["Generation", "compile_settings"]
+__all__ = ["Generation", "compile_settings", "stream_limits"]
 
 _Close = Callable[[], Awaitable[None]]
 
@@ -129,6 +130,7 @@ def compile_settings(
         settings.limits.max_cached_plans,
         settings.limits.max_cached_text_bytes,
         settings.subscriptions.resume_for,
+        stream_limits(settings),
         _cache(settings, metrics, before),
     )
     certificates = {
@@ -136,6 +138,12 @@ def compile_settings(
     }
     headers = HeaderRules(settings.headers)
     return Generation(settings, headers, certificates, metrics, tracing, redis, chosen, kept, rules)
+
+
+def stream_limits(settings: GatewaySettings) -> StreamLimits:
+    """Return the bounds of one subscription of a client."""
+    given = settings.subscriptions
+    return StreamLimits(given.max_waiting_events, given.slow_client_timeout, given.heartbeat)
 
 
 def _cache(settings: GatewaySettings, metrics: Metrics | None, before: Generation | None) -> Cache | None:

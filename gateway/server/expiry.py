@@ -8,26 +8,51 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from gateway.errors import ErrorCode, RequestError
-from gateway.executor import ExecutionResult
 
-__all__ = ["Place", "sleep_until_expiry", "until_expiry"]
+__all__ = ["ExpiryAlarm", "expired", "sleep_until_expiry", "until_expiry"]
 
 _LONGEST_SLEEP_S = 60.0
 """Timers run by another clock than tokens, which may be set or stand still meanwhile: look again so often."""
 
 Clock = Callable[[], float]
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Place:
-    """The last event that a client has of its stream, by its cursor; None while nothing tells."""
+class ExpiryAlarm:
+    """Rings once at a Unix time, whatever happens to the clock until then."""
 
-    cursor: str | None = None
+    __slots__ = ("_clock", "_expires_at", "_ring", "_timer")
+
+    def __init__(self, expires_at: float, ring: Callable[[], None], clock: Clock = time.time) -> None:
+        self._expires_at = expires_at
+        self._ring = ring
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._wind()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the time has come."""
+        return self._clock() >= self._expires_at
+
+    def stop(self) -> None:
+        """Do not ring any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wind(self) -> None:
+        left = max(0.0, self._expires_at - self._clock())
+        self._timer = asyncio.get_running_loop().call_later(min(left, _LONGEST_SLEEP_S), self._look)
+
+    def _look(self) -> None:
+        if self.is_due:
+            self._ring()
+        else:
+            self._wind()
 
 
 async def sleep_until_expiry(expires_at: float, clock: Clock = time.time) -> None:
@@ -36,36 +61,28 @@ async def sleep_until_expiry(expires_at: float, clock: Clock = time.time) -> Non
         await asyncio.sleep(min(left, _LONGEST_SLEEP_S))
 
 
-async def until_expiry(
-    results: AsyncGenerator[ExecutionResult, None], expires_at: float, place: Place, clock: Clock = time.time
-) -> AsyncGenerator[ExecutionResult, None]:
-    """Yield results until a Unix time.
+async def until_expiry(result: Awaitable[T], expires_at: float | None, clock: Clock = time.time) -> T:
+    """Return a result that comes before a Unix time; None is no such time.
 
     Raises:
-        RequestError: UNAUTHENTICATED, the time has come; ``resumeAfter`` names the last event of a resumable stream.
+        RequestError: UNAUTHENTICATED, the time came first; the work was cancelled.
     """
-    async with aclosing(results):
-        while True:
-            left = expires_at - clock()
-            if left <= 0:
-                raise _expired(place.cursor)
-            try:
-                async with asyncio.timeout(left) as coming:
-                    result = await anext(results, None)
-            except TimeoutError as error:
-                if coming.expired():
-                    raise _expired(place.cursor) from error
-                raise
-            if result is None:
-                return
-            if clock() >= expires_at:
-                raise _expired(place.cursor)
-            if result.cursor is not None:
-                place.cursor = result.cursor
-            yield result
+    if expires_at is None:
+        return await result
+    try:
+        async with asyncio.timeout(expires_at - clock()) as coming:
+            found = await result
+    except TimeoutError as error:
+        if coming.expired():
+            raise expired(None) from error
+        raise
+    if clock() >= expires_at:
+        raise expired(None)
+    return found
 
 
-def _expired(cursor: str | None) -> RequestError:
+def expired(cursor: str | None) -> RequestError:
+    """Return what tells a client that its token is over; ``cursor`` is that of the last event which it has."""
     message = "the token has expired; get a new one and subscribe again"
     extensions = {}
     if cursor is not None:

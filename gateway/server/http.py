@@ -13,12 +13,14 @@ from urllib.parse import parse_qs
 
 from gateway.config import CsrfSettings
 from gateway.encodings import Encoding, choose_encoding
-from gateway.errors import ErrorCode, RequestError
+from gateway.errors import ErrorCode, GatewayError, RequestError
 from gateway.policies.clients import ClientReader
 from gateway.policies.csrf import CsrfPolicy
 from gateway.server.batch import is_batch, run_batch
 from gateway.server.body import read_whole
-from gateway.server.http_streams import Receive, Send, serve_stream
+from gateway.server.heartbeats import Heartbeats
+from gateway.server.http_streams import Receive, Send, serve_refusal, serve_stream
+from gateway.server.http_subscription import HttpSubscription
 from gateway.server.incremental import incremental_parts
 from gateway.server.multipart import SUBSCRIPTION_PARTS
 from gateway.server.negotiate import Accepted, ResponseKind, check_content_type, choose
@@ -107,6 +109,7 @@ class HttpEndpoint:
         self._limits = limits or HttpLimits()
         self._stream_limits = stream_limits or StreamLimits()
         self._shared_streams = shared_streams
+        self._heartbeats = Heartbeats(self._stream_limits.heartbeat_s)
         self._share = share_requests
         self._reads_keys = reads_keys
         self._flights: dict[_FlightKey, asyncio.Task[Told]] = {}
@@ -251,9 +254,20 @@ class HttpEndpoint:
                 framing = EVENTS
                 last = request_headers(scope).get("last-event-id")
                 request = replace(request, resume_after=last) if last else request
-            results = self._pipeline.stream(request, context)
             write = packed(send, "gzip", is_long=True) if self._packs_events(scope) else send
-            await serve_stream(results, framing, receive, write, self._stream_limits)
+            try:
+                prepared = await self._pipeline.open(request, context)
+            except GatewayError as error:
+                await serve_refusal(error, framing, write, self._stream_limits)
+                return
+            if prepared.operation.kind != "subscription":
+                results = self._pipeline.stream(request, context)
+                await serve_stream(results, framing, receive, write, self._stream_limits)
+                return
+            answer = HttpSubscription(framing, write, self._stream_limits.write_s)
+            answer.subscription = self._pipeline.subscription(prepared, request, context, answer.wake)
+            del prepared  # the stream moves from graph to graph, and must not keep the first one
+            await answer.serve(receive, self._heartbeats)
         finally:
             give_back()
 

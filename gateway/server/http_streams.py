@@ -11,7 +11,7 @@ from gateway.executor import ExecutionResult
 from gateway.server.failures import error_result
 from gateway.server.streams import Quiet, ResultBuffer, StreamLimits
 
-__all__ = ["Framing", "Receive", "Send", "serve_stream", "wait_for_disconnect"]
+__all__ = ["Framing", "Receive", "Send", "serve_refusal", "serve_stream", "wait_for_disconnect"]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -69,6 +69,14 @@ async def serve_stream(
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
+
+
+async def serve_refusal(error: Exception, framing: Framing[R], send: Send, limits: StreamLimits) -> None:
+    """Write the reason why there is no stream, as one."""
+    async with asyncio.timeout(limits.write_s):
+        await send({"type": "http.response.start", "status": 200, "headers": framing.headers})
+        body = framing.start + framing.fault(error_result(error)) + framing.end
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def _write(buffer: ResultBuffer[R], framing: Framing[R], send: Send, limits: StreamLimits) -> None:

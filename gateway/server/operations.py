@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from gateway.errors import ErrorCode, RequestError
-from gateway.executor import ExecutionResult
+from gateway.server.expiry import until_expiry
 from gateway.server.failures import error_result
 from gateway.server.pipeline import Pipeline
+from gateway.server.pushing import Pusher
 from gateway.server.request import GraphQLRequest, RequestContext
-from gateway.server.streams import ResultBuffer, StreamLimits, SubscriptionCounter
+from gateway.server.shared_results import Event
+from gateway.server.streams import SubscriptionCounter
+from gateway.transport.fan_out import Bell
 
 __all__ = ["Operations", "Sink", "too_many"]
 
@@ -19,8 +23,8 @@ __all__ = ["Operations", "Sink", "too_many"]
 class Sink(Protocol):
     """Where the messages of operations go. Each call waits while the client does not read."""
 
-    async def next(self, identifier: str, result: ExecutionResult) -> None:
-        """Send one result."""
+    async def next(self, identifier: str, events: Sequence[Event]) -> None:
+        """Send results, one or more."""
         ...
 
     async def fail(self, identifier: str, errors: list[dict[str, Any]]) -> None:
@@ -39,19 +43,17 @@ def too_many() -> RequestError:
 
 
 class Operations:
-    """Each operation runs in its own task, and all write to one sink."""
+    """The operations of one connection; all write to one sink."""
 
-    def __init__(
-        self, pipeline: Pipeline, counter: SubscriptionCounter, sink: Sink, limits: StreamLimits, most: int
-    ) -> None:
-        self._pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, counter: SubscriptionCounter, sink: Sink, most: int) -> None:
+        self.pipeline = pipeline
+        self.sink = sink
         self._counter = counter
-        self._sink = sink
-        self._limits = limits
         self._most = most
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[str, _Operation] = {}
+        self._all: set[_Operation] = set()
         """Those that run, and those whose last message is on its way."""
+        self._idle = Bell()
 
     def __contains__(self, identifier: str) -> bool:
         return identifier in self._running
@@ -59,63 +61,98 @@ class Operations:
     def start(self, identifier: str, read: Callable[[], GraphQLRequest], context: RequestContext, client: str) -> None:
         """Run an operation; every failure, that of ``read`` among them, goes to the sink."""
         give_back = self._counter.take(client) if len(self._running) < self._most else None
-        run = self._run(identifier, read, context, is_allowed=give_back is not None)
-        task = self._running[identifier] = asyncio.get_running_loop().create_task(run)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        if give_back is not None:  # a callback, since a task that is cancelled before its first step runs no code
-            done = give_back
-            task.add_done_callback(lambda _: done())
+        operation = self._running[identifier] = _Operation(self, identifier, give_back)
+        self._all.add(operation)
+        operation.run(partial(operation.begin, read, context))
 
     def stop(self, identifier: str) -> None:
         """End an operation that the client does not want any more; nothing more is sent of it."""
-        task = self._running.pop(identifier, None)
-        if task is not None:
-            task.cancel()
+        operation = self._running.pop(identifier, None)
+        if operation is not None:
+            operation.stop()
+
+    def free(self, operation: _Operation) -> None:
+        """Let the id of an operation name another one; its last message is about to be sent."""
+        if self._running.get(operation.identifier) is operation:
+            del self._running[operation.identifier]
+
+    def forget(self, operation: _Operation) -> None:
+        """Know nothing more of an operation that is over."""
+        self.free(operation)
+        self._all.discard(operation)
+        if not self._all:
+            self._idle.ring()
 
     async def finish(self, within_s: float) -> None:
         """Wait until no operation is under way and the last message of each is sent, or for the time given."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within_s)
+        if not self._all:
+            return
+        try:
+            async with asyncio.timeout(within_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return
 
     async def aclose(self) -> None:
         """End every operation."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(operation.aclose() for operation in tuple(self._all)))
 
-    async def _run(
-        self, identifier: str, read: Callable[[], GraphQLRequest], context: RequestContext, *, is_allowed: bool
-    ) -> None:
+
+class _Operation(Pusher):
+    """One operation; ``give_back`` counts it less, None for one that there is no room for."""
+
+    __slots__ = ("_give_back", "_home", "identifier")
+
+    def __init__(self, home: Operations, identifier: str, give_back: Callable[[], None] | None) -> None:
+        super().__init__()
+        self.identifier = identifier
+        self._home = home
+        self._give_back = give_back
+
+    async def begin(self, read: Callable[[], GraphQLRequest], context: RequestContext) -> None:
+        """Start it, and write what it has to say so far."""
         try:
-            fault = await self._stream(identifier, read, context) if is_allowed else too_many()
-            self._forget(identifier)  # before the last message, since its id is free again from then on
+            if self._give_back is None:
+                raise too_many()  # noqa: TRY301 - every refusal is written in one place below
+            request, pipeline = read(), self._home.pipeline
+            prepared = await pipeline.open(request, context)
+            if prepared.operation.kind != "subscription":
+                running = pipeline.run(prepared, request, context)
+                await self.give([Event(await until_expiry(running, context.principal.expires_at))])
+                await self.conclude(None)
+                return
+            self.subscription = pipeline.subscription(prepared, request, context, self.wake)
+            await self.subscription.start()
+        except Exception as error:  # noqa: BLE001 - the failure of one operation leaves the others running
+            await self.conclude(error)
+            return
+        await self.push()
+
+    def stop(self) -> None:
+        """See :class:`Pusher`."""
+        super().stop()
+        self._home.forget(self)
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back()
+
+    async def give(self, events: Sequence[Event]) -> None:
+        """See :class:`Pusher`."""
+        await self._home.sink.next(self.identifier, events)
+
+    async def finish(self, fault: Exception | None) -> None:
+        """See :class:`Pusher`."""
+        self._home.free(self)
+        try:
             if fault is None:
-                await self._sink.complete(identifier)
+                await self._home.sink.complete(self.identifier)
             else:
-                await self._sink.fail(identifier, error_result(fault).errors)
+                await self._home.sink.fail(self.identifier, error_result(fault).errors)
         finally:
-            self._forget(identifier)
+            self.stop()
 
-    async def _stream(
-        self, identifier: str, read: Callable[[], GraphQLRequest], context: RequestContext
-    ) -> Exception | None:
-        """Send every result; return what broke the operation off."""
-        try:
-            request = read()
-        except RequestError as error:
-            return error
-        async with ResultBuffer(self._pipeline.stream(request, context), self._limits) as buffer:
-            while True:
-                try:
-                    result = await buffer.take()
-                except Exception as error:  # noqa: BLE001 - the failure of one operation leaves the others running
-                    return error
-                if result is None:
-                    return None
-                await self._sink.next(identifier, result)
+    async def rest(self) -> None:
+        """See :class:`Pusher`; signs of life are the connection's."""
 
-    def _forget(self, identifier: str) -> None:
-        if self._running.get(identifier) is asyncio.current_task():
-            del self._running[identifier]
+    def cut(self, error: Exception) -> None:
+        """See :class:`Pusher`; the sink ends the connection by itself."""

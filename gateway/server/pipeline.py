@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -17,7 +17,7 @@ from functools import partial
 from gateway.errors import ErrorCode, RequestError
 from gateway.executor import DeferredResult, ExecutionResult, run, run_deferred
 from gateway.server.caching import through_cache
-from gateway.server.expiry import Place, until_expiry
+from gateway.server.expiry import until_expiry
 from gateway.server.failures import error_result
 from gateway.server.idempotency import UnderWay, read_key
 from gateway.server.overrides import OverrideLabels
@@ -27,9 +27,11 @@ from gateway.server.principal import Principal
 from gateway.server.reception import Errors, Reception
 from gateway.server.request import Client, GraphQLRequest, RequestContext
 from gateway.server.rules import Rules
-from gateway.server.subscriptions import Subscriptions
+from gateway.server.shared_results import SharedResults
+from gateway.server.subscriptions import Subscription, results_of
 from gateway.supergraph import Supergraph
 from gateway.transport.base import SubgraphTransport
+from gateway.transport.fan_out import Bell
 
 __all__ = ["Pipeline"]
 
@@ -48,7 +50,7 @@ class Pipeline:
         self._under_way = UnderWay()
         self._preparer = Preparer(make_graph(supergraph, planner, transports, rules or Rules(), overrides))
         self._reception = Reception(self._preparer)
-        self._subscriptions = Subscriptions(self._reception)
+        self._shared = SharedResults()
 
     async def make_ready(
         self,
@@ -197,29 +199,29 @@ class Pipeline:
             if cached is not None:
                 await cached.end()
 
-    def stream(self, request: GraphQLRequest, context: RequestContext) -> AsyncGenerator[ExecutionResult, None]:
+    async def stream(self, request: GraphQLRequest, context: RequestContext) -> AsyncGenerator[ExecutionResult, None]:
         """Run any operation as a stream; queries and mutations give one result.
 
-        A resumable stream moves to the next supergraph when that is served, after the last event.
+        A resumable stream moves to the next supergraph when that is served, after the last event. Results are shared
+        with others who follow the same: they are not to be changed.
 
         Raises:
             RequestError, PlanningError: nothing was started; or the next supergraph does not have the stream any more;
-                or what proves the principal holds no longer.
+                or what proves the principal holds no longer; or the results were taken too slowly.
         """
-        place = Place(request.resume_after)
-        results = self._stream(request, context, place)
-        expires_at = context.principal.expires_at
-        return results if expires_at is None else until_expiry(results, expires_at, place)
-
-    async def _stream(
-        self, request: GraphQLRequest, context: RequestContext, place: Place
-    ) -> AsyncGenerator[ExecutionResult, None]:
         prepared = await self.open(request, context)
         if prepared.operation.kind != "subscription":
-            yield await self.run(prepared, request, context)
+            yield await until_expiry(self.run(prepared, request, context), context.principal.expires_at)
             return
-        results = self._subscriptions.stream(prepared, request, context, place)
+        bell = Bell()
+        subscription = self.subscription(prepared, request, context, bell.ring)
         del prepared  # the stream moves from graph to graph, and must not keep the first one
-        async with aclosing(results):
+        async with aclosing(results_of(subscription, bell)) as results:
             async for result in results:
                 yield result
+
+    def subscription(
+        self, prepared: Prepared, request: GraphQLRequest, context: RequestContext, wake: Callable[[], None]
+    ) -> Subscription:
+        """Return a client's subscription, which is still to be started; ``wake`` is called when it has something."""
+        return Subscription(self._reception, self._shared, prepared, request, context, wake)

@@ -14,7 +14,10 @@ from gateway.server.prepared import Prepared
 from gateway.server.preparing import Preparer
 from gateway.server.request import Client, GraphQLRequest, RequestContext
 
-__all__ = ["Errors", "Reception"]
+__all__ = ["MAX_NOTED_ERRORS", "Errors", "Reception"]
+
+MAX_NOTED_ERRORS = 20
+"""Errors of one answer or stream that are kept for the log."""
 
 _BY_RIGHTS = frozenset({ErrorCode.UNAUTHORIZED_FIELD_OR_TYPE, ErrorCode.INTROSPECTION_DISABLED})
 
@@ -102,8 +105,6 @@ class Reception:
 class Errors:
     """The first few errors of an answer in several parts, for the log."""
 
-    MOST = 20
-
     def __init__(self) -> None:
         self.kept: list[dict[str, Any]] = []
 
@@ -111,4 +112,4 @@ class Errors:
         """Keep the errors of one part, as far as there is room."""
         parts = [result.errors] if isinstance(result, ExecutionResult) else [item.errors for item in result.patches]
         for errors in parts:
-            self.kept += errors[: self.MOST - len(self.kept)]
+            self.kept += errors[: MAX_NOTED_ERRORS - len(self.kept)]

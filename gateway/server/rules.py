@@ -14,6 +14,7 @@ from gateway.policies.error_mask import ErrorMask
 from gateway.policies.observer import Observer
 from gateway.policies.policy_set import PolicySet, compile_policies
 from gateway.policies.request_log import RequestLog
+from gateway.server.streams import StreamLimits
 from gateway.server.surroundings import Surroundings
 
 __all__ = ["Rules"]
@@ -31,6 +32,7 @@ class Rules:
         max_cached_plans: operations that are remembered.
         max_cached_text_bytes: characters of the longest text that is remembered.
         resume_for_s: how long a resumable stream that broke is taken up again.
+        stream_limits: what may wait for one client of a subscription, and for how long.
         cache: what is kept of answers, None when nothing is.
     """
 
@@ -40,4 +42,5 @@ class Rules:
     max_cached_plans: int = 1000
     max_cached_text_bytes: int = 64 * 1024
     resume_for_s: float = 60.0
+    stream_limits: StreamLimits = field(default_factory=StreamLimits)
     cache: Cache | None = None

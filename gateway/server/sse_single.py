@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from gateway.errors import ErrorCode, RequestError
-from gateway.executor import ExecutionResult
 from gateway.server.http_streams import Receive, Send, wait_for_disconnect
 from gateway.server.operations import Operations, too_many
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Principal
 from gateway.server.request import GraphQLRequest, RequestContext
+from gateway.server.shared_results import Event
 from gateway.server.sse import EVENTS, json_line
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 
@@ -157,7 +158,7 @@ class _Stream:
     ) -> None:
         self.principal = principal
         self.client = client
-        self.operations = Operations(pipeline, counter, self, limits, most)
+        self.operations = Operations(pipeline, counter, self, most)
         self.ended = asyncio.Event()
         self._limits = limits
         self._opened = asyncio.Event()
@@ -185,22 +186,24 @@ class _Stream:
                 task.cancel()
             await asyncio.gather(beating, gone, ended, self.keeper, return_exceptions=True)
 
-    async def next(self, identifier: str, result: ExecutionResult) -> None:
+    async def next(self, identifier: str, events: Sequence[Event]) -> None:
         """See :class:`gateway.server.operations.Sink`."""
-        await self._write_message(b"next", identifier, json_line(result))
+        messages = [self._message(b"next", identifier, event.write(json_line)) for event in events]
+        await self._write(b"".join(messages))
 
     async def fail(self, identifier: str, errors: list[dict[str, Any]]) -> None:
         """See :class:`gateway.server.operations.Sink`."""
-        await self._write_message(b"next", identifier, orjson.dumps({"errors": errors}))
+        await self._write(self._message(b"next", identifier, orjson.dumps({"errors": errors})))
         await self.complete(identifier)
 
     async def complete(self, identifier: str) -> None:
         """See :class:`gateway.server.operations.Sink`."""
         await self._write(b'event: complete\ndata: {"id":' + orjson.dumps(identifier) + b"}\n\n")
 
-    async def _write_message(self, event: bytes, identifier: str, payload: bytes) -> None:
+    @staticmethod
+    def _message(event: bytes, identifier: str, payload: bytes) -> bytes:
         data = b'{"id":' + orjson.dumps(identifier) + b',"payload":' + payload + b"}"
-        await self._write(b"event: " + event + b"\ndata: " + data + b"\n\n")
+        return b"event: " + event + b"\ndata: " + data + b"\n\n"
 
     async def _beat(self) -> None:
         while True:

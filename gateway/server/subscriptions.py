@@ -1,68 +1,204 @@
-"""Run subscriptions as streams of results, from one supergraph to the next."""
+"""One client's subscription: it joins results that are shared, and goes from one supergraph to the next.
+
+1. :meth:`Subscription.start` checks and charges the operation, and joins the stream of results that takes it in.
+2. When ``wake`` is called, :meth:`Subscription.take` has results, or it is over, or it has to move.
+3. A resumable one moves when another supergraph is served, and when it was too slow for those with whom it shared: it
+   joins again after the last event that it took, and misses nothing.
+4. It ends with the stream, with its token, or with SLOW_CLIENT; ``fault`` says why.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
-from gateway.executor import ExecutionContext, ExecutionResult, subscribe
+from gateway.errors import ErrorCode, RequestError
+from gateway.executor import ExecutionContext, ExecutionResult
 from gateway.executor.resumption import Resume
-from gateway.server.expiry import Place
+from gateway.server.expiry import ExpiryAlarm, expired
 from gateway.server.prepared import Prepared
-from gateway.server.reception import Errors, Reception
+from gateway.server.reception import MAX_NOTED_ERRORS, Reception
 from gateway.server.request import GraphQLRequest, RequestContext
+from gateway.server.shared_results import Event, MovedOn, SharedResults
+from gateway.transport.fan_out import Bell, FellBehind, Member
 
-__all__ = ["Subscriptions"]
+__all__ = ["Subscription", "results_of"]
 
 
-class Subscriptions:
-    """The subscriptions of one gateway; a resumable one is taken up again after a break, as long as the rules say."""
+async def results_of(subscription: Subscription, bell: Bell) -> AsyncGenerator[ExecutionResult, None]:
+    """Yield the results of a subscription, which ``bell`` wakes, to one who asks for each of them.
 
-    def __init__(self, reception: Reception) -> None:
+    Raises:
+        RequestError, PlanningError: as :meth:`Subscription.start`, and whatever ends it before its time.
+    """
+    try:
+        await subscription.start()
+        while not subscription.is_over:
+            events = subscription.take()
+            for event in events:
+                yield event.result
+            if not events and not subscription.is_over:
+                await (subscription.move() if subscription.has_to_move else bell.wait())
+    finally:
+        await subscription.aclose()
+    if subscription.fault is not None:
+        raise subscription.fault
+
+
+class Subscription:
+    """See the module; whoever opens one closes it."""
+
+    __slots__ = (
+        "_alarm",
+        "_context",
+        "_cursor",
+        "_errors",
+        "_is_joined",
+        "_member",
+        "_prepared",
+        "_reception",
+        "_request",
+        "_shared",
+        "_started",
+        "_wake",
+        "fault",
+        "is_over",
+    )
+
+    def __init__(
+        self,
+        reception: Reception,
+        shared: SharedResults,
+        prepared: Prepared,
+        request: GraphQLRequest,
+        context: RequestContext,
+        wake: Callable[[], None],
+    ) -> None:
         self._reception = reception
+        self._shared = shared
+        self._prepared = prepared
+        self._request = request
+        self._context = context
+        self._wake = wake
+        self._cursor = request.resume_after
+        self._member: Member[Event] | None = None
+        self._alarm: ExpiryAlarm | None = None
+        self._errors: list[dict[str, Any]] | None = None
+        self._started = 0.0
+        self._is_joined = False
+        self.is_over = False
+        """Whether nothing more is to be taken."""
+        self.fault: Exception | None = None
+        """Why it is over before its stream was complete."""
 
-    async def stream(
-        self, prepared: Prepared, request: GraphQLRequest, context: RequestContext, place: Place
-    ) -> AsyncGenerator[ExecutionResult, None]:
-        """Yield the results of a subscription, and keep ``place`` at the cursor from which it starts.
+    async def start(self) -> None:
+        """Check and charge the operation, and follow its stream from then on.
 
         Raises:
-            RequestError, PlanningError: nothing was started; or the next supergraph does not have the stream any more.
+            RequestError, PlanningError: nothing was started.
         """
-        execution = await self._reception.admit(prepared, request, context)
-        after = request.resume_after
-        if after is None and prepared.resumable is not None:
-            place.cursor = prepared.resumable.start(execution)
-        while True:
-            resume = self._resume(prepared, after)
-            async with aclosing(self._follow(prepared, execution, resume, context)) as results:
-                async for result in results:
-                    after = result.cursor or after
-                    yield result
-            if resume is None or not resume.is_moving:
-                return
-            prepared = await self._reception.open(request, context)
-            execution = self._reception.surround(prepared, request, context)
+        prepared, expires_at = self._prepared, self._context.principal.expires_at
+        if expires_at is not None:
+            self._alarm = ExpiryAlarm(expires_at, self._expire)
+        execution = await self._reception.admit(prepared, self._request, self._context)
+        if self._cursor is None and prepared.resumable is not None:
+            self._cursor = prepared.resumable.start(execution)
+        if self._alarm is not None and self._alarm.is_due:
+            self._expire()
+        self._join(execution)
 
-    def _resume(self, prepared: Prepared, after: str | None) -> Resume | None:
-        if prepared.resumable is None:
-            return None
-        resume_for_s = prepared.graph.rules.resume_for_s
-        return Resume(prepared.resumable, after, resume_for_s, lambda: not self._reception.is_served(prepared))
+    def take(self) -> list[Event]:
+        """Return the results that came since the last time; when there are none, it may be over or have to move."""
+        member = self._member
+        if member is None or self.is_over:
+            return []
+        if self._alarm is not None and self._alarm.is_due:
+            self._expire()
+            return []
+        events = member.take()
+        for event in events:
+            if event.result.cursor is not None:
+                self._cursor = event.result.cursor
+            if event.result.errors:
+                self._note(event.result.errors)
+        if not events and member.is_over and not self.has_to_move:
+            self.is_over, self.fault = True, self._reason(member.fault)
+        return events
 
-    async def _follow(
-        self, prepared: Prepared, execution: ExecutionContext, resume: Resume | None, context: RequestContext
-    ) -> AsyncGenerator[ExecutionResult, None]:
-        """Yield the results of a subscription as long as it stays with one supergraph."""
-        started, errors = time.perf_counter(), Errors()
+    @property
+    def has_to_move(self) -> bool:
+        """Whether it goes on elsewhere, by :meth:`move`."""
+        member = self._member
+        if member is None or self.is_over or not member.is_over:
+            return False
+        return isinstance(member.fault, MovedOn) or self._is_too_slow_for_others(member.fault)
+
+    async def move(self) -> None:
+        """Follow on after the last result, under the supergraph that is served now.
+
+        Raises:
+            RequestError, PlanningError: that does not have the stream any more.
+        """
+        self._leave()
+        self._prepared = await self._reception.open(self._request, self._context)
+        self._join(self._reception.surround(self._prepared, self._request, self._context))
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self.is_over = True
+        if self._alarm is not None:
+            self._alarm.stop()
+        self._leave()
+
+    async def aclose(self) -> None:
+        """Follow no longer, and return when nothing of it goes on."""
+        self.close()
+        if self._member is not None:
+            await self._member.left()
+
+    def _join(self, execution: ExecutionContext) -> None:
+        if self.is_over:
+            return  # closed or expired meanwhile
+        reception, prepared = self._reception, self._prepared
+        resume: Resume | None = None
+        if prepared.resumable is not None:
+
+            def is_outdated() -> bool:
+                return not reception.is_served(prepared)
+
+            resume = Resume(prepared.resumable, self._cursor, prepared.graph.rules.resume_for_s, is_outdated)
+        stream = self._shared.find(prepared, execution, self._context, resume)
+        self._member = stream.join(None if resume is None else resume.after, self._wake)
+        self._started, self._errors, self._is_joined = time.perf_counter(), None, True
         prepared.graph.running += 1
-        try:
-            async with aclosing(subscribe(prepared.plan, execution, resume)) as results:
-                async for result in results:
-                    errors.keep(result)
-                    prepared.graph.rules.observer.hide(result)
-                    yield result
-        finally:
-            prepared.graph.leave()
-            self._reception.note(prepared, context, started, errors.kept)
+
+    def _leave(self) -> None:
+        if self._member is not None and self._is_joined:
+            self._is_joined = False
+            self._prepared.graph.leave()
+            self._reception.note(self._prepared, self._context, self._started, self._errors or [])
+            self._member.leave()
+
+    def _expire(self) -> None:
+        if not self.is_over:
+            self.is_over, self.fault = True, expired(self._cursor)
+            self._wake()
+
+    def _note(self, errors: list[dict[str, Any]]) -> None:
+        kept = self._errors = self._errors or []
+        kept += errors[: MAX_NOTED_ERRORS - len(kept)]
+
+    def _is_too_slow_for_others(self, fault: Exception | None) -> bool:
+        return isinstance(fault, FellBehind) and fault.held_up_others and self._cursor is not None
+
+    def _reason(self, fault: Exception | None) -> Exception | None:
+        if not isinstance(fault, FellBehind):
+            return None if fault is None else fault.with_traceback(None)
+        limits = self._prepared.graph.rules.stream_limits
+        how_long = "while others read on" if fault.held_up_others else f"for {limits.patience_s:g} s"
+        message = (
+            f"the client left {limits.max_waiting} events waiting {how_long}; the subscription ended, events after "
+            "this are missing: read faster, and subscribe again"
+        )
+        return RequestError(ErrorCode.SLOW_CLIENT, message)

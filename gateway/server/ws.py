@@ -1,15 +1,15 @@
 """Subscriptions, queries and mutations over one WebSocket.
 
-Each operation runs in its own task, and all write through one socket, whose ``send`` waits while the client does not
-read. What waits for a slow client is bounded per operation; one that stays slow loses its operations, one that does
-not read at all its connection. When the token that opened a socket expires, its operations end and then the socket:
-clients go on with a new token by a new one.
+All operations write through one socket, whose ``send`` waits while the client does not read. What waits for a slow
+client is bounded per operation; one that stays slow loses its operations, one that does not read at all its connection.
+When the token that opened a socket expires, its operations end and then the socket: clients go on with a new token by a
+new one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -19,10 +19,12 @@ from gateway.errors import ErrorCode, GatewayError, RequestError
 from gateway.executor import ExecutionResult
 from gateway.policies.clients import ClientReader
 from gateway.server.expiry import sleep_until_expiry
+from gateway.server.heartbeats import LOOKS, Heartbeats
 from gateway.server.operations import Operations
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, client_of, identify
 from gateway.server.request import RequestContext, read_payload
+from gateway.server.shared_results import Event
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 from gateway.server.ws_dialects import Dialect, choose_dialect
 
@@ -52,6 +54,7 @@ class WsEndpoint:
         self.stream_limits = stream_limits or StreamLimits()
         self.max_per_connection = max_per_connection
         self.init_timeout_s = init_timeout_s
+        self.heartbeats = Heartbeats(self.stream_limits.heartbeat_s)
 
     async def __call__(self, socket: WebSocket) -> None:
         """Serve one socket until it closes."""
@@ -78,48 +81,41 @@ class _Connection:
         self._dialect = dialect
         self._socket = socket
         self._limits = endpoint.stream_limits
-        self._operations = Operations(
-            endpoint.pipeline, endpoint.counter, self, endpoint.stream_limits, endpoint.max_per_connection
-        )
+        self._operations = Operations(endpoint.pipeline, endpoint.counter, self, endpoint.max_per_connection)
         self._is_closed = False
-        self._conversation: asyncio.Task[None] | None = None
+        self._life = asyncio.timeout(None)
+        self._looks = 0
+        self._beating: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        conversation = self._conversation = asyncio.get_running_loop().create_task(self._converse())
+        leaving: asyncio.Task[None] | None = None
+        slot: int | None = None
         try:
-            await asyncio.wait({conversation})
-            if not conversation.cancelled():
-                conversation.result()
-        finally:
-            self._is_closed = True
-            conversation.cancel()
-            await asyncio.gather(conversation, return_exceptions=True)
-            await self._operations.aclose()
-
-    def _end(self) -> None:
-        if self._conversation is not None:
-            self._conversation.cancel()
-
-    async def _converse(self) -> None:
-        running: list[asyncio.Task[None]] = []
-        try:
-            context = await self._shake_hands()
-            loop = asyncio.get_running_loop()
-            running.append(loop.create_task(self._beat()))
-            if context.principal.expires_at is not None:
-                running.append(loop.create_task(self._leave_at(context.principal.expires_at)))
-            client = client_of(context.principal, context.client.address)
-            while True:
-                await self._handle(await self._receive(), context, client)
+            async with self._life:
+                context = await self._shake_hands()
+                slot = self._endpoint.heartbeats.join(self)
+                if context.principal.expires_at is not None:
+                    leaving = asyncio.get_running_loop().create_task(self._leave_at(context.principal.expires_at))
+                client = client_of(context.principal, context.client.address)
+                while True:
+                    await self._handle(await self._receive(), context, client)
         except _Close as close:
             self._is_closed = True
             await self._socket.close(close.code, close.reason)
-        except WebSocketDisconnect:
-            self._is_closed = True
+        except (TimeoutError, WebSocketDisconnect):
+            pass  # it takes nothing any more, it was closed when its token expired, or it went away
         finally:
-            for task in running:
+            self._is_closed = True
+            if slot is not None:
+                self._endpoint.heartbeats.leave(self, slot)
+            tasks = [task for task in (leaving, self._beating) if task is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*tasks, self._operations.aclose(), return_exceptions=True)
+
+    def _end(self) -> None:
+        if self._life.when() is None:
+            self._life.reschedule(asyncio.get_running_loop().time())
 
     async def _shake_hands(self) -> RequestContext:
         try:
@@ -177,9 +173,11 @@ class _Connection:
             self._operations.stop(identifier)
         self._operations.start(identifier, lambda: read_payload(message.get("payload")), context, client)
 
-    async def next(self, identifier: str, result: ExecutionResult) -> None:
+    async def next(self, identifier: str, events: Sequence[Event]) -> None:
         """See :class:`gateway.server.operations.Sink`."""
-        await self._send_text((self._dialect.head(identifier) + result.to_bytes() + b"}").decode())
+        head = self._dialect.head(identifier)
+        for event in events:
+            await self._send_text((head + event.write(ExecutionResult.to_bytes) + b"}").decode())
 
     async def fail(self, identifier: str, errors: list[dict[str, Any]]) -> None:
         """See :class:`gateway.server.operations.Sink`."""
@@ -190,10 +188,15 @@ class _Connection:
         """See :class:`gateway.server.operations.Sink`."""
         await self._send({"id": identifier, "type": "complete"})
 
+    def look(self) -> None:
+        """See :class:`gateway.server.heartbeats.Beats`; clients count on these signs whatever else they get."""
+        self._looks = (self._looks + 1) % LOOKS
+        if self._looks == 0 and self._beating is None:
+            self._beating = asyncio.get_running_loop().create_task(self._beat())
+
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._limits.heartbeat_s)
-            await self._send_text(self._dialect.heartbeat)
+        await self._send_text(self._dialect.heartbeat)
+        self._beating = None
 
     async def _leave_at(self, expires_at: float) -> None:
         """Close the socket once the token that opened it has expired; each operation is told so before."""

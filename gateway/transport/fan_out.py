@@ -99,9 +99,13 @@ class Member(Generic[T]):
             self._is_ended, self._fault, self._left = True, fault, left
             self.wake()
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Follow no longer; the source is closed with its last member."""
-        await self._stream.leave(self)
+        self._stream.leave(self)
+
+    async def left(self) -> None:
+        """Return when the source is closed, after its last member has left; at once while others follow."""
+        await self._stream.closed()
 
 
 class FanOut(Generic[T]):
@@ -170,19 +174,23 @@ class FanOut(Generic[T]):
         self._slowest = min(self._slowest, place)
         return member
 
-    async def leave(self, member: Member[T]) -> None:
+    def leave(self, member: Member[T]) -> None:
         """Take a member out; the last one closes the source."""
         if self._members.pop(member, member) is member:
-            return  # it had been let go
+            return  # it had been let go, or has left before
         self._room.ring()
         if not self._members:
-            await self.aclose(None)
+            self.close(None)
 
-    async def aclose(self, fault: Exception | None) -> None:
+    def close(self, fault: Exception | None) -> None:
         """Close the source, and end the stream with a fault for those who follow it yet."""
         self._finish(fault)
         self.reader.cancel()
-        await asyncio.gather(self.reader, return_exceptions=True)
+
+    async def closed(self) -> None:
+        """Return when the source is closed; at once while somebody follows."""
+        if self._is_over:
+            await asyncio.wait({self.reader})
 
     def take(self, member: Member[T]) -> list[T]:
         """Return what a member lacks; see :meth:`Member.take`."""

@@ -78,7 +78,8 @@ class SharedStreamTransport:
                 if not waiting:
                     await bell.wait()
         finally:
-            await member.leave()
+            member.leave()
+            await member.left()
         if isinstance(member.fault, FellBehind):
             raise self._too_slow(terms)
         if member.fault is not None:
@@ -90,7 +91,8 @@ class SharedStreamTransport:
         closed = StreamBroken(ErrorCode.SUBGRAPH_UNAVAILABLE, "the stream was closed", subgraph=self._subgraph)
         for streams in list(self._streams.values()):
             for stream in list(streams):
-                await stream.aclose(closed)
+                stream.close(closed)
+                await stream.closed()
 
     def _find(self, request: SubgraphRequest, terms: SharingTerms) -> FanOut[bytes]:
         headers = tuple(item for item in request.headers if item[0] != self._claims_header)

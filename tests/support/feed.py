@@ -21,7 +21,7 @@ class Stream:
 
     def send(self, *numbers: int) -> None:
         for number in numbers:
-            event = {"eventId": f"e{number}", "_cursor": f"e{number}", "n": number}
+            event = {"__typename": "Change", "eventId": f"e{number}", "_cursor": f"e{number}", "n": number}
             self._events.put_nowait(orjson.dumps({"data": {"changed": event, "ticked": event}}))
 
     def end(self, error: Exception | None = None) -> None:

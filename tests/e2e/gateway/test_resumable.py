@@ -18,6 +18,7 @@ from gateway.executor import ExecutionResult
 from gateway.server.principal import Principal
 from gateway.server.request import RequestContext
 from tests.support.event_log import LOG_SDL, LogTransport, log_supergraph
+from tests.support.feed import Feed
 from tests.support.log_subgraph import LogSubgraph
 from tests.support.serving import serve_asgi
 
@@ -218,22 +219,33 @@ def test_a_directive_that_names_what_is_not_there_is_refused_at_start(old, new, 
 
 
 async def test_a_stream_moves_to_the_next_supergraph_after_the_last_event():
-    log = LogTransport(5)
-    async with asyncio.timeout(10), gateway(log) as built:
+    feed = Feed()
+    async with asyncio.timeout(30), gateway(feed) as built:
         stream = built.subscribe(FOLLOW)
-        found = [await anext(stream), await anext(stream)]
+        coming = asyncio.create_task(anext(stream))
+        (await feed.opened(1))[0].send(1, 2)
+        found = [await coming, await anext(stream)]
         await built.reload(log_supergraph(LOG_SDL + "\nextend type Query { more: Int }"))
-        found += [result async for result in stream]
+        feed.streams[0].send(3, 4)
+        found.append(await anext(stream))
+        coming = asyncio.create_task(anext(stream))
+        (await feed.opened(2))[1].send(4, 5)
+        found += [await coming, await anext(stream)]
+        await stream.aclose()
     assert numbers(found) == [1, 2, 3, 4, 5]
-    assert log.after == [None, "e2"]
+    assert b'"_after":"e3"' in feed.streams[1].request.body
 
 
 async def test_a_stream_that_the_next_supergraph_does_not_have_ends_with_the_reason():
-    log = LogTransport(5)
-    async with asyncio.timeout(10), gateway(log) as built:
+    feed = Feed()
+    async with asyncio.timeout(30), gateway(feed) as built:
         stream = built.subscribe(FOLLOW)
-        await anext(stream)
+        coming = asyncio.create_task(anext(stream))
+        (await feed.opened(1))[0].send(1)
+        await coming
         await built.reload(log_supergraph(LOG_SDL.replace("changed(", "altered(")))
+        feed.streams[0].send(2)
+        assert numbers([await anext(stream)]) == [2]
         with pytest.raises(RequestError, match="changed"):
             await anext(stream)
 
