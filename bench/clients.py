@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
+import orjson
+
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 UPGRADE = (
     b"GET /graphql HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
@@ -103,6 +105,8 @@ class Listener(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`."""
+        if b"\x89\x04" in data and self.is_open.done():
+            self._answer_ping(data)
         if self.is_open.done():
             self._heard(self, data)
             return
@@ -114,7 +118,24 @@ class Listener(asyncio.Protocol):
             self.is_open.set_result(self._head)
             self._head = b""
 
+    def _answer_ping(self, data: bytes) -> None:
+        """Answer the server's pings, which have 4 bytes, as every WebSocket client does: else it is cut."""
+        at = data.index(b"\x89\x04")
+        self.transport.write(frame(data[at + 2 : at + 6], 0x8A))
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """See :class:`asyncio.Protocol`."""
         if not self.is_open.done():
             self.is_open.set_exception(ConnectionResetError(f"refused: {self._head[:300]!r}"))
+
+
+SUBSCRIPTION = {"query": "subscription { ticks { at number } }"}
+
+
+def subscriber(protocol: str, heard: Callable[[Listener, bytes], None]) -> Listener:
+    """Return a subscriber of the ticks by ``SSE`` or ``WebSocket`` (graphql-transport-ws)."""
+    if protocol == "SSE":
+        return Listener(post(orjson.dumps(SUBSCRIPTION), b"text/event-stream"), b"text/event-stream", b"", heard)
+    subscribe = orjson.dumps({"id": "1", "type": "subscribe", "payload": SUBSCRIPTION})
+    more = frame(b'{"type":"connection_init"}') + frame(subscribe)
+    return Listener(UPGRADE, b"connection_ack", more, heard)

@@ -11,6 +11,8 @@ from typing import Any
 
 import uvicorn
 
+from gateway.server.lean_uvicorn import LeanHttpProtocol, LeanWebSocketProtocol
+
 __all__ = ["listening", "serving", "stop_signal"]
 
 STOP_S = 5
@@ -39,12 +41,13 @@ async def serving(
     """
     config = uvicorn.Config(
         app,
-        http=protocol or "auto",
         log_level="warning",
         access_log=False,
         server_header=False,
         date_header=False,
         proxy_headers=False,  # whose word on addresses counts is a setting of the gateway's
+        http=protocol or LeanHttpProtocol,
+        ws=LeanWebSocketProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
         timeout_graceful_shutdown=STOP_S,

@@ -18,6 +18,7 @@ from gateway.composition import compose
 from gateway.config import GatewaySettings, load_settings, settings_from
 from gateway.errors import CompositionError, ConfigError
 from gateway.logs import log_to
+from gateway.server.lean_uvicorn import LeanWebSocketProtocol
 from gateway.server.reload import FileSource, SupergraphSource, UrlSource
 from gateway.server.sdl_directory import SdlDirectory
 from gateway.subgraph_list import read_subgraphs
@@ -139,6 +140,7 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
         date_header=False,
         proxy_headers=False,  # whose word on addresses counts is a setting of ours
         http=gateway.connections.protocol,
+        ws=LeanWebSocketProtocol,
         ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
         timeout_graceful_shutdown=STOP_S,
     )

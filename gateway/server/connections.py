@@ -15,10 +15,11 @@ from enum import Enum
 from typing import Any
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.config import GatewaySettings
 from gateway.errors import ErrorCode
+from gateway.server.lean_uvicorn import LeanHttpProtocol
 
 __all__ = ["Connections"]
 
@@ -82,7 +83,7 @@ class _Phase(Enum):
     BODY = 2
 
 
-class _Protocol(HttpToolsProtocol):
+class _Protocol(LeanHttpProtocol):
     """Serves one connection, as uvicorn does, and watches its sender."""
 
     held: Connections

@@ -20,6 +20,7 @@ from gateway.executor import ExecutionResult
 from gateway.policies.clients import ClientReader
 from gateway.server.expiry import sleep_until_expiry
 from gateway.server.heartbeats import LOOKS, Heartbeats
+from gateway.server.lean_uvicorn import FRAMES
 from gateway.server.operations import Operations
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, client_of, identify
@@ -27,6 +28,7 @@ from gateway.server.request import RequestContext, read_payload
 from gateway.server.shared_results import Event
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 from gateway.server.ws_dialects import Dialect, choose_dialect
+from gateway.server.ws_frames import text_frame
 
 __all__ = ["WsEndpoint"]
 
@@ -82,6 +84,7 @@ class _Connection:
         self._socket = socket
         self._limits = endpoint.stream_limits
         self._operations = Operations(endpoint.pipeline, endpoint.counter, self, endpoint.max_per_connection)
+        self._takes_frames = FRAMES in socket.scope.get("extensions", ())
         self._is_closed = False
         self._life = asyncio.timeout(None)
         self._looks = 0
@@ -176,8 +179,13 @@ class _Connection:
     async def next(self, identifier: str, events: Sequence[Event]) -> None:
         """See :class:`gateway.server.operations.Sink`."""
         head = self._dialect.head(identifier)
-        for event in events:
-            await self._send_text((head + event.write(ExecutionResult.to_bytes) + b"}").decode())
+        texts = [head + event.write(ExecutionResult.to_bytes) + b"}" for event in events]
+        if self._takes_frames:
+            frames = b"".join(map(text_frame, texts))
+            await self._send_message({"type": "websocket.send", FRAMES: frames})
+            return
+        for text in texts:
+            await self._send_text(text.decode())
 
     async def fail(self, identifier: str, errors: list[dict[str, Any]]) -> None:
         """See :class:`gateway.server.operations.Sink`."""
@@ -213,11 +221,14 @@ class _Connection:
         await self._send_text(orjson.dumps(message).decode())
 
     async def _send_text(self, text: str) -> None:
+        await self._send_message({"type": "websocket.send", "text": text})
+
+    async def _send_message(self, message: dict[str, Any]) -> None:
         if self._is_closed:
             return
         try:
             async with asyncio.timeout(self._limits.write_s):
-                await self._socket.send_text(text)
+                await self._socket.send(message)
         except TimeoutError:
             self._end()
         except (WebSocketDisconnect, RuntimeError):

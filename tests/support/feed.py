@@ -24,6 +24,10 @@ class Stream:
             event = {"__typename": "Change", "eventId": f"e{number}", "_cursor": f"e{number}", "n": number}
             self._events.put_nowait(orjson.dumps({"data": {"changed": event, "ticked": event}}))
 
+    def put(self, event: bytes) -> None:
+        """Send an event as it is."""
+        self._events.put_nowait(event)
+
     def end(self, error: Exception | None = None) -> None:
         self._events.put_nowait(error)
 

@@ -11,23 +11,32 @@ from typing import Any
 
 import uvicorn
 
+from gateway.server.lean_uvicorn import LeanHttpProtocol, LeanWebSocketProtocol
 from tests.support.certificates import Pair
 
 
 @asynccontextmanager
 async def serve_asgi(
-    app: Any, http: Any = "auto", *, tls: Pair | None = None, clients_by: Path | None = None
+    app: Any,
+    http: Any = LeanHttpProtocol,
+    *,
+    tls: Pair | None = None,
+    clients_by: Path | None = None,
+    is_lean: bool = True,
 ) -> AsyncIterator[str]:
     """Serve an application in the running loop and yield its address, ``http://127.0.0.1:PORT``.
 
-    With ``tls`` the address is one of https; with ``clients_by`` only clients with a certificate by it are let in.
+    With ``tls`` the address is one of https; with ``clients_by`` only clients with a certificate by it are let in. With
+    ``is_lean`` connections are those of our own servers, else uvicorn's as they are.
     """
-    more: dict[str, Any] = {"http": http}
+    more: dict[str, Any] = {"http": http, "ws": LeanWebSocketProtocol, "ws_per_message_deflate": False}
+    if not is_lean:
+        more = {"http": "httptools", "ws": "websockets-sansio"}
     if tls is not None:
         more |= {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
     if clients_by is not None:
         more |= {"ssl_ca_certs": str(clients_by), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="websockets-sansio", **more)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", **more)
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)

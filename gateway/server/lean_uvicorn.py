@@ -1,0 +1,89 @@
+"""uvicorn's connections for servers with thousands of idle ones: they hold less, and sockets take frames ready-made.
+
+An empty ``deque`` holds a block of 0.6 KiB, and each event, queue and list of waiting requests of a connection has one:
+2.2 KiB of the 10 that an idle HTTP answer takes, 4 of the 20 of a WebSocket, whose request is kept twice besides. Here
+short lists stand in for them. Only what is a ``deque`` is replaced: with another uvicorn that has something else there,
+connections are as large as they are without this module, and work.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+__all__ = ["FRAMES", "LeanHttpProtocol", "LeanWebSocketProtocol"]
+
+FRAMES = "crossdock.frames"
+"""ASGI extension of a WebSocket scope: a message ``websocket.send`` may have this key with whole frames of texts. They
+are written as they are, which costs a tenth of what ``text`` does and needs no second copy for a second client."""
+
+
+class _ShortQueue(list[Any]):
+    """What stands in for a deque that has an item or two at times."""
+
+    __slots__ = ()
+
+    def popleft(self) -> Any:
+        """See :class:`collections.deque`."""
+        return self.pop(0)
+
+    def appendleft(self, item: Any) -> None:
+        """See :class:`collections.deque`."""
+        self.insert(0, item)
+
+
+def _shorten(owner: Any, *names: str) -> None:
+    """Replace the deques that an object has under some names."""
+    for name in names:
+        found = getattr(owner, name, None)
+        if found.__class__ is deque:
+            setattr(owner, name, _ShortQueue(found))
+
+
+class LeanHttpProtocol(HttpToolsProtocol):
+    """See the module."""
+
+    def connection_made(self, transport: Any) -> None:
+        """See :class:`asyncio.Protocol`."""
+        super().connection_made(transport)
+        _shorten(self, "pipeline")
+        _shorten(getattr(self.flow, "_is_writable_event", None), "_waiters")
+
+    def on_headers_complete(self) -> None:
+        """See ``httptools.HttpRequestParser``."""
+        super().on_headers_complete()
+        if self.cycle is not None:
+            _shorten(self.cycle.message_event, "_waiters")
+
+
+class LeanWebSocketProtocol(WebSocketsSansIOProtocol):
+    """See the module."""
+
+    def connection_made(self, transport: Any) -> None:
+        """See :class:`asyncio.Protocol`."""
+        super().connection_made(transport)
+        _shorten(self.writable, "_waiters")
+        _shorten(self.queue, "_queue", "_getters", "_putters")
+        _shorten(getattr(self.queue, "_finished", None), "_waiters")
+
+    def handle_connect(self, event: Any) -> None:
+        """Begin the conversation; its scope offers :data:`FRAMES` where nothing is compressed."""
+        super().handle_connect(event)
+        if self.response.status_code == 101 and not self.conn.extensions:
+            self.scope["extensions"][FRAMES] = {}
+
+    async def send(self, message: Any) -> None:
+        """See ASGI."""
+        frames = message.get(FRAMES)
+        if frames is None:
+            await super().send(message)
+            if message["type"] == "websocket.accept":
+                self.request.headers.clear()  # the scope has what the application reads
+                self.response.headers.clear()
+            return
+        await self.writable.wait()
+        if self.handshake_complete and not self.close_sent and not self.disconnected:
+            self.transport.write(frames)
