@@ -31,9 +31,9 @@ STOP_S = 10
 """Longest wait for requests under way when the server stops."""
 
 _GC_THRESHOLDS = (50_000, 20, 5)
-"""Python's own 700 suit small programs; one large answer makes thousands of objects, all freed by reference counts. What
-does not go by itself are the tokens of documents that are parsed, which name each other: what is in use is walked for
-them after every five million objects, those of ten thousand hostile documents, so that they never pile up."""
+"""Python's own 700 suit small programs; a large answer makes thousands of objects, all freed by reference counts. What
+is not freed so are the tokens of parsed documents, which name each other: what is in use is walked for them after every
+five million objects, those of ten thousand hostile documents, so that they never pile up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,13 @@ _LONGEST_SLEEP_S = 60.0
 """Timers run by another clock than tokens, which may be set or stand still meanwhile: look again so often."""
 
 Clock = Callable[[], float]
+
+
+def _now() -> float:
+    """Return the Unix time; looked up at each call, so that another clock can stand in for the whole module."""
+    return time.time()
+
+
 T = TypeVar("T")
 
 
@@ -27,7 +34,7 @@ class ExpiryAlarm:
 
     __slots__ = ("_clock", "_expires_at", "_ring", "_timer")
 
-    def __init__(self, expires_at: float, ring: Callable[[], None], clock: Clock = time.time) -> None:
+    def __init__(self, expires_at: float, ring: Callable[[], None], clock: Clock = _now) -> None:
         self._expires_at = expires_at
         self._ring = ring
         self._clock = clock
@@ -55,13 +62,13 @@ class ExpiryAlarm:
             self._wind()
 
 
-async def sleep_until_expiry(expires_at: float, clock: Clock = time.time) -> None:
+async def sleep_until_expiry(expires_at: float, clock: Clock = _now) -> None:
     """Return at a Unix time, whatever happens to the clock until then."""
     while (left := expires_at - clock()) > 0:  # noqa: ASYNC110 - no event tells of a clock
         await asyncio.sleep(min(left, _LONGEST_SLEEP_S))
 
 
-async def until_expiry(result: Awaitable[T], expires_at: float | None, clock: Clock = time.time) -> T:
+async def until_expiry(result: Awaitable[T], expires_at: float | None, clock: Clock = _now) -> T:
     """Return a result that comes before a Unix time; None is no such time.
 
     Raises:
