@@ -88,6 +88,19 @@ class _Protocol(LeanHttpProtocol):
 
     held: Connections
 
+    # Slots, since more than thirty attributes in one dictionary cost each connection another KiB.
+    __slots__ = (
+        "_bounds",
+        "_clock",
+        "_is_answered",
+        "_is_turned_away",
+        "_is_upgraded",
+        "_minded",
+        "_phase",
+        "_received",
+        "_since",
+    )
+
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._bounds = self.held.bounds
