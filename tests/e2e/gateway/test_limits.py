@@ -49,5 +49,8 @@ async def test_introspection_needs_the_scope_that_the_settings_name():
         refused = await client.post("/graphql", json=asked)
         allowed = await client.post("/graphql", json=asked, headers={"authorization": "x"})
     assert refused.status_code == 403
-    assert refused.json()["errors"][0]["extensions"] == {"code": "INTROSPECTION_DISABLED"}
+    assert refused.json()["errors"][0]["extensions"] == {
+        "code": "INTROSPECTION_DISABLED",
+        "coordinates": ["__schema"],
+    }
     assert allowed.json() == {"data": {"__schema": {"queryType": {"name": "Query"}}}}

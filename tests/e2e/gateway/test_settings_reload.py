@@ -22,8 +22,9 @@ from gateway.errors import ConfigError
 from gateway.server.reload import FileSource
 from tests.e2e.gateway.test_reload import compose
 from tests.e2e.gateway.test_resumable import FOLLOW, numbers
-from tests.support.event_log import LogTransport, log_supergraph
+from tests.support.event_log import log_supergraph
 from tests.support.fake_transport import FakeTransport
+from tests.support.feed import Feed
 from tests.support.log_subgraph import LogSubgraph
 from tests.support.serving import serve_asgi
 
@@ -219,14 +220,21 @@ async def test_an_idle_stream_goes_on_across_new_settings_without_losing_an_even
 
 
 async def test_a_stream_that_is_not_idle_moves_after_its_next_event() -> None:
-    log = LogTransport(5)
-    async with asyncio.timeout(WAIT_S), build_gateway(log_supergraph(), {"log": log}) as built:
+    feed = Feed()
+    async with asyncio.timeout(WAIT_S), build_gateway(log_supergraph(), {"log": feed}) as built:
         stream = built.subscribe(FOLLOW)
-        found = [await anext(stream), await anext(stream)]
+        coming = asyncio.create_task(anext(stream))
+        (await feed.opened(1))[0].send(1, 2)
+        found = [await coming, await anext(stream)]
         await built.change_settings(settings_from({"limits": {"max_depth": 7}}, {}))
-        found += [result async for result in stream]
+        feed.streams[0].send(3, 4)
+        found.append(await anext(stream))
+        coming = asyncio.create_task(anext(stream))
+        (await feed.opened(2))[1].send(4, 5)
+        found += [await coming, await anext(stream)]
+        await stream.aclose()
     assert numbers(found) == [1, 2, 3, 4, 5]
-    assert log.after == [None, "e2"]
+    assert b'"_after":"e3"' in feed.streams[1].request.body
 
 
 @asynccontextmanager
