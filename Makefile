@@ -41,7 +41,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 test-kill: $(STAMP)
 	$(BIN)/python -m pytest -m exhaustive -rP --numprocesses auto --maxprocesses 4 --dist worksteal tests/processes

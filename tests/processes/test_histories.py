@@ -29,6 +29,7 @@ async def _check(scenario: str, places: Places) -> None:
         await SCENARIOS[scenario].check(world)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_an_earlier_release_began_ends_rightly(path: Path, nursery: Nursery, tmp_path: Path) -> None:
     scenario = path.stem.replace("-", " ")

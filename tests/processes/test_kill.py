@@ -104,6 +104,7 @@ async def _check(scenario: str, url: str, kept: Path) -> None:
         await SCENARIOS[scenario].check(world)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "moment"),
     [

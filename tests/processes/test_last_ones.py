@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from schema.enums import OrderStatus, ProcessState
 from schema.records.problems import Stockout
 from tests.support.last_ones import MORE_ON, race
@@ -11,6 +13,7 @@ CLIENTS = 100
 LEFT = 5
 
 
+@pytest.mark.slow
 async def test_the_last_five_are_sold_once_and_everybody_else_hears_of_the_next(database_url: str) -> None:
     async with process_world(database_url) as world:
         ended = await race(database_url, world, clients=CLIENTS, left=LEFT)

@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.support.graph_suite import GraphSuite
 from tests.support.whole import Whole, over_sockets
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
