@@ -150,8 +150,10 @@ class Workers:
 
 def _work(options: ServeOptions, where: socket.socket, folder: Path, place: int, ready: Event) -> None:
     """Be one worker."""
+    hangups: list[int] = []
+    """Those that came before anybody could look again: the settings may have been read before they were written."""
     if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the settings are read for the first time
+        signal.signal(signal.SIGHUP, lambda number, _: hangups.append(number))
     take_place(folder, place)
     try:
         gateway = build(options)
@@ -161,6 +163,8 @@ def _work(options: ServeOptions, where: socket.socket, folder: Path, place: int,
 
     async def start() -> None:
         ready.set()
+        if hangups:
+            signal.raise_signal(signal.SIGHUP)
         parent = parent_process()
         if parent is not None:
             loop = asyncio.get_running_loop()
