@@ -19,7 +19,10 @@ import pytest
 from tests.e2e.gateway.test_served import supergraph, until_ready
 from tests.support.serving import serve_asgi
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc"),
+]
 
 WAIT_S = 60
 ROOT = Path(__file__).parents[3]

@@ -23,7 +23,7 @@ from tests.support.graph_suite import following, submission, until
 from tests.support.personas import AGENT, BUYER, CONTROLLER, IDENTITY, OPERATOR, REP, acting
 from tests.support.whole import Whole, in_process
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 SUBMIT = scenario("order").query
 STATUS = "query ($id: ID!) { order(id: $id) { status } }"

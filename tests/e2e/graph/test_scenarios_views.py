@@ -29,7 +29,7 @@ from tests.support.personas import (
 )
 from tests.support.whole import Whole, in_process
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 _numbers = itertools.count(1)
 
