@@ -36,9 +36,9 @@ demo: $(STAMP)
 clean-demo:
 	rm -rf var/demo
 
-# Files are spread over four processes with servers of their own; half of a test's time is waiting.
+# Files are spread over five processes with servers of their own; half of a test's time is waiting.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 5 --dist loadfile
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile

@@ -103,7 +103,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         time.sleep(0.05)
     yield json.loads(file.read_text())
     process.terminate()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert not file.exists()
 
 

@@ -60,7 +60,7 @@ async def answers_agree(graph_seed: int, operation_seed: int, *, flag: bool) -> 
     assert answer == {"data": monolith.execute(operation, variables)}, operation
 
 
-@settings(STABLE, max_examples=60)
+@settings(STABLE, max_examples=40)
 @given(graph=seeds, operation=seeds, flag=st.booleans())
 async def test_a_federated_graph_answers_like_one_schema(graph: int, operation: int, flag: bool) -> None:
     await answers_agree(graph, operation, flag=flag)
@@ -88,7 +88,7 @@ async def parts_agree(graph_seed: int, operation_seed: int, *, flag: bool, strea
     assert joined(results) == monolith.execute(whole, variables), operation
 
 
-@settings(STABLE, max_examples=60)
+@settings(STABLE, max_examples=40)
 @given(graph=seeds, operation=seeds, flag=st.booleans())
 async def test_an_answer_in_parts_is_in_all_that_of_one_schema(graph: int, operation: int, flag: bool) -> None:
     await parts_agree(graph, operation, flag=flag)
@@ -101,7 +101,7 @@ async def test_many_answers_in_parts_are_in_all_those_of_one_schema(graph: int, 
     await parts_agree(graph, operation, flag=flag)
 
 
-@settings(STABLE, max_examples=60)
+@settings(STABLE, max_examples=40)
 @given(graph=seeds, operation=seeds, flag=st.booleans())
 async def test_an_answer_with_streamed_lists_is_in_all_that_of_one_schema(
     graph: int, operation: int, flag: bool

@@ -20,7 +20,7 @@ from crossdock.published import published_supergraph
 from gateway.supergraph import parse_supergraph
 from tests.support.whole import Whole, in_process
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 _numbers = itertools.count(1)
 
