@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Compiled code is kept also where the environment says otherwise: tests start our programs dozens of times.
+export PYTHONDONTWRITEBYTECODE :=
+
 TOUR ?= 1
 DEMO := $(BIN)/crossdock demo $(if $(filter 0,$(TOUR)),--no-tour)
 

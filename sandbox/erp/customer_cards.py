@@ -63,7 +63,7 @@ class CustomerCards:
             "number": read_text(body, "number") or self._next_number(),
             "currencyCode": _matching(body, "currencyCode", _CURRENCY),
             "country": _matching(body, "country", _COUNTRY),
-            **dict.fromkeys(("openReceivables", "overdue"), "0"),
+            **dict.fromkeys(("openReceivables", "overdue"), "0.00"),
             **dict.fromkeys(("maxDaysPastDue", "creditTolerancePercent", "onHold"), 0),
             "lastModifiedDateTime": utc_text(self._clock.now()),
         }

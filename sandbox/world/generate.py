@@ -75,8 +75,8 @@ def _with_receivables(account: WorldAccount, invoices: Sequence[WorldInvoice], n
     late = [invoice for invoice in mine if invoice.due_date < now.date()]
     return replace(
         account,
-        open_receivables=sum((invoice.balance for invoice in mine), Decimal(0)),
-        overdue=sum((invoice.balance for invoice in late), Decimal(0)),
+        open_receivables=sum((invoice.balance for invoice in mine), Decimal("0.00")),
+        overdue=sum((invoice.balance for invoice in late), Decimal("0.00")),
         max_days_past_due=max(((now.date() - invoice.due_date).days for invoice in late), default=0),
     )
 
