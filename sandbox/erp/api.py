@@ -17,6 +17,7 @@ from sandbox.erp.customer_merges import CustomerMerges
 from sandbox.erp.documents import Documents
 from sandbox.erp.entities import find_set, read_one, read_page
 from sandbox.erp.order_entry import read_key
+from sandbox.erp.price_lines import PriceLines
 from sandbox.erp.return_orders import ReturnOrders
 from sandbox.erp.seed import COMPANY
 from sandbox.erp.sets import CUSTOM, GROUPS, STANDARD, EntitySet
@@ -62,6 +63,7 @@ class Api:
         self._cards = CustomerCards(host)
         self._merges = CustomerMerges(host)
         self._corrections = InvoiceCorrections(host)
+        self._prices = PriceLines(host)
         self._due = due
 
     def answer(self, call: Call) -> tuple[int, Any]:
@@ -79,6 +81,8 @@ class Api:
                 return 200, read_one(self._store, entity_set, key, call.options)
         if entity_set.name == "customerCards":
             return self._card(entity_set, key, target.action, call)
+        if entity_set.name == "prices":
+            return self._price(entity_set, key, target.action, call)
         if entity_set.name == "returnOrders":
             return self._return(entity_set, key, target.action, call)
         if entity_set.name == "postedInvoices" and call.method == "POST" and key and target.action:
@@ -115,6 +119,21 @@ class Api:
                 if not call.match:
                     raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
                 self._cards.change(key, call.body, call.match)
+                return 200, read_one(self._store, entity_set, key, call.options)
+        raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
+
+    def _price(self, entity_set: EntitySet, key: str | None, action: str | None, call: Call) -> tuple[int, Any]:
+        with self._store.transaction():
+            if call.method == "POST" and key is None and action is None:
+                made = self._prices.create(call.body)
+                return 201, read_one(self._store, entity_set, made, call.options)
+            if call.method in ("PATCH", "DELETE") and key is not None and action is None:
+                if not call.match:
+                    raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
+                if call.method == "DELETE":
+                    self._prices.remove(key, call.match)
+                    return _NOTHING
+                self._prices.change(key, call.body, call.match)
                 return 200, read_one(self._store, entity_set, key, call.options)
         raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
 

@@ -182,6 +182,14 @@ _CUSTOM = (
         | _wholes("priority")
         | _flags("inheritToChildren exclusive combinable graduated")
         | _json("breaks"),
+        version="version",
+    ),
+    EntitySet(
+        "priceChanges",
+        CUSTOM,
+        "price_changes",
+        _texts("id number changedAt") | _wholes("entryNo") | _json("before after"),
+        "entryNo",
     ),
     EntitySet(
         "exchangeRates",

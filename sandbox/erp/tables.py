@@ -40,10 +40,15 @@ CREATE TABLE IF NOT EXISTS prices (
     priceGroup TEXT, itemNumber TEXT, categoryCode TEXT, brand TEXT, unitPrice TEXT, discountPercent TEXT,
     breaks TEXT NOT NULL, startingDate TEXT NOT NULL, endingDate TEXT, priority INTEGER NOT NULL,
     inheritToChildren INTEGER NOT NULL, exclusive INTEGER NOT NULL, combinable INTEGER NOT NULL,
-    graduated INTEGER NOT NULL
+    graduated INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 1
 );
 CREATE INDEX IF NOT EXISTS prices_item ON prices (itemNumber);
 CREATE INDEX IF NOT EXISTS prices_account ON prices (accountId, level);
+CREATE INDEX IF NOT EXISTS prices_number ON prices (number);
+CREATE TABLE IF NOT EXISTS price_changes (
+    entryNo INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, number TEXT NOT NULL, changedAt TEXT NOT NULL,
+    before TEXT NOT NULL, after TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS exchange_rates (
     id TEXT PRIMARY KEY, fromCurrency TEXT NOT NULL, toCurrency TEXT NOT NULL, startingDate TEXT NOT NULL,
     rate TEXT NOT NULL, UNIQUE (fromCurrency, toCurrency, startingDate)

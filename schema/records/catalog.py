@@ -16,6 +16,7 @@ __all__ = [
     "ItemFilter",
     "Price",
     "PriceBreak",
+    "PriceChange",
     "PriceComponent",
     "PriceLevel",
     "PriceQuery",
@@ -137,6 +138,22 @@ class PriceRule:
     exclusive: bool = False
     combinable: bool = False
     graduated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A change of one row of the price book.
+
+    Attributes:
+        entry: counts the changes, in their order.
+        before: the row until then, None for a new one.
+        after: the row from then on, None when it is gone.
+    """
+
+    entry: int
+    at: datetime
+    before: PriceRule | None
+    after: PriceRule | None
 
 
 @dataclass(frozen=True, slots=True)

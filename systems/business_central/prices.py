@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from schema.records.catalog import PriceBreak, PriceLevel, PriceRule
+from schema.records.catalog import PriceBreak, PriceChange, PriceLevel, PriceRule
 from schema.records.values import Money
 from systems.business_central.odata import Query, all_of, any_of, equals, within
 from systems.business_central.reader import Reader
@@ -25,7 +25,7 @@ _NO_ITEM = "itemNumber eq null"
 
 
 class Prices:
-    """:class:`systems.ports.PriceBook`."""
+    """:class:`systems.ports.PriceBook` and :class:`systems.ports.PriceChanges`."""
 
     _reader: Reader
 
@@ -69,6 +69,13 @@ class Prices:
         found = await self._reader.rows("exchange rate", [query], lambda row: read_amount(row["rate"]))
         return found[0] if found else None
 
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
+        """Return at most ``limit`` changes that were made after this entry, the earliest first."""
+        query = Query(
+            "priceChanges", "entryNo,changedAt,before,after", f"entryNo gt {entry}", order="entryNo", top=limit
+        )
+        return tuple(await self._reader.rows("price changes", [query], _change))
+
 
 def _rule(row: Mapping[str, Any]) -> PriceRule:
     currency, since = row["currencyCode"], read_date(row["startingDate"])
@@ -95,6 +102,16 @@ def _rule(row: Mapping[str, Any]) -> PriceRule:
         exclusive=bool(row["exclusive"]),
         combinable=bool(row["combinable"]),
         graduated=bool(row["graduated"]),
+    )
+
+
+def _change(row: Mapping[str, Any]) -> PriceChange:
+    before, after = row["before"], row["after"]
+    return PriceChange(
+        entry=int(row["entryNo"]),
+        at=datetime.fromisoformat(row["changedAt"]),
+        before=None if before is None else _rule(before),
+        after=None if after is None else _rule(after),
     )
 
 

@@ -15,7 +15,7 @@ Rules for every port:
 from systems.ports.calls import BAD_CURSOR, CallObserver, Clock, SystemCall, SystemHealth, SystemHealthBoard
 from systems.ports.crm import AccountDirectory, AccountRegistry, CaseDesk, OrderMirror, SalesContext
 from systems.ports.customers import CustomerMaster, CustomerRegistry
-from systems.ports.items import ItemMaster, PriceBook
+from systems.ports.items import ItemMaster, PriceBook, PriceChanges
 from systems.ports.merges import AccountMerges
 from systems.ports.onboardings import OnboardingStore
 from systems.ports.orders import AllocationResult, InvoiceBook, InvoiceCorrections, InvoicePostings, OrderBook
@@ -52,6 +52,7 @@ __all__ = [
     "OrderLedger",
     "OrderMirror",
     "PriceBook",
+    "PriceChanges",
     "ProcessLog",
     "QuoteStore",
     "ReleaseRequest",

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from schema.records.catalog import Category, Item, ItemFilter, PriceRule
+from schema.records.catalog import Category, Item, ItemFilter, PriceChange, PriceRule
 from schema.records.inventory import InboundSupply
 from schema.records.values import Page, PageRequest
 
@@ -54,4 +54,12 @@ class PriceBook(Protocol):
 
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
         """Return how many ``quote`` one ``base`` is worth on the date, None when there is no rate."""
+        ...
+
+
+class PriceChanges(Protocol):
+    """Changes of price rules as they were made. System of record: ERP."""
+
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
+        """Return at most ``limit`` changes that were made after this entry, the earliest first."""
         ...
