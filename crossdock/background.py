@@ -23,6 +23,7 @@ from processes.fulfilment import Fulfilment
 from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import Invoicing
+from processes.price_news import PriceNews
 from processes.return_news import Returns
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
@@ -53,6 +54,9 @@ CIRCUITS_S = 1.0
 
 INVOICES_S = 5.0
 """How often the ERP is asked what it has posted."""
+
+PRICES_S = 5.0
+"""How often the ERP is asked which prices have changed."""
 
 MISSING_INVOICES_S = 60.0
 """How often it is looked whether what has left is invoiced; it has hours for that."""
@@ -85,6 +89,7 @@ class Background:
         self._returns = Returns(engine)
         self._invoicing = Invoicing(engine)
         self._invoice_watch = InvoiceWatch(engine.dependencies)
+        self._prices = PriceNews(engine.dependencies)
         self._stock = InventorySync(engine.dependencies)
         self._news = asyncio.Event()
 
@@ -99,6 +104,7 @@ class Background:
             tasks.create_task(self._insisting("reservations", self._end_what_is_over))
             tasks.create_task(self._insisting("invoices", self._read_invoices))
             tasks.create_task(self._insisting("missing invoices", self._watch_invoices))
+            tasks.create_task(self._insisting("prices", self._read_prices))
             tasks.create_task(self._insisting("figures", self._project))
             for routine in INVENTORY_SYNC:
                 if routine.every_s is not None:
@@ -139,6 +145,12 @@ class Background:
             while await self._invoicing.read() > 0:
                 pass
             await asyncio.sleep(INVOICES_S)
+
+    async def _read_prices(self) -> None:
+        while True:
+            while await self._prices.read() > 0:
+                pass
+            await asyncio.sleep(PRICES_S)
 
     async def _watch_invoices(self) -> None:
         while True:

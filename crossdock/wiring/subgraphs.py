@@ -68,6 +68,7 @@ def _catalog(parts: Parts) -> ASGIApp:
         prices=erp,
         customers=erp,
         directory=parts.systems.crm,
+        events=parts.platform.events,
         signer=parts.price_signer,
         clock=parts.clock,
         served=parts.served.note,

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Protocol
 
 from schema.records.problems import ValidationFailed
 from schema.records.values import ItemUom, Quantity
 
-__all__ = ["MAX_QUANTITY", "Measured", "Units", "convert", "factor", "from_base", "tidy", "to_base"]
+__all__ = [
+    "MAX_QUANTITY",
+    "Measured",
+    "Units",
+    "convert",
+    "factor",
+    "from_base",
+    "smallest_sold",
+    "tidy",
+    "to_base",
+]
 
 MAX_QUANTITY = Decimal(1_000_000_000)
 """Largest quantity of one line in base units; more is a typing error and not an order."""
@@ -100,6 +110,12 @@ def from_base(base: Decimal, uom: str, item: Measured) -> Quantity | ValidationF
     if isinstance(per_base, ValidationFailed):
         return per_base
     return Quantity(tidy((base / per_base).quantize(_STEP, ROUND_DOWN)), uom)
+
+
+def smallest_sold(item: Measured) -> Decimal:
+    """Return the smallest quantity sold in whole base units: the minimum, filled up to the next multiple."""
+    least = max(item.min_quantity, Decimal(1))
+    return least if item.multiple <= 0 else (least / item.multiple).to_integral_value(ROUND_UP) * item.multiple
 
 
 def factor(uom: str, item: Measured, path: tuple[str, ...] = ()) -> Decimal | ValidationFailed:

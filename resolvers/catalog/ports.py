@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from events.ports import EventLog
 from processes.fallbacks import FALLBACKS, Operation
 from processes.rules.tokens import TokenSigner
 from resolvers.timing import Served, untold
@@ -27,6 +28,7 @@ class CatalogPorts:
         prices: the price book.
         customers: currencies and price groups of customers, delivery places.
         directory: who is whose parent, for contracts that children inherit.
+        events: the event log.
         signer: signs price tokens; the same keys as where orders are submitted.
         clock: where time comes from.
         served: is told how long each price took.
@@ -37,6 +39,7 @@ class CatalogPorts:
     prices: PriceBook
     customers: CustomerMaster
     directory: AccountDirectory
+    events: EventLog
     signer: TokenSigner
     clock: Clock
     served: Served = untold

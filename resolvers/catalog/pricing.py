@@ -24,6 +24,7 @@ from aiodataloader import DataLoader
 from processes.price_facts import MAX_LEVELS
 from processes.rules import price
 from processes.rules.price import Buyer
+from processes.rules.price_change import RowChange, has_moved
 from processes.rules.tokens import TokenSigner
 from resolvers.catalog.facts import PriceSources
 from resolvers.envelopes import broken_rule, unavailable
@@ -36,7 +37,7 @@ from schema.records.problems import Problem, ValidationFailed
 from schema.records.values import Freshness, Money
 from systems.errors import ConnectorError
 
-__all__ = ["PriceDesk", "unknown_account"]
+__all__ = ["MoveQuestion", "PriceDesk", "unknown_account"]
 
 V = TypeVar("V")
 
@@ -56,7 +57,19 @@ class _ListQuestion:
     currency: str
 
 
-_Question = PriceQuestion | _ListQuestion
+@dataclass(frozen=True, slots=True)
+class MoveQuestion:
+    """Whether a changed row of the price book changes what an account pays for an item on a day."""
+
+    account_id: str
+    sku: str
+    on: date
+    change: RowChange
+    buyer: None = None
+    ship_to_id: None = None
+
+
+_Question = PriceQuestion | MoveQuestion | _ListQuestion
 _Pair = tuple[str, str, date]
 
 
@@ -71,7 +84,7 @@ class _Facts:
     rules: _Rules
     rates: Mapping[_Pair, Decimal | ConnectorError | None]
 
-    def buyer(self, question: PriceQuestion) -> Buyer | None:
+    def buyer(self, question: PriceQuestion | MoveQuestion) -> Buyer | None:
         return question.buyer or self.terms.get(question.account_id)
 
     def rate(self, base: str, quote: str, on: date) -> Decimal | None:
@@ -128,7 +141,7 @@ class PriceDesk:
         self._terms = bulk_loader(sources.terms)
         self._ship_tos = bulk_loader(sources.ship_tos)
         self._accounts: DataLoader[str, Account | None] = bulk_loader(sources.accounts)
-        self._answers: DataLoader[_Question, Priced | Problem | Money | None] = DataLoader(self._answer)
+        self._answers: DataLoader[_Question, Priced | Problem | Money | bool | None] = DataLoader(self._answer)
 
     async def price(self, question: PriceQuestion) -> Priced | Problem:
         """Return what a line costs, or why that cannot be told."""
@@ -139,6 +152,14 @@ class PriceDesk:
         if not isinstance(answer, Priced | Problem):
             raise TypeError(f"{question} was answered with {type(answer).__name__}")
         return answer
+
+    async def has_moved(self, question: MoveQuestion) -> bool:
+        """Return whether a change changes what an account pays; while nobody can say, it is taken to do so."""
+        try:
+            return bool(await self._answers.load(question))
+        except ConnectorError as error:
+            _log.warning("a changed price is told unexamined", sku=question.sku, error=str(error))
+            return True
 
     async def list_price(self, sku: str, currency: str) -> Money | None:
         """Return the list price of one base unit today, None when there is none.
@@ -164,7 +185,7 @@ class PriceDesk:
             facts = replace(facts, rates={**facts.rates, **await self._rates(wanted)})
 
     async def _read(self, asked: Sequence[_Question]) -> _Facts:
-        lines = [question for question in asked if isinstance(question, PriceQuestion)]
+        lines = [question for question in asked if not isinstance(question, _ListQuestion)]
         account_ids = _distinct(line.account_id for line in lines)
         items, terms, chains, ship_tos = await asyncio.gather(
             _load(self._items, _distinct(question.sku for question in asked)),
@@ -204,10 +225,12 @@ class PriceDesk:
 
     def _decide(
         self, question: _Question, facts: _Facts
-    ) -> Priced | Problem | Money | ConnectorError | _RateWanted | None:
+    ) -> Priced | Problem | Money | bool | ConnectorError | _RateWanted | None:
         try:
             if isinstance(question, PriceQuestion):
                 return self._price(question, facts)
+            if isinstance(question, MoveQuestion):
+                return self._has_moved(question, facts)
             return self._list_price(question, facts)
         except (ConnectorError, _RateWanted) as error:
             return error
@@ -248,6 +271,21 @@ class PriceDesk:
         )
         return Priced(answer, item.base_uom) if isinstance(answer, Price) else answer
 
+    def _has_moved(self, question: MoveQuestion, facts: _Facts) -> bool:
+        buyer, item = facts.buyer(question), facts.items[question.sku]
+        if buyer is None or item is None:
+            return False
+        return has_moved(
+            question.change,
+            facts.rules.of(item.sku),
+            item=item,
+            account_id=question.account_id,
+            ancestors=facts.ancestors[question.account_id],
+            terms=buyer,
+            fx=lambda base, quote: facts.rate(base, quote, question.on),
+            on=question.on,
+        )
+
     def _freshness(self) -> Freshness:
         as_of = self._sources.as_of
         if as_of is None:
@@ -255,7 +293,7 @@ class PriceDesk:
         return Freshness(SourceSystem.CLOUD_ERP, as_of, stale=True, note="the price is as the ERP last told it")
 
     def _day(self, question: _Question) -> date:
-        named = question.on if isinstance(question, PriceQuestion) else None
+        named = None if isinstance(question, _ListQuestion) else question.on
         return named or self._now.date()
 
 

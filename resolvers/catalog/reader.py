@@ -13,7 +13,7 @@ from decimal import Decimal
 from resolvers.access import can_see, is_customer
 from resolvers.catalog.facts import PriceSources
 from resolvers.catalog.ports import CatalogPorts
-from resolvers.catalog.pricing import PriceDesk, unknown_account
+from resolvers.catalog.pricing import MoveQuestion, PriceDesk, unknown_account
 from resolvers.days import has_passed
 from resolvers.envelopes import broken_rule
 from resolvers.loaders import bulk_loader
@@ -99,6 +99,10 @@ class CatalogReader:
         if question.on is not None and has_passed(question.on, self.now):
             return broken_rule("DATE_IN_PAST", f"{question.on} has passed: prices are told for today and later", "asOf")
         return await timed(self.ports.served, self._prices.price(question))
+
+    async def has_moved(self, question: MoveQuestion) -> bool:
+        """Return whether a changed row of the price book changes what an account pays, or may do so."""
+        return await self._prices.has_moved(question)
 
     async def agreements_of(self, account_id: str, page: PageRequest, active_on: date | None) -> Page[PriceRule] | None:
         """Return a page of an account's contract rows by number, None when the principal may not see them.

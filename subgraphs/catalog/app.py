@@ -11,13 +11,13 @@ from schema.catalog.account import Account
 from schema.catalog.agreement import PriceAgreement
 from schema.catalog.item import Category
 from subgraphs.asgi import build_schema, subgraph_app
-from subgraphs.catalog.roots import Query
+from subgraphs.catalog.roots import Query, Subscription
 from subgraphs.claims import ClaimsReader
 from subgraphs.refusals import RefusalLog
 
 __all__ = ["build_catalog", "catalog_schema"]
 
-catalog_schema = build_schema(Query, types=(Account, Category, PriceAgreement))
+catalog_schema = build_schema(Query, subscription=Subscription, types=(Account, Category, PriceAgreement))
 """Schema of the catalog subgraph; its SDL is what the gateway composes."""
 
 

@@ -3,24 +3,29 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 import strawberry
 from strawberry import Info
 
+from resolvers.catalog.follow import follow_prices
 from resolvers.catalog.reader import CatalogReader
 from schema.catalog.context import Priced, PriceQuestion
 from schema.catalog.inputs import ItemFilter, PriceLineInput, item_filter
 from schema.catalog.item import Item, PriceResult, price_result
 from schema.graphql.errors import BadUserInput
 from schema.graphql.paging import Connection, connection, page_request
+from schema.graphql.resumable import Resumable
 from schema.records.catalog import sku_of
 from schema.records.problems import Problem
 from subgraphs.context import RequestContext
 
-__all__ = ["Query"]
+__all__ = ["Query", "Subscription"]
 
 _Ctx = Info[RequestContext[CatalogReader], None]
+_RESUMABLE = Resumable(cursor="eventId", argument="after")
 
 MAX_LINES = 200
 """Lines that one request prices; a larger cart asks in parts."""
@@ -80,6 +85,46 @@ class Query:
         questions = [PriceQuestion(account_id, line.sku, line.quantity.record(), as_of, ship_to_id) for line in lines]
         answers = await asyncio.gather(*(reader.price(question) for question in questions))
         return [price_result(_in_line(index, answer)) for index, answer in enumerate(answers)]
+
+
+@strawberry.type(
+    description="A change of what the account pays: what the smallest quantity sold costs from effectiveFrom on, or "
+    "today when that has passed, as it is told at the moment of delivery."
+)
+class PriceEvent:
+    """A change of what an account pays for an item."""
+
+    event_id: strawberry.ID
+    at: dt.datetime
+    effective_from: dt.date
+    item: Item
+    price: PriceResult | None
+
+
+@strawberry.type
+class Subscription:
+    """Streams that go on after the last event seen."""
+
+    @strawberry.subscription(directives=[_RESUMABLE])  # type: ignore[untyped-decorator] # with arguments it has no type
+    async def price_changed(
+        self, info: _Ctx, account_id: strawberry.ID, skus: list[str], after: strawberry.ID | None = None
+    ) -> AsyncGenerator[PriceEvent, None]:
+        """Changes of what an account pays for these items, at most 200; `after` is the last eventId seen.
+
+        A change of the price book that leaves what the account pays as it was is not told.
+        """
+        context = info.context
+        events = context.reader.ports.events
+        stream = follow_prices(events, account_id, skus, after, context.principal, context.renew)
+        async with aclosing(stream) as moves:
+            async for move in moves:
+                yield PriceEvent(
+                    event_id=strawberry.ID(move.event.id),
+                    at=move.event.occurred_at,
+                    effective_from=move.effective_from,
+                    item=Item.of(move.item),
+                    price=price_result(move.price),
+                )
 
 
 def _in_line(index: int, answer: Priced | Problem) -> Priced | Problem:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from gql import Client, GraphQLRequest
 from gql.transport.exceptions import TransportQueryError
@@ -18,8 +19,10 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from crossdock.scenarios import scenario
+from sandbox.erp.seed import COMPANY
 from sandbox.kit.webhooks import signature
 from tests.support.eventually import eventually
+from tests.support.sandboxes import CREDENTIALS
 from tests.support.whole import FAST, Whole
 
 BUYER = "acc_19"
@@ -105,6 +108,75 @@ async def until(stream: AsyncIterator[Any], wanted: Any) -> list[Any]:
     except TimeoutError:
         raise AssertionError(f"nothing wanted came within {WITHIN_S} s, only {found}") from None
     raise AssertionError(f"the stream ended after {found}")
+
+
+@asynccontextmanager
+async def events_of(
+    whole: Whole, asked: dict[str, Any], after: str | None = None
+) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+    """Subscribe over server-sent events as a browser does; each event comes with its id."""
+    headers = {"accept": "text/event-stream"} | ({} if after is None else {"last-event-id": after})
+    async with whole.http.stream("POST", "/graphql", json=asked, headers=headers, timeout=WITHIN_S) as answer:
+        yield _events(answer)
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    event_id = ""
+    async for line in answer.aiter_lines():
+        name, _, value = line.partition(": ")
+        if name == "id":
+            event_id = value
+        elif name == "data" and value.startswith("{"):
+            payload = json.loads(value)
+            assert "errors" not in payload, payload
+            yield event_id, payload["data"]
+
+
+class PriceLines:
+    """Contracts of the buyer in the ERP, written as its people write them."""
+
+    def __init__(self, http: httpx.AsyncClient, currency: str) -> None:
+        self._http = http
+        self._currency = currency
+        self._lines: dict[str, str] = {}
+
+    async def write(self, sku: str, unit: int) -> None:
+        """Have an item cost so much; said again it is the next change, there and back."""
+        if sku in self._lines:
+            for price in (unit + 1, unit):
+                await self._send("PATCH", f"({self._lines[sku]})", {"unitPrice": price})
+            return
+        body = {"number": f"CON-T-{sku}", "level": "CONTRACT", "currencyCode": self._currency, "accountId": BUYER}
+        body |= {"itemNumber": sku, "startingDate": datetime.now(UTC).date().isoformat()}
+        self._lines[sku] = (await self._send("POST", "", {**body, "unitPrice": unit})).json()["id"]
+
+    async def remove(self) -> None:
+        """Remove every line."""
+        for line in self._lines.values():
+            await self._send("DELETE", f"({line})", {})
+
+    async def _send(self, method: str, address: str, body: Any) -> httpx.Response:
+        prices = f"/api/crossdock/distribution/v1.0/companies({COMPANY})/prices{address}"
+        answer = await self._http.request(method, prices, json=body, headers={"if-match": "*"})
+        answer.raise_for_status()
+        return answer
+
+
+@asynccontextmanager
+async def price_lines(whole: Whole) -> AsyncIterator[PriceLines]:
+    """Sign in to the ERP to write prices, and remove them afterwards."""
+    erp = whole.sandboxes["erp"]
+    form = {"grant_type": "client_credentials", **CREDENTIALS["erp"]}
+    token = (await erp.http.post("/oauth2/v2.0/token", data=form)).json()["access_token"]
+    query = "query ($id: ID!) { account(id: $id) { currency } }"
+    currency = (await whole.data(query, {"id": BUYER}))["account"]["currency"]
+    signed_in = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=erp.url, trust_env=False, headers=signed_in) as http:
+        lines = PriceLines(http, currency)
+        try:
+            yield lines
+        finally:
+            await lines.remove()
 
 
 _ORDER = "order { version status allowedActions lines { nodes { ordered { value } allocated { value } } } }"
@@ -577,6 +649,36 @@ class GraphSuite:
                 told = (await first)["availabilityChanged"]
         assert told["sku"] == "VLV-0042"
         assert told["position"]["freshness"]["stale"] is False
+
+    @pytest.mark.slow
+    async def test_a_changed_price_is_told_over_server_sent_events_and_resumed_without_gap_or_double(
+        self, whole: Whole
+    ):
+        query = """subscription ($account: ID!, $skus: [String!]!) { priceChanged(accountId: $account, skus: $skus) {
+          eventId effectiveFrom item { sku name } price { __typename ... on Price { unit { amount } source } } } }"""
+        asked = {"query": query, "variables": {"account": BUYER, "skus": ["FIT-0021", "FIT-0022"]}}
+        async with price_lines(whole) as lines:
+            async with events_of(whole, asked) as stream:
+                first = asyncio.ensure_future(anext(stream))
+                while not first.done():  # until the subscription is there
+                    await lines.write("FIT-0021", 5)
+                    await asyncio.wait([first], timeout=1)
+                cursor, told = await first
+                await lines.write("FIT-0022", 3)
+                seen = await until(stream, lambda event: event[1]["priceChanged"]["item"]["sku"] == "FIT-0022")
+            ids = [event[0] for event in seen]
+            await lines.write("FIT-0022", 7)
+            async with events_of(whole, asked, cursor) as stream, asyncio.timeout(WITHIN_S):
+                again = [await anext(stream) for _ in range(len(ids) + 2)]
+        assert told["priceChanged"]["item"]["name"]
+        assert told["priceChanged"]["price"] == {
+            "__typename": "Price",
+            "unit": {"amount": "5.00"},
+            "source": "CONTRACT",
+        }
+        assert [event[0] for event in again][: len(ids)] == ids
+        assert len({event[0] for event in again}) == len(again)
+        assert again[-1][1]["priceChanged"]["price"]["unit"] == {"amount": "7.00"}
 
     async def test_a_released_credit_hold_goes_on_through_the_erp_and_is_released_once(self, whole: Whole):
         query = """mutation ($input: OrderHoldReleaseInput!) { orderHoldRelease(input: $input) { replayed

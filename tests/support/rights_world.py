@@ -15,10 +15,11 @@ from typing import Any
 from gateway.server.principal import Principal as Caller
 from processes.decider import EngineDecider
 from processes.dependencies import Dependencies
+from processes.journal import write
 from resolvers.rows import BOUND_ROLES, RowRules
 from schema.enums import CaseStatus, OnboardingStatus, SourceSystem
 from schema.records.accounts import Contact, ServiceCase, Territory, User
-from schema.records.catalog import Category
+from schema.records.catalog import Category, PriceLevel
 from schema.records.identity import Principal
 from schema.records.inventory import ReserveLine
 from schema.records.onboarding import Applicant, Onboarding
@@ -30,7 +31,7 @@ from tests.support.fake_systems import account, tracking
 from tests.support.order_records import document, invoice, recorded, rma, shipment, told
 from tests.support.platform_records import letter, process, quote, task
 from tests.support.process_world import ProcessWorld, process_world
-from tests.support.rule_records import NOW, address
+from tests.support.rule_records import NOW, address, rule
 
 __all__ = ["LET_IN", "NEIGHBOURS", "ROLES", "SUBGRAPHS", "RightsWorld", "rights_world"]
 
@@ -245,6 +246,18 @@ async def _fill(world: ProcessWorld) -> str:
                 partition_key="PMP-0042:W01",
                 account_id=None,
                 data={"sku": "PMP-0042", "warehouseCode": "W01"},
+            ),
+            told(
+                "price",
+                "price.changed",
+                subject="itm_PMP-0042",
+                partition_key="acc_1:PMP-0042",
+                data={
+                    "sku": "PMP-0042",
+                    "effectiveFrom": NOW.date().isoformat(),
+                    "before": None,
+                    "after": write(rule("deal", PriceLevel.CONTRACT, "36.10", account="acc_1")),
+                },
             ),
         ]
     )

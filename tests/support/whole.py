@@ -89,9 +89,14 @@ class Whole:
         return await self.data(shown.query, {**shown.variables, **variables})
 
     async def calls(self) -> int:
-        """Return how many calls the systems have got, but for the regular question what the ERP has posted."""
+        """Return how many calls the systems have got, but for the regular questions to the ERP what is new."""
         counted = [await sandbox.calls() for sandbox in self.sandboxes.values()]
-        return sum(count for calls in counted for name, count in calls.items() if not name.endswith("/postedInvoices"))
+        return sum(
+            count
+            for calls in counted
+            for name, count in calls.items()
+            if not name.endswith(("/postedInvoices", "/priceChanges"))
+        )
 
     async def reset_calls(self) -> None:
         for sandbox in self.sandboxes.values():

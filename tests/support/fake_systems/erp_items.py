@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from schema.enums import SourceSystem
-from schema.records.catalog import Category, Item, ItemFilter, PriceRule
+from schema.records.catalog import Category, Item, ItemFilter, PriceChange, PriceRule
 from schema.records.inventory import InboundSupply
 from schema.records.values import Page, PageRequest
 from systems.errors import Rejected
@@ -24,6 +24,7 @@ class FakeItems(ErpPart):
         self.items_by_sku: dict[str, Item] = {}
         self.categories_by_id: dict[str, Category] = {}
         self.price_rules: list[PriceRule] = []
+        self.price_changes: list[PriceChange] = []
         self.supply: dict[str, tuple[InboundSupply, ...]] = {}
         self.rates: dict[tuple[str, str], Decimal] = {}
 
@@ -86,3 +87,13 @@ class FakeItems(ErpPart):
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
         await self.script.enter(SourceSystem.CLOUD_ERP, "exchange_rate")
         return self.rates.get((base, quote))
+
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
+        await self.script.enter(SourceSystem.CLOUD_ERP, "price_changes_after")
+        return tuple(change for change in self.price_changes if change.entry > entry)[:limit]
+
+    def change_price(self, before: PriceRule | None, after: PriceRule | None, at: datetime) -> None:
+        """Change a row of the price book, as the ERP logs it."""
+        kept = [row for row in self.price_rules if before is None or row.id != before.id]
+        self.price_rules = kept if after is None else [*kept, after]
+        self.price_changes.append(PriceChange(1 + len(self.price_changes), at, before, after))

@@ -119,11 +119,13 @@ def shop() -> Iterator[Shop]:
     erp.categories_by_id = {entry.id: entry for entry in (PUMPS, ROOT)}
     erp.price_rules = list(RULES)
     erp.rates = {("EUR", "USD"): Decimal("1.10"), ("USD", "EUR"): Decimal("0.90")}
+    untouched: Any = None
     ports = CatalogPorts(
         items=erp,
         prices=erp,
         customers=erp,
         directory=crm,
+        events=untouched,
         signer=TokenSigner(SIGNING_KEY),
         clock=FakeClock(NOW),
     )

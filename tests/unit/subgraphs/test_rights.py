@@ -208,6 +208,10 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
 STREAMS: Mapping[str, tuple[Rights, str]] = {
     "accounts.Subscription.accountChanged": (ACCOUNT, 'accountChanged(accountId: "acc_1", after: "@") { eventId }'),
     "accounts.Subscription.onboardingChanged": (INSIDE, 'onboardingChanged(id: "onb_1", after: "@") { eventId }'),
+    "catalog.Subscription.priceChanged": (
+        ACCOUNT,
+        'priceChanged(accountId: "acc_1", skus: ["PMP-0042"], after: "@") { eventId }',
+    ),
     "inventory.Subscription.availabilityChanged": (
         Rights(STAFF, EVERYBODY - STAFF, belongs=False),
         'availabilityChanged(skus: ["PMP-0042"], after: "@") { eventId }',

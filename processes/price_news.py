@@ -1,0 +1,124 @@
+"""Changes of the ERP's price book become events, one per item that they concern.
+
+1. Changes are read in the order in which the ERP made them, each once; the place is kept in the ledger.
+2. A change says from which day on it holds: the first one for which the row says something else than before.
+3. A row for a category, a brand or everything is told for each of its items, so that whoever follows an item hears of
+   every change by the item's name, in order per item, and for contracts per customer and item.
+
+What a change means for a customer is for whoever follows to work out: the event carries the row before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from processes.dependencies import Dependencies
+from processes.journal import read, write
+from processes.rules.price_change import RowChange, effective_from
+from schema.enums import SourceSystem
+from schema.events.envelope import Event
+from schema.records.catalog import ItemFilter, PriceChange, PriceLevel, PriceRule, item_id
+from schema.records.values import PageRequest
+
+__all__ = ["PRICE_CHANGED", "PriceNews", "row_change_of"]
+
+PRICE_CHANGED = "price.changed"
+
+FEED = "erp.prices"
+"""Name of the place up to which changes of prices are read."""
+
+AT_ONCE = 100
+"""Changes that are read at once."""
+
+ITEMS_AT_ONCE = 200
+"""Items of a wide row that are told in one commit."""
+
+
+class PriceNews:
+    """Follows the ERP's price book.
+
+    Args:
+        use: systems and ledgers.
+    """
+
+    def __init__(self, use: Dependencies) -> None:
+        self._use = use
+
+    async def read(self) -> int:
+        """Tell of the next changes, and return how many there were.
+
+        Cancel/retry: safe to repeat; a change that is read twice is told once.
+
+        Raises:
+            ConnectorError: the ERP or the platform's ledgers do not answer.
+        """
+        place = await self._use.cursors.place(FEED)
+        found = await self._use.erp.price_changes_after(place, AT_ONCE)
+        for change in found:
+            since = effective_from(RowChange(change.before, change.after), change.at.date())
+            if since is not None:
+                await self._tell(change, since)
+            await self._use.cursors.move(FEED, change.entry)
+        return len(found)
+
+    async def _tell(self, change: PriceChange, since: date) -> None:
+        for row in _scopes(change):
+            if row.sku is not None:
+                await self._use.events.append([_event(change, row.sku, since)])
+                continue
+            where, after = ItemFilter(category_code=row.category_code, brand=row.brand), None
+            while True:
+                page = await self._use.erp.search_items(where, PageRequest(ITEMS_AT_ONCE, after))
+                await self._use.events.append([_event(change, item.sku, since) for item in page.items])
+                if not page.has_next or not page.cursors:
+                    break
+                after = page.cursors[-1]
+
+
+def row_change_of(event: Event) -> RowChange:
+    """Return the change that an event tells."""
+    before, after = (event.data.get(name) for name in ("before", "after"))
+    return RowChange(
+        None if before is None else read(PriceRule, before), None if after is None else read(PriceRule, after)
+    )
+
+
+def _rows(change: PriceChange) -> Sequence[PriceRule]:
+    """Return the row as it is and as it was, as far as there are."""
+    return [row for row in (change.after, change.before) if row is not None]
+
+
+def _scopes(change: PriceChange) -> Iterator[PriceRule]:
+    """Yield the rows whose items are concerned: one, unless the change has made the row one for other items."""
+    seen = set()
+    for row in _rows(change):
+        scope = (row.sku, row.category_code, row.brand)
+        if scope not in seen:
+            seen.add(scope)
+            yield row
+
+
+def _event(change: PriceChange, sku: str, since: date) -> Event:
+    row = _rows(change)[0]
+    account_id = row.account_id if row.level is PriceLevel.CONTRACT else None
+    key = sku if account_id is None else f"{account_id}:{sku}"
+    return Event(
+        id=f"erp:price:{change.entry}:{sku}",
+        source="/dist/catalog",
+        type=PRICE_CHANGED,
+        subject=item_id(sku),
+        partition_key=key,
+        correlation_id=key,
+        system=SourceSystem.CLOUD_ERP,
+        occurred_at=change.at,
+        data={
+            "sku": sku,
+            "rule": row.number,
+            "level": row.level.value,
+            "effectiveFrom": since.isoformat(),
+            "before": None if change.before is None else write(change.before),
+            "after": None if change.after is None else write(change.after),
+        },
+        account_id=account_id,
+    )
