@@ -17,6 +17,7 @@ from schema.records.accounts import (
     User,
 )
 from schema.records.identity import Principal
+from schema.records.onboarding import Onboarding
 from schema.records.operations import ProcessRecord
 from schema.records.values import ExternalRef, Freshness, Money
 
@@ -97,6 +98,10 @@ class AccountsReading(Protocol):
 
     async def territory(self, territory_id: str) -> Territory | None:
         """Return a sales territory."""
+        ...
+
+    async def onboarding(self, onboarding_id: str) -> Onboarding | None:
+        """Return a request to become a customer."""
         ...
 
     async def process(self, process_id: str) -> ProcessRecord | None:

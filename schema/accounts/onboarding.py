@@ -68,7 +68,7 @@ class SystemActivation:
         return cls(system=record.system, external_id=record.external_id, state=record.state, at=record.at)
 
 
-@strawberry.federation.type(description="A request to become a customer.")
+@strawberry.federation.type(keys=["id"], description="A request to become a customer.")
 class OnboardingRequest(Node):
     """A request to become a customer."""
 
@@ -95,6 +95,12 @@ class OnboardingRequest(Node):
             submitted_at=record.submitted_at,
             decided_at=record.decided_at,
         )
+
+    @classmethod
+    async def resolve_reference(cls, info: _Ctx, id: strawberry.ID) -> "OnboardingRequest | None":  # noqa: A002 - the key
+        """Return the request that a representation names."""
+        found = await info.context.reader.onboarding(id)
+        return None if found is None else cls.of(found)
 
     @strawberry.field
     async def account(self, info: _Ctx) -> Account | None:

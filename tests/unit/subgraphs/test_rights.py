@@ -241,6 +241,7 @@ REFERENCES: Mapping[str, tuple[Rights, Mapping[str, Any], str]] = {
     "accounts.Contact": (ACCOUNT, {"id": "con_1"}, "name"),
     "accounts.Opportunity": (ACCOUNT, {"id": "opp_9"}, "name"),
     "accounts.ServiceCase": (ACCOUNT, {"id": "cas_1"}, "number"),
+    "accounts.OnboardingRequest": (INSIDE, {"id": "onb_1"}, "status"),
     "accounts.ShipTo": (ACCOUNT, {"id": "shp_1"}, "code"),
     "accounts.Territory": (KNOWN, {"id": "ter_1"}, "name"),
     "accounts.User": (KNOWN, {"id": "usr_1"}, "name"),
