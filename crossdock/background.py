@@ -18,6 +18,7 @@ import structlog
 from crossdock.circuits import CircuitWatch
 from crossdock.wiring.parts import Parts
 from events.inbox import InboxMessage, UnknownMessage
+from processes.account_merge import carry_rest
 from processes.account_news import AccountChanges
 from processes.fulfilment import Fulfilment
 from processes.inventory_sync import INVENTORY_SYNC, InventorySync
@@ -58,6 +59,9 @@ INVOICES_S = 5.0
 PRICES_S = 5.0
 """How often the ERP is asked which prices have changed."""
 
+MERGED_S = 60.0
+"""How often what was written for merged accounts follows them."""
+
 MISSING_INVOICES_S = 60.0
 """How often it is looked whether what has left is invoiced; it has hours for that."""
 
@@ -84,6 +88,7 @@ class Background:
 
     def __init__(self, parts: Parts, engine: ProcessEngine) -> None:
         self._parts = parts
+        self._use = engine.dependencies
         self._accounts = AccountChanges(engine)
         self._fulfilment = Fulfilment(engine)
         self._returns = Returns(engine)
@@ -105,6 +110,8 @@ class Background:
             tasks.create_task(self._insisting("invoices", self._read_invoices))
             tasks.create_task(self._insisting("missing invoices", self._watch_invoices))
             tasks.create_task(self._insisting("prices", self._read_prices))
+            merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
+            tasks.create_task(self._insisting("merged accounts", merged))
             tasks.create_task(self._insisting("figures", self._project))
             for routine in INVENTORY_SYNC:
                 if routine.every_s is not None:

@@ -2,7 +2,11 @@
 
 The duplicate is closed first, so that nothing new begins with it; then what is open goes to the account that remains,
 in the ERP that owns it first. Both keep their references: what a system calls the duplicate leads to the account that
-remains. What is closed (paid invoices, ended orders, agreements) stays with the duplicate, which can still be read.
+remains. What is closed (paid invoices, ended orders, old agreements) stays with the duplicate, which can still be read.
+
+Agreements on prices go along where the account that remains has none of its own for the same; about the others the
+pricing desk is asked. What a process that began before writes for the duplicate afterwards (a quote, a task) follows
+within a minute.
 """
 
 from __future__ import annotations
@@ -10,21 +14,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
+from processes.dependencies import Dependencies
 from processes.merge_case import MergeCase
 from processes.order_checks import failed
+from processes.order_pricing import PRICING_QUEUE
 from processes.rules.merging import check_merge
 from processes.steps import DONE, Outcome, Step, Verdict
 from schema.enums import AccountStatus, SourceSystem
 from schema.records.accounts import Account, CustomerTerms
 from schema.records.merges import AccountMerge, MergeStatus
+from schema.records.operations import ExceptionTask
 from schema.records.problems import NotAllowedInState, Problem
 from systems.errors import NotFound, Rejected
 
-__all__ = ["ACCOUNT_MERGE"]
+__all__ = ["ACCOUNT_MERGE", "carry_rest"]
 
 MAX_LEVELS = 10
 """Parents that are looked through above an account; deeper trees than five levels are not allowed."""
+
+MAX_NAMED = 20
+"""Agreements that a task names."""
+
+AGREEMENTS_DUE = timedelta(hours=24)
+"""Agreements that were left behind are looked at within this time."""
+
+AT_ONCE = 200
+"""Documents of each ledger that follow a merged account in one commit."""
 
 _PLATFORM, _CRM, _ERP = SourceSystem.PLATFORM, SourceSystem.CRM, SourceSystem.CLOUD_ERP
 
@@ -122,16 +139,62 @@ async def unmerge_crm(case: MergeCase) -> None:
 
 
 async def carry_over(case: MergeCase) -> Outcome:
-    """Give open orders, quotes and returns to the account that remains, and tell it to whoever follows either."""
-    request = case.request
+    """Give open orders, quotes, returns and tasks to the account that remains, and tell it to whoever follows either.
+
+    Agreements that were left behind are asked about in the same commit.
+    """
+    merge, request = await case.merge(), case.request
+    if merge.status is MergeStatus.DONE:
+        return DONE
+    asked = await _agreements_task(case) if merge.is_customer else None
     facts = {"survivorId": case.account_id, "duplicateId": case.duplicate_id, "by": request.asked_by}
     manual = request.asked_by.startswith("user:")
     told = [
         replace(case.news_of(account, "account.merged", "merged", facts), actor=request.asked_by, manual=manual)
         for account in (case.account_id, case.duplicate_id)
     ]
-    await case.use.merges.carry_over(await case.merge(), told)
+    if asked is not None:
+        said = {"taskId": asked.id, "queue": asked.queue, "kind": asked.kind, "summary": asked.summary}
+        told.append(case.news("task.opened", asked.id, said))
+    await case.use.merges.carry_over(merge, told, asked)
     return DONE
+
+
+async def carry_rest(use: Dependencies) -> None:
+    """Give what was written for merged accounts since to those that they are now.
+
+    Cancel/retry: safe to repeat.
+
+    Raises:
+        ConnectorError: the platform's ledgers do not answer, or somebody wrote a document at this moment.
+    """
+    while await use.merges.carry_rest(AT_ONCE) > 0:
+        pass
+
+
+async def _agreements_task(case: MergeCase) -> ExceptionTask | None:
+    """Return what the pricing desk is asked about agreements that the account that remains has otherwise, if any."""
+    now = case.use.clock.now()
+    rows = (await case.use.erp.agreements_of([case.duplicate_id]))[case.duplicate_id]
+    left = [row.number for row in rows if row.valid_to is None or row.valid_to >= now.date()]
+    if not left:
+        return None
+    named = ", ".join(left[:MAX_NAMED]) + ("" if len(left) <= MAX_NAMED else f" and {len(left) - MAX_NAMED} more")
+    return ExceptionTask(
+        id=f"tsk_{case.request.process_id}_agreements",
+        queue=PRICING_QUEUE,
+        kind="AgreementsLeft",
+        state="OPEN",
+        order_id=None,
+        account_id=case.account_id,
+        process_id=case.request.process_id,
+        summary=f"agreements {named} of the merged account {case.duplicate_id} were left behind: {case.account_id} has "
+        "agreements of its own for the same",
+        opened_at=now,
+        due_at=now + AGREEMENTS_DUE,
+        assignee=None,
+        resolutions=("DONE",),
+    )
 
 
 async def _both(case: MergeCase) -> tuple[Mapping[str, Account], Mapping[str, CustomerTerms]]:
@@ -170,4 +233,5 @@ ACCOUNT_MERGE: tuple[Step[MergeCase], ...] = (
     Step("carry_over", _PLATFORM, "mrg:{id}:{duplicate}:{process}:carry", carry_over),
 )
 # fmt: on
-"""The process: step, system, idempotency key, what it does, and beside it what takes it back."""
+"""The process: step, system, idempotency key, what it does, and beside it what takes it back. After carry_over a merge
+is final: what is one account by then is made two again by persons."""

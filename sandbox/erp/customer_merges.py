@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.erp.codes import CANCELLED, COMPLETED, INVOICE_STATUS, RETURN_STATUS, BadField, ErpError
 from sandbox.erp.order_entry import read_key, read_text
+from sandbox.erp.price_lines import PriceLines
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
@@ -38,6 +39,7 @@ class CustomerMerges:
     def __init__(self, host: Host) -> None:
         self._store = host.store
         self._clock = host.clock
+        self._prices = PriceLines(host)
 
     def act(self, customer_id: str, action: str, body: Mapping[str, Any]) -> None:
         """Merge a customer into another or take that back; what was done under the same key is not done again.
@@ -74,6 +76,7 @@ class CustomerMerges:
             "owes": {name: duplicate[name] for name in _OWES},
             "daysPastDue": [duplicate["maxDaysPastDue"], survivor["maxDaysPastDue"]],
             "places": self._codes(duplicate),
+            "prices": self._prices.to_carry(duplicate["crossdockId"], survivor["crossdockId"]),
             **{table: self._open(duplicate, table, status, closed) for table, _, status, closed in _DOCUMENTS},
         }
         self._carry(moved, duplicate, survivor)
@@ -126,6 +129,7 @@ class CustomerMerges:
         for document in moved["orders"]:
             sql = "UPDATE orders SET version = version + 1, lastModifiedDateTime = ? WHERE id = ?"
             self._store.execute(sql, (now, document))
+        self._prices.give(moved["prices"], account)
         taken = set(self._codes(target).values())
         for place_id, code in moved["places"].items():
             ours = f"{code}-{source['number']}"[:MAX_CODE] if code in taken else code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -98,6 +98,28 @@ class PriceLines:
         before = self._shown(price_id)
         self._store.execute("DELETE FROM prices WHERE id = ?", (price_id,))
         self._log(row["number"], before, "null")
+
+    def give(self, price_ids: Sequence[str], account_id: str) -> None:
+        """Have lines be those of another customer."""
+        for price_id in price_ids:
+            row = self._store.one("SELECT * FROM prices WHERE id = ?", (price_id,))
+            if row is not None:
+                self._write(dict(row), {"accountId": account_id})
+
+    def to_carry(self, source: str, target: str) -> list[str]:
+        """Return the contract lines of a customer that hold still, but for those where the other has one of its own."""
+        today = self._clock.now().date().isoformat()
+        sql = (
+            "SELECT id FROM prices mine WHERE level = 'CONTRACT' AND accountId = :source "
+            "AND coalesce(endingDate, :today) >= :today AND NOT EXISTS ("
+            "SELECT 1 FROM prices theirs WHERE theirs.level = 'CONTRACT' AND theirs.accountId = :target "
+            "AND theirs.currencyCode = mine.currencyCode AND theirs.itemNumber IS mine.itemNumber "
+            "AND theirs.categoryCode IS mine.categoryCode AND theirs.brand IS mine.brand "
+            "AND coalesce(theirs.endingDate, mine.startingDate) >= mine.startingDate "
+            "AND coalesce(mine.endingDate, theirs.startingDate) >= theirs.startingDate) ORDER BY number"
+        )
+        rows = self._store.query(sql, {"source": source, "target": target, "today": today})
+        return [row["id"] for row in rows]
 
     def _write(self, row: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
         before = self._shown(row["id"])

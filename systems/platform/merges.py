@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import ColumnElement, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import OrderStatus, QuoteStatus, ReturnStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.merges import AccountMerge, MergeStatus
+from schema.records.operations import ExceptionTask
 from schema.records.orders import LedgerOrder, Quote
 from schema.records.returns import LedgerReturn
 from systems.errors import Conflict
@@ -25,7 +26,15 @@ from systems.platform.orders import order_row
 from systems.platform.quotes import quote_row
 from systems.platform.records import grouped, records_by
 from systems.platform.returns import return_row
-from systems.platform.tables import account_merge_claims, account_merges, ledger_orders, ledger_returns, quotes
+from systems.platform.tables import (
+    account_merge_claims,
+    account_merges,
+    exception_tasks,
+    ledger_orders,
+    ledger_returns,
+    quotes,
+)
+from systems.platform.tasks import RESOLVED, task_row
 
 __all__ = ["PlatformAccountMerges"]
 
@@ -44,23 +53,42 @@ class _Kind:
     row: Callable[[Any], dict[str, Any]]
     open: tuple[OrderStatus | QuoteStatus | ReturnStatus, ...]
 
-    async def move(self, connection: AsyncConnection, source: str, target: str) -> None:
-        """Give the open documents of one account to another.
+    @property
+    def account_id(self) -> ColumnElement[str]:
+        """Whose a document is."""
+        return self.table.c.account_id
+
+    @property
+    def is_open(self) -> ColumnElement[bool]:
+        """Whether a document goes with its account."""
+        return self.table.c.status.in_([status.value for status in self.open])
+
+    async def give(self, connection: AsyncConnection, document: Any, target: str) -> None:
+        """Give a document to an account.
 
         Raises:
-            Conflict: somebody wrote one of them at this moment.
+            Conflict: somebody wrote it at this moment.
         """
-        table = self.table
-        is_open = table.c.status.in_([status.value for status in self.open])
-        mine = select(table.c.record).where(table.c.account_id == source, is_open)
-        for document in (await connection.execute(mine)).scalars().all():
-            found = decode(self.record, document)
-            moved = replace(found, account_id=target, version=found.version + 1)
-            as_read = (table.c.id == found.id, table.c.version == found.version)
-            written = await connection.execute(update(table).where(*as_read).values(self.row(moved)))
-            if written.rowcount != 1:
-                message = f"{found.id} was written at this moment: carry over again"
-                raise Conflict(SourceSystem.PLATFORM, "carry over", message)
+        table, found = self.table, decode(self.record, document)
+        moved = replace(found, account_id=target, version=found.version + 1)
+        as_read = (table.c.id == found.id, table.c.version == found.version)
+        written = await connection.execute(update(table).where(*as_read).values(self.row(moved)))
+        if written.rowcount != 1:
+            message = f"{found.id} was written at this moment: carry over again"
+            raise Conflict(SourceSystem.PLATFORM, "carry over", message)
+
+
+class _Tasks:
+    """What persons are asked about an account goes with it until it is settled."""
+
+    table = exception_tasks
+    account_id = exception_tasks.c.record["account_id"].as_string()
+    is_open = exception_tasks.c.state != RESOLVED
+
+    async def give(self, connection: AsyncConnection, document: Any, target: str) -> None:
+        """Give a task to an account; whoever is writing it at this moment reads it anew."""
+        moved = replace(decode(ExceptionTask, document), account_id=target)
+        await connection.execute(update(self.table).where(self.table.c.id == moved.id).values(task_row(moved)))
 
 
 _OPEN_QUOTES = (
@@ -75,6 +103,7 @@ _KINDS = (
     _Kind(ledger_orders, LedgerOrder, order_row, (OrderStatus.ACCEPTED,)),
     _Kind(quotes, Quote, quote_row, _OPEN_QUOTES),
     _Kind(ledger_returns, LedgerReturn, return_row, _OPEN_RETURNS),
+    _Tasks(),
 )
 
 
@@ -127,8 +156,8 @@ class PlatformAccountMerges:
                 await connection.execute(update(table).where(table.c.id == merge_id).values(_row(ended)))
             await _leave(connection, merge_id)
 
-    async def carry_over(self, merge: AccountMerge, events: Sequence[Event]) -> None:
-        """Give open orders, quotes and returns of the one account to the other, and end the merge, in one commit.
+    async def carry_over(self, merge: AccountMerge, events: Sequence[Event], task: ExceptionTask | None = None) -> None:
+        """Give open orders, quotes, returns and tasks of one account to the other, and end the merge, in one commit.
 
         Raises:
             Conflict: somebody wrote one of the documents at this moment; repeat.
@@ -141,13 +170,37 @@ class PlatformAccountMerges:
             if done.rowcount != 1:
                 return
             for kind in _KINDS:
-                await kind.move(connection, merge.duplicate_id, merge.survivor_id)
+                mine = select(kind.table.c.record).where(kind.account_id == merge.duplicate_id, kind.is_open)
+                for document in (await connection.execute(mine.with_for_update())).scalars().all():
+                    await kind.give(connection, document, merge.survivor_id)
             earlier = select(table.c.record).where(table.c.survivor_id == merge.duplicate_id)
             for document in (await connection.execute(earlier)).scalars().all():
                 follows = replace(decode(AccountMerge, document), survivor_id=merge.survivor_id)
                 await connection.execute(update(table).where(table.c.id == follows.id).values(_row(follows)))
             await _leave(connection, merge.id)
+            if task is not None:
+                await connection.execute(insert_into(connection, exception_tasks, task_row(task)))
             await self._append(connection, events)
+
+    async def carry_rest(self, limit: int) -> int:
+        """Give what was written for merged accounts since to those that they are now; return how much it was.
+
+        Args:
+            limit: most documents of each ledger at once.
+
+        Raises:
+            Conflict: somebody wrote one of the documents at this moment; repeat.
+        """
+        merged = account_merges.c
+        count = 0
+        async with self._database.transaction("carry over the rest") as connection:
+            for kind in _KINDS:
+                is_merged = (kind.account_id == merged.duplicate_id, merged.status == MergeStatus.DONE.value)
+                left = select(kind.table.c.record, merged.survivor_id).where(*is_merged, kind.is_open).limit(limit)
+                for row in (await connection.execute(left.with_for_update(of=kind.table))).all():
+                    await kind.give(connection, row.record, row.survivor_id)
+                    count += 1
+        return count
 
     async def merges(self, ids: Sequence[str]) -> Mapping[str, AccountMerge]:
         """Return merges by id."""

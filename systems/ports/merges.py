@@ -7,6 +7,7 @@ from typing import Protocol
 
 from schema.events.envelope import Event
 from schema.records.merges import AccountMerge
+from schema.records.operations import ExceptionTask
 
 
 class AccountMerges(Protocol):
@@ -28,8 +29,22 @@ class AccountMerges(Protocol):
         """End a merge without effect, and leave its accounts to others."""
         ...
 
-    async def carry_over(self, merge: AccountMerge, events: Sequence[Event]) -> None:
-        """Give open orders, quotes and returns of the one account to the other, and end the merge, in one commit."""
+    async def carry_over(self, merge: AccountMerge, events: Sequence[Event], task: ExceptionTask | None = None) -> None:
+        """Give open orders, quotes, returns and tasks of one account to the other, and end the merge, in one commit.
+
+        Args:
+            merge: the merge as it was begun.
+            events: what is told of it.
+            task: what a person is asked about it.
+        """
+        ...
+
+    async def carry_rest(self, limit: int) -> int:
+        """Give what was written for merged accounts since to those that they are now; return how much it was.
+
+        Args:
+            limit: most documents of each ledger at once.
+        """
         ...
 
     async def merges(self, ids: Sequence[str]) -> Mapping[str, AccountMerge]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from processes.account_merge import carry_rest
 from processes.api import Started
 from processes.starter import EngineStarter
 from processes.worker import EngineSettings, ProcessEngine
@@ -23,14 +25,16 @@ from schema.enums import (
 )
 from schema.events.envelope import EventFilter
 from schema.records.accounts import Contact
+from schema.records.catalog import PriceLevel
 from schema.records.identity import Principal
 from schema.records.merges import MergeAsked
 from schema.records.orders import LedgerOrder, OrderFilter
 from schema.records.problems import IdempotencyConflict, NotAllowedInState
 from schema.records.values import ExternalRef, PageRequest
 from systems.errors import Rejected, Unavailable
-from tests.support.platform_records import ledger_order, ledger_return, quote
+from tests.support.platform_records import ledger_order, ledger_return, quote, task
 from tests.support.process_world import QUICK, ProcessWorld, problem_names
+from tests.support.rule_records import TODAY, rule
 
 WHO = Principal(subject="user:usr_6", roles=("FINANCE",))
 CRM, ERP = SourceSystem.CRM, SourceSystem.CLOUD_ERP
@@ -117,6 +121,56 @@ async def test_the_account_that_remains_keeps_what_systems_call_the_other(starte
     numbers = world.erp.terms_by_account["acc_2"].ref
     assert kept.refs == (replace(OLD_REF, current=False), replace(numbers, current=False))
     assert await world.use.merges.survivors(["acc_2", "acc_1"]) == {"acc_2": "acc_1"}
+
+
+async def test_open_tasks_go_along_and_settled_ones_stay(starter: EngineStarter, world: ProcessWorld):
+    for name, state in (("open", "OPEN"), ("claimed", "CLAIMED"), ("settled", "RESOLVED")):
+        await world.use.tasks.open_task(task(id=name, account_id="acc_2", order_id=None, state=state))
+    await merge(starter)
+    found = await world.use.tasks.tasks(["open", "claimed", "settled"])
+    assert {name: entry.account_id for name, entry in found.items()} == {
+        "open": "acc_1", "claimed": "acc_1", "settled": "acc_2",
+    }  # fmt: skip
+
+
+async def test_what_is_written_for_the_duplicate_afterwards_follows_it(starter: EngineStarter, world: ProcessWorld):
+    await merge(starter)
+    late = quote(id="quo_late", number="quo_late", account_id="acc_2", status=QuoteStatus.PRICED)
+    await world.use.quotes.save(replace(late, version=0))
+    await world.use.quotes.save(replace(late, id="quo_old", number="quo_old", version=0, status=QuoteStatus.EXPIRED))
+    await world.use.orders.create(order("ord_late", OrderStatus.ACCEPTED))
+    await world.use.tasks.open_task(task(id="late", account_id="acc_2", order_id=None))
+    for _ in range(2):
+        await carry_rest(world.use)
+    left = {"ord_open": "acc_1", "quo_open": "acc_1", "rtn_open": "acc_1", "ord_late": "acc_1", "quo_late": "acc_1"}
+    assert await owners(world) == ALL_BACK | left | {"quo_old": "acc_2"}
+    assert (await world.use.tasks.tasks(["late"]))["late"].account_id == "acc_1"
+    moved = (await world.use.quotes.quotes(["quo_late"]))["quo_late"]
+    assert moved.version == 2  # written by the process, and once by the merge
+
+
+async def test_agreements_that_were_left_behind_are_asked_about(starter: EngineStarter, world: ProcessWorld):
+    world.erp.price_rules += [
+        rule("both", PriceLevel.CONTRACT, "1.00", account="acc_2"),
+        rule("old", PriceLevel.CONTRACT, "1.00", account="acc_2", end=TODAY - timedelta(days=1)),
+    ]
+    started = await merge(starter)
+    (asked,) = (await world.use.tasks.search_tasks("PRICING", "OPEN", PageRequest(10))).items
+    assert (asked.kind, asked.account_id, asked.process_id) == ("AgreementsLeft", "acc_1", started.process_id)
+    assert "agreements both of the merged account acc_2" in asked.summary
+    opened = await world.use.events.read(EventFilter(types=("task.opened",)), None, 10)
+    assert [stored.event.data["taskId"] for stored in opened] == [asked.id]
+
+
+async def test_without_agreements_nobody_is_asked(starter: EngineStarter, world: ProcessWorld):
+    await merge(starter)
+    assert (await world.use.tasks.search_tasks(None, None, PageRequest(10))).items == ()
+
+
+async def test_an_erp_that_is_away_at_the_end_is_waited_for(starter: EngineStarter, world: ProcessWorld):
+    world.script.before["agreements_of"].append(Unavailable(ERP, "agreements", "away", outcome_unknown=False))
+    assert (await merge(starter)).state is ProcessState.COMPLETED
+    assert await owners(world) == ALL_BACK | dict.fromkeys(["ord_open", "quo_open", "rtn_open"], "acc_1")
 
 
 async def test_a_later_merge_takes_the_earlier_one_with_it(starter: EngineStarter, world: ProcessWorld):

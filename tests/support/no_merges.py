@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from schema.events.envelope import Event
 from schema.records.merges import AccountMerge
+from schema.records.operations import ExceptionTask
 
 __all__ = ["NoMerges"]
 
@@ -22,8 +23,11 @@ class NoMerges:
     async def take_back(self, merge_id: str) -> None:
         raise NotImplementedError
 
-    async def carry_over(self, merge: AccountMerge, events: Sequence[Event]) -> None:
+    async def carry_over(self, merge: AccountMerge, events: Sequence[Event], task: ExceptionTask | None = None) -> None:
         raise NotImplementedError
+
+    async def carry_rest(self, limit: int) -> int:
+        return 0
 
     async def merges(self, ids: Sequence[str]) -> Mapping[str, AccountMerge]:
         return {}

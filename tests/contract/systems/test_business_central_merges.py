@@ -20,7 +20,7 @@ from tests.support.small_worlds import small_world
 
 NOW = datetime.now(UTC)
 KEY = "mrg:acc_1:acc_7:prc_1:ERP"
-TABLES = ("customers", "orders", "invoices", "returns", "ship_tos")
+TABLES = ("customers", "orders", "invoices", "returns", "ship_tos", "prices")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,38 @@ async def test_codes_of_delivery_places_stay_apart(erp: BusinessCentral):
     await erp.merge_customers(KEY, "acc_b", "acc_a")
     places = (await erp.ship_tos_of(["acc_a"]))["acc_a"]
     assert sorted(place.code for place in places) == ["MAIN", f"MAIN-{number}"]
+
+
+def agree(
+    served: ServedSandbox, number: str, account_id: str, start: str = "2020-01-01", end: str | None = None
+) -> str:
+    """Write a contract on an item, or on another one where the number says so."""
+    row = served.host.store.query("SELECT * FROM prices WHERE level = 'CONTRACT' LIMIT 1")[0]
+    given = {"id": number, "number": number, "accountId": account_id, "startingDate": start, "endingDate": end}
+    given |= {"itemNumber": number.partition("-")[2], "currencyCode": "USD", "unitPrice": "1", "breaks": "[]"}
+    made = dict(row) | given
+    columns, values = ", ".join(made), ", ".join(f":{name}" for name in made)
+    served.host.store.execute(f"INSERT INTO prices ({columns}) VALUES ({values})", made)
+    return number
+
+
+async def test_agreements_go_too_but_where_the_other_customer_has_its_own(erp: BusinessCentral, served: ServedSandbox):
+    for name in ("acc_a", "acc_b"):
+        await erp.create_customer(new_customer(name))
+    moved = [agree(served, "b-ONE", "acc_b"), agree(served, "b-LATER", "acc_b", end="2199-12-31")]
+    stays = [agree(served, "b-OVER", "acc_b", end="2021-01-01"), agree(served, "b-BOTH", "acc_b")]
+    own = [agree(served, "a-BOTH", "acc_a", start="2021-01-01"), agree(served, "a-LATER", "acc_a", start="2200-01-01")]
+    await erp.merge_customers(KEY, "acc_b", "acc_a")
+    found = await erp.agreements_of(["acc_a", "acc_b"])
+    assert [rule.number for rule in found["acc_a"]] == sorted([*own, *moved])
+    assert [rule.number for rule in found["acc_b"]] == sorted(stays)
+    changes = await erp.price_changes_after(0, 10)
+    assert [
+        (change.before.account_id, change.after.account_id) for change in changes if change.before and change.after
+    ] == [("acc_b", "acc_a")] * 2
+    await erp.take_merge_back(KEY, "acc_b")
+    back = await erp.agreements_of(["acc_a", "acc_b"])
+    assert [rule.number for rule in back["acc_b"]] == sorted([*moved, *stays])
 
 
 async def test_the_same_key_merges_once(erp: BusinessCentral, served: ServedSandbox, pair: tuple[str, str]):
