@@ -36,12 +36,10 @@ from schema.records.operations import ExceptionTask, ProcessRecord
 from schema.records.orders import LedgerOrder
 from schema.records.problems import NotAllowedInState, Problem
 from schema.records.values import Quantity
+from schema.records.waiting import DECISION_WAIT_MS
 from systems.errors import NotFound
 
 __all__ = ["CarriesOn", "TaskDesk", "retry_process"]
-
-CHANGE_WAIT_MS = 2_500
-"""Longest wait for the change of an order that a resolution starts."""
 
 MAX_RETRIES_READ = 200
 """Retries of one process that are looked through for one with the same key."""
@@ -213,7 +211,7 @@ class TaskDesk:
         if not lines:
             return ()
         change = OrderChange(order.id, order.version, tuple(lines), asked.comment)
-        started = await self._change_order(change, key=decision_id, principal=principal, wait_ms=CHANGE_WAIT_MS)
+        started = await self._change_order(change, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
         return started.problems
 
     async def _is_parked(self, task: ExceptionTask) -> bool:

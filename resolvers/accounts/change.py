@@ -7,11 +7,9 @@ from resolvers.access import can_see, require_account_rights
 from resolvers.accounts.ports import AccountPorts
 from resolvers.envelopes import broken_rule, check_key
 from schema.records.identity import Principal
+from schema.records.waiting import DECISION_WAIT_MS
 
-__all__ = ["CHANGE_WAIT_MS", "change"]
-
-CHANGE_WAIT_MS = 2_500
-"""How long a change waits until it is everywhere."""
+__all__ = ["change"]
 
 
 async def change(ports: AccountPorts, asked: AccountChange, *, key: str, principal: Principal) -> Started:
@@ -27,4 +25,4 @@ async def change(ports: AccountPorts, asked: AccountChange, *, key: str, princip
         problems.append(broken_rule("UNKNOWN_ACCOUNT", f"account {asked.account_id} does not exist", "accountId"))
     if problems:
         return Started(process_id=None, state=None, entity_id=None, problems=tuple(problems), replayed=False)
-    return await ports.starter.change_account(asked, key=key, principal=principal, wait_ms=CHANGE_WAIT_MS)
+    return await ports.starter.change_account(asked, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)

@@ -8,11 +8,9 @@ from resolvers.accounts.ports import AccountPorts
 from resolvers.envelopes import broken_rule, check_key
 from schema.records.identity import Principal
 from schema.records.merges import MergeAsked
+from schema.records.waiting import DECISION_WAIT_MS
 
-__all__ = ["MERGE_WAIT_MS", "merge"]
-
-MERGE_WAIT_MS = 2_500
-"""How long a merge waits until it is everywhere."""
+__all__ = ["merge"]
 
 
 async def merge(ports: AccountPorts, asked: MergeAsked, *, key: str, principal: Principal) -> Started:
@@ -31,4 +29,4 @@ async def merge(ports: AccountPorts, asked: MergeAsked, *, key: str, principal: 
     ]
     if problems:
         return Started(process_id=None, state=None, entity_id=None, problems=tuple(problems), replayed=False)
-    return await ports.starter.merge_accounts(asked, key=key, principal=principal, wait_ms=MERGE_WAIT_MS)
+    return await ports.starter.merge_accounts(asked, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)

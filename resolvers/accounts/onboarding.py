@@ -14,11 +14,9 @@ from schema.graphql.errors import Forbidden
 from schema.records.identity import Principal
 from schema.records.onboarding import DECIDE_SCOPE, Applicant
 from schema.records.problems import Problem
+from schema.records.waiting import DECISION_WAIT_MS
 
-__all__ = ["DECIDE_WAIT_MS", "decide", "submit"]
-
-DECIDE_WAIT_MS = 2_500
-"""How long a decision waits for what follows from it."""
+__all__ = ["decide", "submit"]
 
 
 async def submit(ports: AccountPorts, applicant: Applicant, *, key: str, wait_ms: int, principal: Principal) -> Started:
@@ -57,7 +55,7 @@ async def decide(ports: AccountPorts, verdict: Verdict, *, key: str, principal: 
     if problems:
         return _refused(problems)
     return await ports.starter.decide_onboarding(
-        verdict, key=key, principal=principal, theirs=theirs, wait_ms=DECIDE_WAIT_MS
+        verdict, key=key, principal=principal, theirs=theirs, wait_ms=DECISION_WAIT_MS
     )
 
 

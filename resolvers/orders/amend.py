@@ -12,14 +12,12 @@ from resolvers.orders.submit import MAX_LINES
 from schema.orders.views import OrderView
 from schema.records.identity import Principal
 from schema.records.problems import Problem
+from schema.records.waiting import DECISION_WAIT_MS
 
 __all__ = ["MAX_REASON", "FindsOrders", "cancel_order", "change_order", "envelope_problems", "refused"]
 
 MAX_REASON = 500
 """Characters of a reason or comment."""
-
-WAIT_MS = 2_500
-"""How long these mutations wait for the process; it goes on when the wait is over."""
 
 
 class FindsOrders(Protocol):
@@ -43,7 +41,7 @@ async def change_order(
     problems = await envelope_problems(orders, change.order_id, key, change.reason, "reason", len(change.lines))
     if problems:
         return refused(problems)
-    return await starter.change_order(change, key=key, principal=principal, wait_ms=WAIT_MS)
+    return await starter.change_order(change, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)
 
 
 async def cancel_order(
@@ -59,7 +57,7 @@ async def cancel_order(
     problems = await envelope_problems(orders, cancellation.order_id, key, cancellation.reason, "reason")
     if problems:
         return refused(problems)
-    return await starter.cancel_order(cancellation, key=key, principal=principal, wait_ms=WAIT_MS)
+    return await starter.cancel_order(cancellation, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)
 
 
 async def envelope_problems(

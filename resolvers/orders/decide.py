@@ -9,6 +9,7 @@ from resolvers.envelopes import check_key
 from schema.graphql.errors import Forbidden
 from schema.records.identity import Principal
 from schema.records.problems import Problem
+from schema.records.waiting import DECISION_WAIT_MS
 
 __all__ = ["HOLD_RELEASE", "QUOTE_APPROVE", "decide_quote", "release_hold"]
 
@@ -17,9 +18,6 @@ HOLD_RELEASE = "hold:release"
 
 QUOTE_APPROVE = "quote:approve"
 """Scope of those who approve quotes."""
-
-WAIT_MS = 2_500
-"""Longest wait for what follows from a decision."""
 
 
 async def release_hold(desk: DecisionDesk, release: HoldRelease, key: str, principal: Principal) -> Started:
@@ -34,7 +32,7 @@ async def release_hold(desk: DecisionDesk, release: HoldRelease, key: str, princ
     if problems:
         return _refused(problems)
     try:
-        return await desk.release_hold(release, key=key, principal=principal, wait_ms=WAIT_MS)
+        return await desk.release_hold(release, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)
     except NotEntitled as refusal:
         raise Forbidden(str(refusal)) from refusal
 
@@ -51,7 +49,7 @@ async def decide_quote(desk: DecisionDesk, decision: QuoteDecision, key: str, pr
     if problems:
         return _refused(problems)
     try:
-        return await desk.decide_quote(decision, key=key, principal=principal, wait_ms=WAIT_MS)
+        return await desk.decide_quote(decision, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)
     except NotEntitled as refusal:
         raise Forbidden(str(refusal)) from refusal
 

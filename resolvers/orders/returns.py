@@ -9,12 +9,13 @@ from processes.api import ProcessStarter, ReturnAsked, ReturnLineAsked, ReturnVe
 from processes.authority import may_work
 from resolvers.access import require_order_rights
 from resolvers.envelopes import broken_rule, check_key
-from resolvers.orders.amend import MAX_REASON, WAIT_MS, FindsOrders, envelope_problems, refused
+from resolvers.orders.amend import MAX_REASON, FindsOrders, envelope_problems, refused
 from schema.graphql.errors import Forbidden
 from schema.records.identity import Principal
 from schema.records.orders import Return
 from schema.records.problems import Problem
 from schema.records.returns import LedgerReturn
+from schema.records.waiting import DECISION_WAIT_MS
 from systems.ports import ReturnBook, ReturnLedger
 
 __all__ = ["MergedReturns", "decide_return", "request_return"]
@@ -50,7 +51,7 @@ async def request_return(
     if problems or order is None:
         return refused(problems)
     wanted = ReturnAsked(order_id, order.account_id, lines, resolution)
-    return await starter.request_return(wanted, key=key, principal=principal, wait_ms=WAIT_MS)
+    return await starter.request_return(wanted, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)
 
 
 async def decide_return(
@@ -71,7 +72,7 @@ async def decide_return(
         problems.append(broken_rule("UNKNOWN_RETURN", f"return {verdict.return_id} does not exist", "returnId"))
     if problems:
         return refused(problems)
-    return await starter.decide_return(verdict, key=key, principal=principal, wait_ms=WAIT_MS)
+    return await starter.decide_return(verdict, key=key, principal=principal, wait_ms=DECISION_WAIT_MS)
 
 
 class MergedReturns:

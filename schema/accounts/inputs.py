@@ -11,6 +11,7 @@ from schema.graphql.values import AddressInput, MoneyInput
 from schema.records import accounts as records
 from schema.records.merges import MergeAsked
 from schema.records.onboarding import Applicant
+from schema.records.waiting import DECISION_WAIT_MS
 
 __all__ = [
     "AccountChangeInput",
@@ -91,7 +92,7 @@ class OnboardingSubmitInput:
     currency: str
     price_group: str | None = None
     crm_account_id: str | None = None
-    wait_ms: int | None = 2500
+    wait_ms: int | None = DECISION_WAIT_MS
 
 
 @strawberry.input(

@@ -11,6 +11,7 @@ from schema.graphql.paging import page_request
 from schema.graphql.values import MoneyInput, QuantityInput
 from schema.orders.paging import place_after
 from schema.orders.queries import OrderQuery
+from schema.records.waiting import DECISION_WAIT_MS
 
 __all__ = [
     "OrderCancelInput",
@@ -61,7 +62,7 @@ class QuotePrepareInput:
     ship_to_id: strawberry.ID | None = None
     opportunity_id: strawberry.ID | None = None
     valid_until: dt.date | None = None
-    wait_ms: int | None = 2500
+    wait_ms: int | None = DECISION_WAIT_MS
 
 
 @strawberry.input(description="A line to order; the price is what the customer was shown.")
@@ -94,7 +95,7 @@ class OrderSubmitInput:
     allow_substitutes: bool | None = False
     accept_current_prices: bool | None = False
     reservation_ids: list[strawberry.ID] | None = None
-    wait_ms: int | None = 2500
+    wait_ms: int | None = DECISION_WAIT_MS
 
 
 @strawberry.input(description="What becomes of a line: another quantity in its unit, another date, or nothing of it.")

@@ -40,6 +40,7 @@ from schema.graphql.paging import Connection, connection, page_request
 from schema.graphql.resumable import Resumable
 from schema.records import accounts as records
 from schema.records.onboarding import DECIDE_SCOPE
+from schema.records.waiting import DECISION_WAIT_MS
 from subgraphs.context import RequestContext
 
 __all__ = ["Mutation", "Query", "Subscription"]
@@ -50,7 +51,6 @@ _RESUMABLE = Resumable(cursor="eventId", argument="after")
 _KEY_IN_INPUT = Idempotent(key="input.idempotencyKey")
 
 DEFAULT_PRIORITY = "NORMAL"
-DEFAULT_WAIT_MS = 2500
 
 ONBOARDING_EVENTS = ("account.*",)
 """Events that change what an onboarding shows; those of its own partition are meant."""
@@ -139,7 +139,7 @@ class Mutation:
         The same `idempotencyKey` and input give the same answer again, with `replayed`.
         """
         context = info.context
-        wait_ms = DEFAULT_WAIT_MS if input.wait_ms is None else input.wait_ms
+        wait_ms = DECISION_WAIT_MS if input.wait_ms is None else input.wait_ms
         started = await submit(
             context.reader.ports,
             applicant(input),

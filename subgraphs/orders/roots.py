@@ -62,14 +62,13 @@ from schema.orders.quote import Quote
 from schema.orders.returns import Return
 from schema.orders.shipment import Milestone, Shipment
 from schema.records.returns import CREDIT
+from schema.records.waiting import DECISION_WAIT_MS
 from subgraphs.context import RequestContext
 from subgraphs.orders.decisions import Decisions
 
 __all__ = ["Mutation", "Query", "Subscription"]
 
 _Ctx = Info[RequestContext[OrderAnswers], None]
-
-DEFAULT_WAIT_MS = 2500
 
 _RESUMABLE = Resumable(cursor="eventId", argument="after")
 _KEY_IN_INPUT = Idempotent(key="input.idempotencyKey")
@@ -361,7 +360,7 @@ def _change(asked: OrderChangeInput) -> OrderChange:
 
 
 def _wait(wait_ms: int | None) -> int:
-    return DEFAULT_WAIT_MS if wait_ms is None else wait_ms
+    return DECISION_WAIT_MS if wait_ms is None else wait_ms
 
 
 def _process(started: Started) -> stubs.ProcessInstance | None:
