@@ -10,6 +10,7 @@
     ├── PlanningError          a valid operation that no plan answers, or a spent budget
     ├── SubgraphError          a subgraph failed to answer; costs the fields that needed it
     │   └── StreamBroken       a subscription broke off after it had begun
+    ├── ExtensionError         code of the operator's own failed in a hook; masked for the client
     └── InternalError          a bug: logged with its trace, masked for the client
 
 Codes travel in ``extensions.code`` and are a wire contract: they are added, never renamed.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from graphql import GraphQLError
@@ -27,6 +29,7 @@ __all__ = [
     "CompositionError",
     "ConfigError",
     "ErrorCode",
+    "ExtensionError",
     "GatewayError",
     "InternalError",
     "PlanningError",
@@ -85,11 +88,14 @@ class ErrorCode(StrEnum):
     UPLOAD_REFUSED = "UPLOAD_REFUSED"
     GAP = "GAP"
     INVALID_RESULT = "INVALID_RESULT"
+    EXTENSION_REFUSED = "EXTENSION_REFUSED"
+    EXTENSION_FAILED = "EXTENSION_FAILED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
 _STATUS_BY_PRIORITY: tuple[tuple[ErrorCode, int], ...] = (
     (ErrorCode.INTERNAL_ERROR, 500),
+    (ErrorCode.EXTENSION_FAILED, 500),
     (ErrorCode.PLAN_BUDGET_EXCEEDED, 500),
     (ErrorCode.NO_PATH, 500),
     (ErrorCode.REQUIREMENT_CYCLE, 500),
@@ -109,11 +115,13 @@ class GatewayError(Exception):
         http_status: status that a response carrying only this error gets.
         retryable: whether the same request can succeed without being changed.
         shown: True when the message may reach a client as is; otherwise it is masked.
+        extensions: what else a client is told beside the code.
     """
 
     http_status = 500
     retryable = False
     shown = True
+    extensions: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -149,7 +157,6 @@ class RequestError(GatewayError):
 
     Attributes:
         errors: every fault with its location where the document is at fault, else empty.
-        extensions: what else a client is told beside the code.
         retry_after_s: seconds after which the same request may succeed, None when time does not change the answer.
     """
 
@@ -206,6 +213,15 @@ class SubgraphError(GatewayError):
 
 class StreamBroken(SubgraphError):
     """A subscription broke off after the subgraph had accepted it, so that events may have been on their way."""
+
+
+class ExtensionError(GatewayError):
+    """A hook of an extension failed; the log has the reason under the id that the client is told."""
+
+    def __init__(self, identifier: str) -> None:
+        message = f"an extension of the gateway failed; its log has the reason under {identifier}"
+        super().__init__(ErrorCode.EXTENSION_FAILED, message)
+        self.extensions = {"correlationId": identifier}
 
 
 class InternalError(GatewayError):

@@ -49,6 +49,7 @@ class Doors:
         captured = generation.captured
         clients = ClientReader(settings.server.trusted_proxies, settings.server.client_name_headers)
         limits = generation.rules.stream_limits
+        has_hooks = generation.rules.hooks is not None
         http = HttpEndpoint(
             self._pipeline,
             generation.identity,
@@ -59,8 +60,9 @@ class Doors:
             limits=_http_limits(settings),
             stream_limits=limits,
             shared_streams=self._shared if settings.subscriptions.shared_event_streams else None,
-            share_requests=settings.traffic.share_client_requests,
+            share_requests=settings.traffic.share_client_requests and not has_hooks,  # each passes them by itself
             reads_keys=settings.idempotency.header,
+            tells_headers=has_hooks,
         )
         websocket = WsEndpoint(
             self._pipeline,
@@ -71,6 +73,7 @@ class Doors:
             stream_limits=limits,
             max_per_connection=settings.subscriptions.max_per_connection,
             init_timeout_s=settings.subscriptions.init_timeout,
+            tells_headers=has_hooks,
         )
         metrics, tokens = generation.served_metrics, settings.identity.tokens
         routes: list[BaseRoute] = [] if metrics is None else [metrics.route(settings.telemetry.metrics_path)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +18,8 @@ from gateway.cache.build import build_follower
 from gateway.cache.cache import Cache
 from gateway.config import GatewaySettings, check_change
 from gateway.executor import DeferredResult, ExecutionResult
+from gateway.extensions.extension import Extension
+from gateway.extensions.lifecycle import Lifecycle
 from gateway.policies.loop_lag import LoopLag
 from gateway.server.connections import Connections
 from gateway.server.pipeline import Pipeline
@@ -51,6 +53,7 @@ class Gateway:
         builder: GraphBuilder,
         generation: Generation,
         identity: Identity | None,
+        extensions: Sequence[Extension] = (),
     ) -> None:
         self._parts = parts
         self._transports = transports
@@ -59,12 +62,16 @@ class Gateway:
         self._builder = builder
         self._generation = generation
         self._identity = identity
+        self._extensions = tuple(extensions)
+        self._lifecycle = Lifecycle(self._extensions)
+        self._is_open = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
         self._watched = False
         self.connections = Connections(generation.settings, self._refused)
         self._following: tuple[Cache | None, asyncio.Task[None] | None] = (None, None)
         self.asgi = GatewayApp(doors.build(generation))
+        self.asgi.on_start(self._open)
         self.asgi.on_start(self._watch_figures)
         self.asgi.on_start(self._follow_invalidations)
         self.asgi.on_start(self._relay_callbacks)
@@ -83,12 +90,27 @@ class Gateway:
         return self._parts.supergraph
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _open(self) -> None:
+        """Open the extensions.
+
+        Raises:
+            ConfigError: one cannot be opened.
+        """
+        self._is_open = True
+        await self._lifecycle.open()
+        await self._generation.extensions.open()
 
     async def aclose(self) -> None:
         """End shared event streams and close the transports; may be called more than once."""
@@ -99,6 +121,7 @@ class Gateway:
         await self._transports.aclose()
         await self._builder.aclose()
         await self._generation.retire(None)
+        await self._lifecycle.aclose()
 
     async def reload(self, supergraph_sdl: str) -> None:
         """Serve another supergraph; what is under way ends with the one before, within the time to drain.
@@ -134,8 +157,14 @@ class Gateway:
             parts = await asyncio.to_thread(builder.parse, supergraph_sdl, settings)
         after = before
         if settings is not before.settings:
-            after = await asyncio.to_thread(compile_settings, settings, self._identity, before)
-        transports = builder.transports(parts.supergraph, after)
+            after = await asyncio.to_thread(compile_settings, settings, self._identity, before, self._extensions)
+            if self._is_open:
+                await after.extensions.open()
+        try:
+            transports = builder.transports(parts.supergraph, after)
+        except BaseException:
+            await self._give_up(before, after)
+            raise
         try:
             ready = await self._pipeline.make_ready(
                 parts.supergraph, parts.planner, transports, after.rules, parts.overrides
@@ -143,6 +172,7 @@ class Gateway:
             entrance = self._doors.build(after)
         except BaseException:
             await transports.aclose()
+            await self._give_up(before, after)
             raise
         old, self._transports, self._parts, self._generation = self._transports, transports, parts, after
         graph = self._pipeline.serve(ready)
@@ -156,6 +186,10 @@ class Gateway:
             await self._follow_invalidations()
             await self._relay_callbacks()
         self.spawn(self._retire(graph, old, before, after))
+
+    async def _give_up(self, before: Generation, after: Generation) -> None:
+        if after is not before:
+            await after.extensions.aclose()
 
     async def _retire(self, graph: Graph, transports: TransportRegistry, before: Generation, after: Generation) -> None:
         """Close what only a graph that is not served any more has used."""
@@ -248,6 +282,8 @@ class Gateway:
         context: RequestContext | None = None,
     ) -> AsyncGenerator[ExecutionResult, None]:
         """Run a subscription and yield one result per event; closing the generator ends it.
+
+        Results are shared with others who follow the same: neither they nor what is in them may be changed.
 
         Raises:
             RequestError: while iterating, when the operation or its variables are not valid.

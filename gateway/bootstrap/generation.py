@@ -6,7 +6,8 @@ counts and keeps.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ from gateway.bootstrap.observation import build_metrics, build_tracing
 from gateway.cache.build import build_cache
 from gateway.cache.cache import Cache
 from gateway.config import GatewaySettings
+from gateway.extensions.extension import Extension
+from gateway.extensions.hooks import bind
+from gateway.extensions.lifecycle import Lifecycle
+from gateway.extensions.loading import load_extensions
 from gateway.policies.audit_log import AuditLog
 from gateway.policies.error_mask import ErrorMask
 from gateway.policies.header_rules import HeaderRules
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Generation", "compile_settings", "stream_limits"]
 
+_log = logging.getLogger("gateway")
+
 _Close = Callable[[], Awaitable[None]]
 
 
@@ -47,6 +54,7 @@ class Generation:
         certificates: those of subgraphs for which the settings name some, by subgraph.
         metrics: where figures are counted; kept when they are switched off, so that they go on when switched on again.
         closing: what is to be awaited once nothing uses the identity any more.
+        extensions: those that the settings name, to be opened before they are used.
     """
 
     settings: GatewaySettings
@@ -58,6 +66,7 @@ class Generation:
     identity: Identity
     closing: tuple[_Close, ...]
     rules: Rules
+    extensions: Lifecycle
 
     @property
     def served_metrics(self) -> Metrics | None:
@@ -73,6 +82,7 @@ class Generation:
 
     async def retire(self, after: Generation | None) -> None:
         """Close what the generation after this one has not taken over."""
+        await self.extensions.aclose()
         if self.redis is not None and (after is None or after.redis is not self.redis):
             await self.redis.aclose()
         if after is None or after.identity is not self.identity:
@@ -84,7 +94,10 @@ class Generation:
 
 
 def compile_settings(
-    settings: GatewaySettings, identity: Identity | None = None, before: Generation | None = None
+    settings: GatewaySettings,
+    identity: Identity | None = None,
+    before: Generation | None = None,
+    given: Sequence[Extension] = (),
 ) -> Generation:
     """Return what is made of settings; reads the files that they name.
 
@@ -92,9 +105,11 @@ def compile_settings(
         settings: the settings.
         identity: tells who asks, instead of what the settings say.
         before: what goes on where its own settings are the same.
+        given: extensions that come from outside; those of the settings come after them and are made anew.
 
     Raises:
-        ConfigError: a file that the settings name cannot be used, or an extra that they need is not installed.
+        ConfigError: a file that the settings name cannot be used, an extra that they need is not installed, or an
+            extension that they name cannot be made.
     """
     old = None if before is None else before.settings
     redis = None if before is None else before.redis
@@ -114,7 +129,8 @@ def compile_settings(
         chosen = identity or build_identity(settings, closing)
         kept = tuple(closing)
     counted = metrics if settings.telemetry.metrics else None
-    telemetry = settings.telemetry
+    telemetry, made = settings.telemetry, load_extensions(settings.extensions)
+    hooks = bind((*given, *made))
     log, audit = RequestLog(telemetry.request_log), AuditLog(is_on=telemetry.audit_refusals)
     observer = Observer(ErrorMask(settings.errors), log, counted, tracing, audit)
     rules = Rules(
@@ -132,12 +148,15 @@ def compile_settings(
         settings.subscriptions.resume_for,
         stream_limits(settings),
         _cache(settings, metrics, before),
+        hooks,
     )
+    if hooks is not None and hooks.tell_callers and rules.cache is not None:
+        _log.warning("no answers are kept: an extension that sees callers may make each one caller's own")
     certificates = {
         name: SubgraphTlsContext(name, own.tls) for name, own in settings.subgraphs.items() if own.tls is not None
     }
     headers = HeaderRules(settings.headers)
-    return Generation(settings, headers, certificates, metrics, tracing, redis, chosen, kept, rules)
+    return Generation(settings, headers, certificates, metrics, tracing, redis, chosen, kept, rules, Lifecycle(made))
 
 
 def stream_limits(settings: GatewaySettings) -> StreamLimits:
@@ -149,7 +168,7 @@ def stream_limits(settings: GatewaySettings) -> StreamLimits:
 def _cache(settings: GatewaySettings, metrics: Metrics | None, before: Generation | None) -> Cache | None:
     """Return what is kept of answers: what the generation before keeps, where it is kept the same way."""
     if before is not None and before.metrics is metrics:
-        parts = ("cache", "redis", "identity", "headers")
+        parts = ("cache", "redis", "identity", "headers", "extensions")
         if all(getattr(before.settings, part) == getattr(settings, part) for part in parts):
             return before.rules.cache
     return build_cache(settings, metrics)

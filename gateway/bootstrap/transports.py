@@ -8,6 +8,7 @@ from gateway.bootstrap.generation import Generation
 from gateway.bootstrap.pools import Lease, Pools
 from gateway.config import CallbackSettings, SubgraphSettings, TrafficSettings
 from gateway.errors import ConfigError
+from gateway.extensions.fetching import HookedTransport
 from gateway.supergraph import SubgraphInfo, Supergraph
 from gateway.transport.base import ACCEPT, SubgraphTransport
 from gateway.transport.callback import CALLBACK_ACCEPT, CallbackTransport
@@ -73,10 +74,16 @@ def _wrap(
     settings = generation.settings
     claims = settings.identity.subgraph_claims
     transport = generation.tracing.wrap(name, transport)
+    hooks = generation.rules.hooks
+    hooked = hooks if hooks is not None and (hooks.fetches or hooks.fetched) else None
+    if hooked is not None and not hooked.tell_callers:
+        transport = HookedTransport(name, transport, hooked)  # once for all who share a request
     if settings.traffic.share_subgraph_requests:
         transport = DedupeTransport(transport)
     claims_header = None if claims is None else claims.header
     transport = SharedStreamTransport(name, transport, claims_header, settings.subscriptions.max_waiting_events, count)
+    if hooked is not None and hooked.tell_callers:
+        transport = HookedTransport(name, transport, hooked)  # what hooks add tells requests apart before any is shared
     transport = generation.headers.wrap(name, transport)
     return transport if metrics is None else MeteredTransport(name, transport, metrics.fetched)
 

@@ -7,6 +7,7 @@ from gateway.config.callback import CallbackSettings
 from gateway.config.changes import changed_keys, check_change
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import AutomaticDocuments, DocumentSettings, TrustedDocuments
+from gateway.config.extensions import ExtensionSettings
 from gateway.config.headers import HeaderSettings, SubgraphHeaderSettings
 from gateway.config.idempotency import IdempotencySettings
 from gateway.config.identity import (
@@ -45,6 +46,7 @@ __all__ = [
     "DocumentSettings",
     "ErrorSettings",
     "ExampleTab",
+    "ExtensionSettings",
     "GatewaySettings",
     "HeaderSettings",
     "IdempotencySettings",

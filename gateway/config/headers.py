@@ -9,7 +9,14 @@ from pydantic import AfterValidator, Field
 
 from gateway.config.section import Section
 
-__all__ = ["HeaderName", "HeaderSettings", "HeaderValue", "SubgraphHeaderSettings"]
+__all__ = [
+    "HeaderName",
+    "HeaderSettings",
+    "HeaderValue",
+    "SubgraphHeaderSettings",
+    "check_header_name",
+    "check_header_value",
+]
 
 _OURS = frozenset(
     {
@@ -37,7 +44,12 @@ _OURS = frozenset(
 """Headers that belong to a connection or a body, which the gateway makes itself."""
 
 
-def _header_name(name: str) -> str:
+def check_header_name(name: str) -> str:
+    """Return the name of a header in lower case.
+
+    Raises:
+        ValueError: it is no name, or belongs to one connection or body.
+    """
     lowered = name.lower()
     if (
         not lowered
@@ -50,14 +62,19 @@ def _header_name(name: str) -> str:
     return lowered
 
 
-def _header_value(value: str) -> str:
+def check_header_value(value: str) -> str:
+    """Return the value of a header.
+
+    Raises:
+        ValueError: it is not printable ASCII.
+    """
     if not value.isascii() or any(ord(char) < 32 for char in value):
         raise ValueError("a value of a header has printable ASCII characters only")
     return value
 
 
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-HeaderValue = Annotated[str, AfterValidator(_header_value)]
+HeaderName = Annotated[str, AfterValidator(check_header_name)]
+HeaderValue = Annotated[str, AfterValidator(check_header_value)]
 
 
 class SubgraphHeaderSettings(Section):

@@ -115,7 +115,7 @@ def _accepted_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> l
         found = _model_of(field.annotation) if field is not None else None
         if found is not None:
             model = found
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

@@ -10,6 +10,7 @@ from gateway.config.cache import CacheSettings
 from gateway.config.callback import CallbackSettings
 from gateway.config.demand import DemandSettings
 from gateway.config.documents import DocumentSettings
+from gateway.config.extensions import ExtensionSettings
 from gateway.config.headers import HeaderSettings
 from gateway.config.idempotency import IdempotencySettings
 from gateway.config.identity import IdentitySettings
@@ -75,6 +76,8 @@ class GatewaySettings(Section):
     """What happens to fields that a principal may not see."""
     introspection: IntrospectionSettings = IntrospectionSettings()
     """Who may ask for the schema."""
+    extensions: tuple[ExtensionSettings, ...] = ()
+    """Code of your own that sees operations, plans, requests to subgraphs and answers."""
 
     @model_validator(mode="after")
     def _keep_claims_ours(self) -> GatewaySettings:

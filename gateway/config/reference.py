@@ -34,7 +34,7 @@ def reference() -> str:
     for path, model in _sections("", GatewaySettings):
         if path:
             parts.append(f"## `{path}`\n\n{_text(model.__doc__)}\n")
-        rows = [_row(name, field) for name, field in model.model_fields.items()]
+        rows = [_row(field.alias or name, field) for name, field in model.model_fields.items()]
         parts.append("\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows]) + "\n")
     return "\n".join(parts)
 

@@ -41,6 +41,7 @@ class Blame:
             "code": str(error.code),
             "subgraph": error.subgraph,
             "retryable": error.retryable,
+            **error.extensions,
         }
         if error.http_status_seen is not None and error.http_status_seen != 200:
             extensions["status"] = error.http_status_seen

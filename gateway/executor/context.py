@@ -42,6 +42,7 @@ class ExecutionContext:
         has_keys: all that the mutation changes has a key, so that its fetches may be sent again.
         audience: with whom its stream is shared, None for nobody.
         cache: stands between fetches and subgraphs, None when nothing is kept.
+        caller: whose execution it is, passed on with every request to a subgraph; None where nobody wants to know.
     """
 
     transports: Mapping[str, SubgraphTransport]
@@ -54,6 +55,7 @@ class ExecutionContext:
     has_keys: bool = False
     audience: Audience | None = None
     cache: FetchCache | None = None
+    caller: object | None = None
 
     def flag(self, variable: str) -> bool:
         """Return the value of a Boolean variable, its default when it was left out."""

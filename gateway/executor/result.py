@@ -30,6 +30,7 @@ class ExecutionResult:
         extensions: what the answer says of itself, None when nothing; ``body`` is None then.
         cursor: where the event stands in a stream that can be resumed after it, else None.
         freshness: what clients are told of the answer's use, None when they are told nothing.
+        headers: further headers of an HTTP answer, lower-case names with values.
     """
 
     data: dict[str, Any] | None
@@ -38,6 +39,7 @@ class ExecutionResult:
     cursor: str | None = None
     extensions: dict[str, Any] | None = None
     freshness: Freshness | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response object; ``errors`` only when there are some."""

@@ -305,7 +305,14 @@ class _Execution:
         context = self._context
         is_mutation = fetch.fetch.kind == "mutation"
         left_s = context.left_s(fetch.fetch.subgraph)
-        return SubgraphRequest(body, context.headers, left_s, is_mutation, has_key=is_mutation and context.has_keys)
+        return SubgraphRequest(
+            body,
+            context.headers,
+            left_s,
+            is_mutation,
+            has_key=is_mutation and context.has_keys,
+            caller=context.caller,
+        )
 
     def _merge_root(self, fetch: CompiledFetch, data: dict[str, Any] | None, errors: Sequence[dict[str, Any]]) -> None:
         if data is not None:

@@ -123,9 +123,9 @@ async def _follow_on(
 def _request(context: ExecutionContext, body: bytes, terms: SharingTerms) -> SubgraphRequest:
     audience = context.audience
     if audience is None:
-        return SubgraphRequest(body, context.headers)
+        return SubgraphRequest(body, context.headers, caller=context.caller)
     headers = context.headers if audience.headers is None else audience.headers
-    return SubgraphRequest(body, headers, sharing=replace(terms, audience=audience.who))
+    return SubgraphRequest(body, headers, sharing=replace(terms, audience=audience.who), caller=context.caller)
 
 
 class _EndedAfter(SubgraphError):

@@ -28,6 +28,8 @@ _OURS = frozenset(
         ErrorCode.CIRCUIT_OPEN,
         ErrorCode.SUBSCRIPTION_ENDED,
         ErrorCode.INVALID_RESULT,
+        ErrorCode.EXTENSION_REFUSED,
+        ErrorCode.EXTENSION_FAILED,
     }
 )
 

@@ -23,8 +23,7 @@ def error_result(error: Exception) -> ExecutionResult:
     if isinstance(error, RequestError) and error.errors:
         return ExecutionResult(None, [_with_code(dict(item.formatted), error.code) for item in error.errors])
     if isinstance(error, GatewayError) and error.shown:
-        given = error.extensions if isinstance(error, RequestError) else {}
-        extensions: dict[str, Any] = {**given, "code": str(error.code)}
+        extensions: dict[str, Any] = {**error.extensions, "code": str(error.code)}
         return ExecutionResult(None, [{"message": error.message, "extensions": extensions}])
     identifier = correlation_id()
     _log.error("internal error %s", identifier, exc_info=error)

@@ -99,6 +99,7 @@ class HttpEndpoint:
         shared_streams: SharedStreams | None = None,
         share_requests: bool = False,
         reads_keys: bool = True,
+        tells_headers: bool = False,
     ) -> None:
         self._pipeline = pipeline
         self._identity = identity
@@ -112,6 +113,7 @@ class HttpEndpoint:
         self._heartbeats = Heartbeats(self._stream_limits.heartbeat_s)
         self._share = share_requests
         self._reads_keys = reads_keys
+        self._tells_headers = tells_headers
         self._flights: dict[_FlightKey, asyncio.Task[Told]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,6 +127,8 @@ class HttpEndpoint:
             if not isinstance(principal, Principal):
                 principal = await principal
             context = RequestContext(principal, passed, self._clients(scope), key)
+            if self._tells_headers:
+                context = replace(context, came_with=request_headers(scope))
             if accepted is None:
                 raise _not_acceptable(accept)  # noqa: TRY301 - every refusal is written in one place below
             method = scope["method"]
@@ -334,7 +338,10 @@ class HttpEndpoint:
     async def _run(self, request: GraphQLRequest, context: RequestContext) -> Told:
         prepared = await self._pipeline.open(request, context)
         result = await self._pipeline.run(prepared, request, context)
-        return 200, result.to_bytes(), () if result.freshness is None else freshness_headers(result.freshness)
+        more = () if result.freshness is None else freshness_headers(result.freshness)
+        if result.headers:
+            more = (*more, *((name.encode(), value.encode()) for name, value in result.headers))
+        return 200, result.to_bytes(), more
 
 
 def _accept_encoding(scope: Scope) -> bytes:

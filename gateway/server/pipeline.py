@@ -1,7 +1,8 @@
 """The way of one operation: text -> plan -> checked variables -> execution.
 
 1. Text, operation name and what the principal may not see select a prepared operation (``preparing``).
-2. Variables are checked against the prepared operation, and what it costs is charged (``reception``).
+2. Variables are checked against the prepared operation, extensions let it in, and what it costs is charged
+   (``reception``).
 3. The compiled plan runs. Faults of the client and of subgraphs come back as answers; only bugs are exceptions, and
    these are caught here, logged with a correlation id and masked (``failures``).
 """
@@ -15,7 +16,8 @@ from dataclasses import replace
 from functools import partial
 
 from gateway.errors import ErrorCode, RequestError
-from gateway.executor import DeferredResult, ExecutionResult, run, run_deferred
+from gateway.executor import DeferredResult, ExecutionContext, ExecutionResult, run, run_deferred
+from gateway.extensions.hooks import Visit
 from gateway.server.caching import through_cache
 from gateway.server.expiry import until_expiry
 from gateway.server.failures import error_result
@@ -122,10 +124,15 @@ class Pipeline:
         if prepared.operation.kind == "subscription":
             message = "a subscription needs a stream: ask with Accept: text/event-stream or over a WebSocket"
             raise RequestError(ErrorCode.NOT_ACCEPTABLE, message, http_status=406)
-        if prepared.keyed is None or context.idempotency_key is None:
-            return await self._run(prepared, request, context)
-        with self._hold(prepared, context):
-            return await self._run(prepared, request, context)
+        graph = prepared.graph
+        graph.running += 1  # from the first wait on, so that what it needs stays open
+        try:
+            if prepared.keyed is None or context.idempotency_key is None:
+                return await self._run(prepared, request, context)
+            with self._hold(prepared, context):
+                return await self._run(prepared, request, context)
+        finally:
+            graph.leave()
 
     def _hold(self, prepared: Prepared, context: RequestContext) -> AbstractContextManager[None]:
         """Keep a mutation whose key came by the header from running twice at the same time."""
@@ -134,25 +141,25 @@ class Pipeline:
         return self._under_way.hold(prepared.keyed, context.principal, read_key(context.idempotency_key))
 
     async def _run(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionResult:
-        reception = self._reception
-        execution, cached = reception.surround(prepared, request, context), None
-        if prepared.cached is not None:
-            execution, cached = through_cache(prepared.cached, execution, request, context)
-        graph, terms = prepared.graph, prepared.terms
-        rules = graph.rules
+        reception, rules, terms = self._reception, prepared.graph.rules, prepared.terms
+        execution, cached, visit = reception.surround(prepared, request, context), None, None
         load, observer = rules.policies.load, rules.observer
         started = time.perf_counter()
+        if rules.hooks is not None:
+            execution, visit = await reception.enter(rules.hooks, prepared, execution, context)
+        if prepared.cached is not None:
+            execution, cached = through_cache(prepared.cached, execution, request, context)
         estimated = 0 if terms is None else await reception.charge(prepared, terms, execution, context)
+        if visit is not None:
+            await reception.show_plan(visit, prepared, estimated)
         if not load.take():
             await load.wait()
-        graph.running += 1
         try:
             if cached is None:
                 result = await run(prepared.plan, execution)
             else:
                 result = await cached.answer(execution, partial(run, prepared.plan, execution))
         finally:
-            graph.leave()
             load.leave()
         extensions = None if terms is None else rules.policies.admission.report(terms, estimated, result.data)
         if extensions is not None:
@@ -160,7 +167,7 @@ class Pipeline:
         if result.errors or observer.wants_all:
             reception.note(prepared, context, started, result.errors)
             observer.hide(result)
-        return result
+        return result if visit is None else await visit.respond(result)
 
     async def deliver(
         self, request: GraphQLRequest, context: RequestContext
@@ -181,23 +188,38 @@ class Pipeline:
     async def _deliver(
         self, prepared: Prepared, request: GraphQLRequest, context: RequestContext
     ) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
-        execution, cached = await self._reception.admit(prepared, request, context), None
-        if prepared.cached is not None:
-            execution, cached = through_cache(prepared.cached, execution, request, context)
+        graph = prepared.graph
+        graph.running += 1
+        try:
+            execution, cached = await self._reception.admit(prepared, request, context), None
+            if prepared.cached is not None:
+                execution, cached = through_cache(prepared.cached, execution, request, context)
+            async with aclosing(self._parts(prepared, context, execution)) as results:
+                try:
+                    async for result in results:
+                        yield result
+                finally:
+                    if cached is not None:
+                        await cached.end()
+        finally:
+            graph.leave()
+
+    async def _parts(
+        self, prepared: Prepared, context: RequestContext, execution: ExecutionContext
+    ) -> AsyncGenerator[ExecutionResult | DeferredResult, None]:
         started, errors = time.perf_counter(), Errors()
-        rules = prepared.graph.rules
-        prepared.graph.running += 1
+        rules, visit = prepared.graph.rules, execution.caller
         try:
             async with rules.policies.load, aclosing(run_deferred(prepared.plan, execution)) as results:
                 async for result in results:
                     errors.keep(result)
                     rules.observer.hide(result)
-                    yield result
+                    if isinstance(visit, Visit) and isinstance(result, ExecutionResult):
+                        yield await visit.respond(result)
+                    else:
+                        yield result
         finally:
-            prepared.graph.leave()
             self._reception.note(prepared, context, started, errors.kept)
-            if cached is not None:
-                await cached.end()
 
     async def stream(self, request: GraphQLRequest, context: RequestContext) -> AsyncGenerator[ExecutionResult, None]:
         """Run any operation as a stream; queries and mutations give one result.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
+from gateway.cache.cache import CachedOperation
 from gateway.errors import GatewayError
 from gateway.executor import ExecutablePlan, compile_plan
 from gateway.executor.resumption import ResumableStream, compile_resumption
@@ -131,7 +132,7 @@ class Preparer:
             terms,
             hash_of(text),
             graph,
-            None if graph.answers is None else graph.answers.prepare(plan.source),
+            _cached(graph, plan.source),
             coordinates_of(denied),
         )
 
@@ -171,6 +172,14 @@ def make_graph(
     types = SchemaTypes(supergraph.api_schema)
     resumable, keyed = resumable_fields(supergraph), idempotent_fields(supergraph)
     return Graph(supergraph, planner, transports, types, resumable, keyed, labels, weights, rules, answers)
+
+
+def _cached(graph: Graph, plan: QueryPlan) -> CachedOperation | None:
+    """Return what is kept of the answers to a plan: nothing where extensions may make them one caller's own."""
+    hooks = graph.rules.hooks
+    if graph.answers is None or (hooks is not None and hooks.tell_callers and plan.kind == "query"):
+        return None
+    return graph.answers.prepare(plan)
 
 
 def _resumption(graph: Graph, plan: QueryPlan) -> ResumableStream | None:

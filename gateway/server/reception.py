@@ -7,12 +7,14 @@ from typing import Any
 
 from gateway.errors import ErrorCode, GatewayError, RequestError
 from gateway.executor import DeferredResult, ExecutionContext, ExecutionResult
+from gateway.extensions.hooks import Hooks, Visit
 from gateway.policies.admission import Terms
 from gateway.policies.request_log import hash_of
 from gateway.server.authorization import COORDINATES
 from gateway.server.prepared import Prepared
 from gateway.server.preparing import Preparer
 from gateway.server.request import Client, GraphQLRequest, RequestContext
+from gateway.server.visiting import enter, plan_of
 
 __all__ = ["MAX_NOTED_ERRORS", "Errors", "Reception"]
 
@@ -63,16 +65,52 @@ class Reception:
             rules.policies.variables.check(request.variables)
         return rules.surroundings.make(prepared, request, context)
 
-    async def admit(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionContext:
+    async def admit(
+        self, prepared: Prepared, request: GraphQLRequest, context: RequestContext, *, is_charged: bool = True
+    ) -> ExecutionContext:
         """Return the surroundings of one execution that begins now, once it is allowed.
 
+        Without ``is_charged`` it goes on with what was charged before, and extensions are told of no cost.
+
         Raises:
-            RequestError: as :meth:`surround` and :meth:`charge`.
+            RequestError, ExtensionError: as :meth:`surround`, :meth:`enter`, :meth:`charge` and :meth:`show_plan`.
         """
-        execution = self.surround(prepared, request, context)
-        if prepared.terms is not None:
-            await self.charge(prepared, prepared.terms, execution, context)
+        execution, visit = self.surround(prepared, request, context), None
+        if prepared.graph.rules.hooks is not None:
+            execution, visit = await self.enter(prepared.graph.rules.hooks, prepared, execution, context)
+        estimated = None
+        if prepared.terms is not None and is_charged:
+            estimated = await self.charge(prepared, prepared.terms, execution, context)
+        if visit is not None:
+            await self.show_plan(visit, prepared, estimated)
         return execution
+
+    async def enter(
+        self, hooks: Hooks, prepared: Prepared, execution: ExecutionContext, context: RequestContext
+    ) -> tuple[ExecutionContext, Visit]:
+        """Return the surroundings of an operation that extensions let in, and its way past them.
+
+        Raises:
+            RequestError, ExtensionError: it does not run.
+        """
+        try:
+            return await enter(hooks, prepared, execution, context)
+        except GatewayError as error:
+            prepared.graph.rules.observer.refused(str(error.code))
+            raise
+
+    async def show_plan(self, visit: Visit, prepared: Prepared, estimated: int | None) -> None:
+        """Let extensions see the plan, and its cost where that is known.
+
+        Raises:
+            RequestError, ExtensionError: it does not run.
+        """
+        has_cost = prepared.terms is not None and prepared.terms.cost is not None
+        try:
+            await visit.show_plan(plan_of(prepared.plan.source, estimated if has_cost else None))
+        except GatewayError as error:
+            prepared.graph.rules.observer.refused(str(error.code))
+            raise
 
     async def charge(
         self, prepared: Prepared, terms: Terms, execution: ExecutionContext, context: RequestContext

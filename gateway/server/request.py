@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qs
@@ -81,12 +82,14 @@ class RequestContext:
 
     Attributes:
         idempotency_key: the header ``Idempotency-Key`` as it came, None without one.
+        came_with: every header of the client by lower-case name, for extensions; None where there are none.
     """
 
     principal: Principal = ANONYMOUS
     headers: tuple[tuple[str, str], ...] = field(default=())
     client: Client = field(default=NO_CLIENT, compare=False)
     idempotency_key: str | None = None
+    came_with: Mapping[str, str] | None = field(default=None, compare=False, repr=False)
 
 
 def read_body(body: bytes) -> GraphQLRequest:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.cache.cache import Cache
 from gateway.config import ErrorSettings, GatewaySettings
+from gateway.extensions.hooks import Hooks
 from gateway.policies.error_mask import ErrorMask
 from gateway.policies.observer import Observer
 from gateway.policies.policy_set import PolicySet, compile_policies
@@ -34,6 +35,7 @@ class Rules:
         resume_for_s: how long a resumable stream that broke is taken up again.
         stream_limits: what may wait for one client of a subscription, and for how long.
         cache: what is kept of answers, None when nothing is.
+        hooks: what extensions do with operations, None when there are none.
     """
 
     policies: PolicySet = field(default_factory=lambda: compile_policies(GatewaySettings()))
@@ -44,3 +46,4 @@ class Rules:
     resume_for_s: float = 60.0
     stream_limits: StreamLimits = field(default_factory=StreamLimits)
     cache: Cache | None = None
+    hooks: Hooks | None = None

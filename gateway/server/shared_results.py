@@ -3,7 +3,8 @@
 Identical means that nobody could tell the results apart: the same prepared operation (which holds what its principal
 may see), the same variables, the same headers passed on, and the same audience. What the audience is, and whether there
 is one at all, is the policy of ``stream_sharing``; where further subgraphs are asked for an event they are told who
-asks, so there only the same principal shares. Tokens may differ: each subscription ends with its own.
+asks, so there only the same principal shares. Tokens may differ: each subscription ends with its own. Where extensions
+add to answers, each client has results of its own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from graphql.language import VariableNode
 
 from gateway.executor import ExecutionContext, ExecutionResult, subscribe
 from gateway.executor.resumption import Resume
+from gateway.extensions.hooks import Visit
 from gateway.server.prepared import Prepared
 from gateway.server.request import RequestContext
 from gateway.transport.fan_out import FanOut
@@ -61,7 +63,8 @@ class SharedResults:
     ) -> FanOut[Event]:
         """Return a stream that takes in who comes with the cursor of ``resume``; a new one where none does."""
         after = None if resume is None else resume.after
-        key = _key(prepared, execution, context)
+        hooks = prepared.graph.rules.hooks
+        key = None if hooks is not None and hooks.responses else _key(prepared, execution, context)
         streams = [] if key is None else self._running.setdefault(key, [])
         for stream in streams:
             if stream.takes_in(after):
@@ -87,10 +90,11 @@ class SharedResults:
 
 
 async def _run(prepared: Prepared, execution: ExecutionContext, resume: Resume | None) -> AsyncGenerator[Event, None]:
+    visit = execution.caller
     async with aclosing(subscribe(prepared.plan, execution, resume)) as results:
         async for result in results:
             prepared.graph.rules.observer.hide(result)
-            yield Event(result)
+            yield Event(await visit.respond(result, is_event=True) if isinstance(visit, Visit) else result)
     if resume is not None and resume.is_moving:
         raise MovedOn
 

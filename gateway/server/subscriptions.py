@@ -138,11 +138,11 @@ class Subscription:
         """Follow on after the last result, under the supergraph that is served now.
 
         Raises:
-            RequestError, PlanningError: that does not have the stream any more.
+            RequestError, PlanningError: that does not have the stream any more, or an extension does not let it in.
         """
         self._leave()
         self._prepared = await self._reception.open(self._request, self._context)
-        self._join(self._reception.surround(self._prepared, self._request, self._context))
+        self._join(await self._reception.admit(self._prepared, self._request, self._context, is_charged=False))
 
     def close(self) -> None:
         """Follow no longer."""

@@ -47,6 +47,7 @@ class WsEndpoint:
         stream_limits: StreamLimits | None = None,
         max_per_connection: int = 100,
         init_timeout_s: float = 5.0,
+        tells_headers: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.identity = identity
@@ -56,6 +57,7 @@ class WsEndpoint:
         self.stream_limits = stream_limits or StreamLimits()
         self.max_per_connection = max_per_connection
         self.init_timeout_s = init_timeout_s
+        self.tells_headers = tells_headers
         self.heartbeats = Heartbeats(self.stream_limits.heartbeat_s)
 
     async def __call__(self, socket: WebSocket) -> None:
@@ -149,7 +151,8 @@ class _Connection:
         headers |= {str(name).lower(): value for name, value in payload.items() if isinstance(value, str)}
         passed = tuple((name, headers[name]) for name in self._endpoint.propagate if name in headers)
         principal = await identify(self._endpoint.identity, headers)
-        return RequestContext(principal, passed, self._endpoint.clients(self._socket.scope))
+        came_with = headers if self._endpoint.tells_headers else None
+        return RequestContext(principal, passed, self._endpoint.clients(self._socket.scope), came_with=came_with)
 
     async def _handle(self, message: dict[str, Any], context: RequestContext, client: str) -> None:
         dialect, kind = self._dialect, message["type"]

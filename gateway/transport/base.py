@@ -49,6 +49,7 @@ class SubgraphRequest:
         upload: files that go with the body, which is then the ``operations`` of a multipart request.
         sharing: with whom its stream may be shared; None for nobody, and where there is no stream.
         is_fresh: True forbids waiting for the answer of an equal request that began earlier.
+        caller: whose request it is, for wrappers that want to know; no part of what is sent.
     """
 
     body: bytes
@@ -59,6 +60,7 @@ class SubgraphRequest:
     has_key: bool = False
     sharing: SharingTerms | None = None
     is_fresh: bool = False
+    caller: object | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from gateway.bootstrap import Gateway, build_gateway
 from gateway.composition import SubgraphSource, compose_or_raise
 from gateway.config import settings_from
+from gateway.extensions import Extension
 from gateway.server.principal import Identity
 from gateway.transport.base import SubgraphTransport
 from gateway.transport.inprocess import InProcessTransport
@@ -55,12 +56,16 @@ class TestGateway:
     behind_sockets: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     identity: Identity | None = None
+    extensions: Sequence[Extension] = ()
 
     def with_settings(self, **sections: Any) -> TestGateway:
         return replace(self, settings={**self.settings, **sections})
 
     def with_identity(self, identity: Identity) -> TestGateway:
         return replace(self, identity=identity)
+
+    def with_extensions(self, *extensions: Extension) -> TestGateway:
+        return replace(self, extensions=extensions)
 
     @asynccontextmanager
     async def build(self) -> AsyncIterator[Gateway]:
@@ -75,7 +80,8 @@ class TestGateway:
                 transports = {name: InProcessTransport(name, app) for name, app in self.subgraphs.apps.items()}
             settings = settings_from(self.settings, {})
             sdl = self.subgraphs.compose(addresses)
-            yield await stack.enter_async_context(build_gateway(sdl, transports, settings, self.identity))
+            built = build_gateway(sdl, transports, settings, self.identity, self.extensions)
+            yield await stack.enter_async_context(built)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
