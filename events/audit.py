@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, text
+from sqlalchemy import RowMapping, bindparam, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.log import Transactions
@@ -75,13 +75,13 @@ class SqlAuditLog:
         if not entries:
             return
         if connection.dialect.name == "postgresql":
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        head, at, rows = await _head(connection), datetime.now(UTC), []
+            await self._database.run(connection, _LOCK, {"key": _LOCK_KEY})
+        latest, at = await self._database.run(connection, _LATEST), datetime.now(UTC)
+        head = Head(*latest[0]) if latest else Head(0, GENESIS)
         for entry in entries:
             row = _row(entry, head, at)
-            rows.append(row)
+            await self._database.run(connection, _APPEND, row)
             head = Head(row["number"], row["hash"])
-        await connection.execute(insert(audit_log), rows)
 
     async def note(self, connection: AsyncConnection, events: Sequence[Event], change: Change | None) -> None:
         """Append what events say of who acted; the event log calls it."""
@@ -143,10 +143,10 @@ def _differences(change: Change) -> tuple[Any, Any]:
     return {name: before.get(name) for name in names}, {name: after.get(name) for name in names}
 
 
-async def _head(connection: AsyncConnection) -> Head:
-    latest = select(audit_log.c.number, audit_log.c.hash).order_by(audit_log.c.number.desc()).limit(1)
-    found = (await connection.execute(latest)).first()
-    return Head(0, GENESIS) if found is None else Head(found.number, found.hash)
+# Statements of every day are made once.
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_LATEST = select(audit_log.c.number, audit_log.c.hash).order_by(audit_log.c.number.desc()).limit(1)
+_APPEND = insert(audit_log).values({column.name: bindparam(column.name, type_=column.type) for column in audit_log.c})
 
 
 def _row(entry: AuditEntry, head: Head, at: datetime) -> dict[str, Any]:

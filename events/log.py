@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import ClauseElement
 
 from events.bus import Bus
 from events.ports import CursorUnknown, HistoryOwner
@@ -73,6 +74,12 @@ class Transactions(Protocol):
 
     def reading(self, operation: str = ...) -> AbstractAsyncContextManager[AsyncConnection]:
         """Open a connection to read with."""
+        ...
+
+    async def run(
+        self, connection: AsyncConnection, statement: ClauseElement, parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement that was made once, and return its rows."""
         ...
 
 
@@ -123,14 +130,13 @@ class SqlEventLog:
     async def _insert(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
         is_postgres = connection.dialect.name == "postgresql"
         if is_postgres:
-            await connection.execute(_LOCK, {"key": _LOCK_KEY})
+            await self._database.run(connection, _LOCK, {"key": _LOCK_KEY})
         if len(events) > FEW:
             return await self._insert_many(connection, events)
         statement, now, stored = _APPEND[is_postgres], datetime.now(UTC), []
         for event in events:
-            written = (await connection.execute(statement, _row(event, now))).first()
-            if written is not None:
-                stored.append(StoredEvent(event, written.position, written.sequence, now))
+            for position, sequence in await self._database.run(connection, statement, _row(event, now)):
+                stored.append(StoredEvent(event, position, sequence, now))
         return tuple(stored)
 
     async def _insert_many(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:

@@ -30,11 +30,13 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql import ClauseElement
 
 from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.audit import AuditEntry, Change
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable
+from systems.platform.statements import run
 
 __all__ = ["MAX_POOL_SIZE", "AppendAudit", "AppendEvents", "Database", "insert_into"]
 
@@ -188,6 +190,23 @@ class Database:
                 yield connection
         except (StatementError, PoolTimeoutError) as error:
             raise _translated(error, operation, outcome_unknown=False) from error
+
+    async def ask(
+        self, operation: str, statement: ClauseElement, parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement that reads and was made once.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        async with self.reading(operation) as connection:
+            return await run(connection, statement, parameters, is_alone=True)
+
+    async def run(
+        self, connection: AsyncConnection, statement: ClauseElement, parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement that was made once, on a connection of this database; see ``systems.platform.statements``."""
+        return await run(connection, statement, parameters)
 
     @asynccontextmanager
     async def _own_turn(self, operation: str) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from systems.platform.database import Database, insert_into
+from systems.platform.statements import run
 from systems.platform.tables import number_sequences
 
 __all__ = ["ORDER_NUMBERS", "QUOTE_NUMBERS", "RETURN_NUMBERS", "NumberSequence"]
@@ -32,12 +33,12 @@ class NumberSequence:
     async def next(self, database: Database) -> str:
         """Return the next number; one that is not used afterwards is lost, never given again."""
         async with database.transaction(f"next {self._name} number") as connection:
-            given = (await connection.execute(self._count)).scalar_one_or_none()
-            if given is None:
+            given = await run(connection, self._count)
+            if not given:
                 row = {"name": self._name, "last_value": self._first - 1}
                 await connection.execute(insert_into(connection, number_sequences, row).on_conflict_do_nothing())
-                given = (await connection.execute(self._count)).scalar_one()
-            return f"{self._prefix}{given:06d}"
+                given = await run(connection, self._count)
+            return f"{self._prefix}{given[0][0]:06d}"
 
 
 ORDER_NUMBERS = NumberSequence("order", "SO-", 300_001)

@@ -17,9 +17,10 @@ from schema.records.orders import LedgerOrder, OrderFilter
 from schema.records.values import Money
 from systems.errors import Conflict
 from systems.platform.codec import decode, encode
-from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.database import AppendEvents, Database
 from systems.platform.numbers import ORDER_NUMBERS
-from systems.platform.records import change_by, grouped, records_by
+from systems.platform.records import change_by, grouped, read_records
+from systems.platform.statements import by_kind, insert_of, run
 from systems.platform.tables import ledger_orders
 
 __all__ = ["PlatformOrderLedger", "order_row"]
@@ -46,11 +47,7 @@ class PlatformOrderLedger:
         """
         table = ledger_orders
         async with self._database.transaction("create order") as connection:
-            insert = insert_into(connection, table, order_row(order))
-            made = await connection.execute(
-                insert.on_conflict_do_nothing(index_elements=[table.c.id]).returning(table.c.id)
-            )
-            if made.first() is not None:
+            if await run(connection, _CREATE[connection.dialect.name], order_row(order)):
                 await self._append(connection, events)
                 return order
             stored = await connection.execute(select(table.c.record).where(table.c.id == order.id))
@@ -67,8 +64,7 @@ class PlatformOrderLedger:
         async with self._database.transaction("update order") as connection:
             change = await change_by(connection, events, table, order.id, written)
             stored = {"stored_id": order.id, "stored_version": order.version}
-            changed = await connection.execute(_UPDATE, {**order_row(written), **stored})
-            if changed.rowcount != 1:
+            if not await run(connection, _UPDATE, {**order_row(written), **stored}):
                 raise Conflict(
                     SourceSystem.PLATFORM,
                     "update order",
@@ -98,13 +94,11 @@ class PlatformOrderLedger:
 
     async def orders(self, ids: Sequence[str]) -> Mapping[str, LedgerOrder]:
         """Return orders by platform id."""
-        async with self._database.reading("orders") as connection:
-            return await records_by(connection, ledger_orders, ledger_orders.c.id, ids, LedgerOrder)
+        return await read_records(self._database, "orders", ledger_orders.c.id, ids, LedgerOrder)
 
     async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, LedgerOrder]:
         """Return orders by number."""
-        async with self._database.reading("orders by number") as connection:
-            return await records_by(connection, ledger_orders, ledger_orders.c.number, numbers, LedgerOrder)
+        return await read_records(self._database, "orders by number", ledger_orders.c.number, numbers, LedgerOrder)
 
     async def orders_of(
         self, account_ids: Sequence[str], where: OrderFilter, limit: int
@@ -143,25 +137,34 @@ class PlatformOrderLedger:
 
     async def open_exposure(self, account_id: str, not_order_id: str) -> tuple[Money, ...]:
         """Return totals of the account's other submissions that no ERP document stands for yet, oldest first."""
-        table = ledger_orders
-        statement = (
-            select(table.c.record)
-            .where(
-                and_(table.c.account_id == account_id, table.c.id != not_order_id),
-                table.c.erp_number.is_(None),
-                table.c.status.not_in(_FINISHED),
-            )
-            .order_by(table.c.submitted_at, table.c.id)
-        )
-        async with self._database.reading("open exposure") as connection:
-            orders = [decode(LedgerOrder, record) for (record,) in await connection.execute(statement)]
-        return tuple(_total(order) for order in orders)
+        rows = await self._database.ask("open exposure", _EXPOSED, {"account": account_id, "not_id": not_order_id})
+        return tuple(_total(decode(LedgerOrder, record)) for (record,) in rows)
 
 
-_UPDATE = update(ledger_orders).where(
-    ledger_orders.c.id == bindparam("stored_id"), ledger_orders.c.version == bindparam("stored_version")
+def _create(kind: str) -> Any:
+    columns = ledger_orders.c
+    return insert_of(ledger_orders, kind).on_conflict_do_nothing(index_elements=[columns.id]).returning(columns.id)
+
+
+_CREATE = by_kind(_create)
+
+_UPDATE = (
+    update(ledger_orders)
+    .where(ledger_orders.c.id == bindparam("stored_id"), ledger_orders.c.version == bindparam("stored_version"))
+    .values({column.name: bindparam(column.name, type_=column.type) for column in ledger_orders.columns})
+    .returning(ledger_orders.c.id)
 )
-"""Writes a row over the one with a version; its columns are those of the parameters. Made once."""
+"""Writes a row over the one with a version."""
+
+_EXPOSED = (
+    select(ledger_orders.c.record)
+    .where(
+        and_(ledger_orders.c.account_id == bindparam("account"), ledger_orders.c.id != bindparam("not_id")),
+        ledger_orders.c.erp_number.is_(None),
+        *(ledger_orders.c.status != status.value for status in _FINISHED),
+    )
+    .order_by(ledger_orders.c.submitted_at, ledger_orders.c.id)
+)
 
 
 def order_row(order: LedgerOrder) -> dict[str, Any]:

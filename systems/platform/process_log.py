@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import ProcessState, SourceSystem
@@ -17,8 +17,9 @@ from schema.events.envelope import Event
 from schema.records.operations import ProcessRecord, ProcessStepRecord
 from systems.errors import NotFound
 from systems.platform.codec import decode, encode
-from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.database import AppendEvents, Database
 from systems.platform.records import batches
+from systems.platform.statements import by_kind, insert_of, numbered, run
 from systems.platform.tables import process_steps, processes
 from systems.ports import Waiting
 
@@ -26,6 +27,9 @@ __all__ = ["PlatformProcessLog", "process_row", "step_row"]
 
 STEP_WAITS = ("WAITING", "COMPENSATING")
 """States of a step that is to be done, or taken back, as soon as its system answers."""
+
+MAX_STEPS = 20
+"""Steps that one statement writes."""
 
 _FINAL = (ProcessState.COMPLETED, ProcessState.FAILED, ProcessState.CANCELLED)
 
@@ -41,8 +45,7 @@ class PlatformProcessLog:
         """Record a started process with its steps and events once."""
         row = process_row(process)
         async with self._database.transaction("start process") as connection:
-            insert = insert_into(connection, processes, row).on_conflict_do_nothing(index_elements=[processes.c.id])
-            if (await connection.execute(insert.returning(processes.c.id))).first() is None:
+            if not await run(connection, _START[connection.dialect.name], row):
                 return
             await _write_steps(connection, process.id, process.steps)
             await self._append(connection, events)
@@ -55,16 +58,11 @@ class PlatformProcessLog:
         """
         ended_at = at if state in _FINAL else None
         async with self._database.transaction("set process state") as connection:
-            changed = await connection.execute(
-                update(processes)
-                .where(processes.c.id == process_id, processes.c.state != state.value)
-                .values(state=state.value, ended_at=ended_at)
-            )
-            if changed.rowcount == 1:
+            wanted = {"process_id": process_id, "new_state": state.value, "ended": ended_at}
+            if await run(connection, _SET_STATE, wanted):
                 await self._append(connection, events)
                 return
-            known = await connection.execute(select(processes.c.id).where(processes.c.id == process_id))
-            if known.first() is None:
+            if not await run(connection, _STATE, {"process_id": process_id}):
                 raise NotFound(SourceSystem.PLATFORM, "set process state", f"process {process_id} is not recorded")
 
     async def step(self, process_id: str, *steps: ProcessStepRecord) -> None:
@@ -125,22 +123,33 @@ def step_row(process_id: str, step: ProcessStepRecord) -> dict[str, Any]:
 
 
 async def _write_steps(connection: AsyncConnection, process_id: str, steps: Sequence[ProcessStepRecord]) -> None:
-    if steps:
-        statement = _WRITE_STEP[connection.dialect.name == "postgresql"]
-        await connection.execute(statement, [step_row(process_id, step) for step in steps])
+    latest = {step.name: step for step in steps}
+    rows = [step_row(process_id, step) for step in latest.values()]
+    for start in range(0, len(rows), MAX_STEPS):
+        batch = rows[start : start + MAX_STEPS]
+        await run(connection, _write_steps_statement(connection.dialect.name, len(batch)), numbered(batch))
 
 
-def _write_step_statement(insert: postgresql.Insert | sqlite.Insert) -> postgresql.Insert | sqlite.Insert:
+@cache
+def _write_steps_statement(kind: str, count: int) -> Any:
+    insert = insert_of(process_steps, kind, count)
     return insert.on_conflict_do_update(
         index_elements=[process_steps.c.process_id, process_steps.c.name], set_={"record": insert.excluded.record}
     )
 
 
-_WRITE_STEP = {
-    True: _write_step_statement(postgresql.insert(process_steps)),
-    False: _write_step_statement(sqlite.insert(process_steps)),
-}
-"""By whether the database is PostgreSQL; made once, because that takes longer than to run it."""
+_START = by_kind(
+    lambda kind: (
+        insert_of(processes, kind).on_conflict_do_nothing(index_elements=[processes.c.id]).returning(processes.c.id)
+    )
+)
+_SET_STATE = (
+    update(processes)
+    .where(processes.c.id == bindparam("process_id"), processes.c.state != bindparam("new_state"))
+    .values(state=bindparam("new_state"), ended_at=bindparam("ended", type_=processes.c.ended_at.type))
+    .returning(processes.c.id)
+)
+_STATE = select(processes.c.state).where(processes.c.id == bindparam("process_id"))
 
 
 async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list[ProcessRecord]:

@@ -13,9 +13,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.enums import ReservationStatus, SourceSystem
@@ -24,8 +25,9 @@ from schema.records.audit import Change
 from schema.records.inventory import Reservation, ReserveLine
 from systems.errors import Rejected
 from systems.platform.columns import ExactQuantity
-from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.database import AppendEvents, Database
 from systems.platform.records import batches
+from systems.platform.statements import by_kind, insert_of, numbered, run
 from systems.platform.tables import reservation_balances as balances
 from systems.platform.tables import reservation_requests as requests
 from systems.platform.tables import reservations
@@ -33,6 +35,9 @@ from systems.platform.tables import reservations
 __all__ = ["PlatformReservationLedger"]
 
 Position = tuple[str, str]
+
+MAX_ROWS = 20
+"""Lines of one statement; an order of more takes several."""
 
 
 class _DoesNotFit(Exception):
@@ -72,17 +77,17 @@ class PlatformReservationLedger:
         _check(lines)
         try:
             async with self._database.transaction("reserve") as connection:
-                claim = insert_into(connection, requests, {"key": key, "requested_at": now})
-                claimed = await connection.execute(claim.on_conflict_do_nothing().returning(requests.c.key))
-                if claimed.first() is None:
+                claim = _CLAIM[connection.dialect.name]
+                if not await run(connection, claim, {"key": key, "requested_at": now}):
                     return await _of_key(connection, key), ()
                 positions = sorted({(line.sku, line.warehouse_code) for line in lines})
                 await _expire_at(connection, positions, now)
-                await self._hold(connection, positions, lines)
+                await _hold(connection, lines)
                 in_order = sorted(lines, key=lambda entry: (entry.line_no, entry.warehouse_code))
                 rows = [_row(key, account_id, line, expires_at) for line in in_order]
-                if rows:
-                    await connection.execute(reservations.insert(), rows)
+                for start in range(0, len(rows), MAX_ROWS):
+                    batch = rows[start : start + MAX_ROWS]
+                    await run(connection, _insert_rows(connection.dialect.name, len(batch)), numbered(batch))
                 await self._append(connection, events)
                 return tuple(_reservation(row) for row in rows), ()
         except _DoesNotFit as outcome:
@@ -90,16 +95,15 @@ class PlatformReservationLedger:
 
     async def reserved(self, skus: Sequence[str], now: datetime) -> Mapping[tuple[str, str], Decimal]:
         """Return unexpired held quantity per (sku, warehouse code); positions that hold nothing are absent."""
-        table = reservations
+        if 0 < len(skus) <= MAX_ROWS:
+            few = {**numbered([{"sku": sku} for sku in skus]), "now": now}
+            rows = await self._database.ask("reserved", _reserved_of_few(len(skus)), few)
+            return {(sku, code): quantity for sku, code, quantity in rows}
         held: dict[tuple[str, str], Decimal] = {}
         async with self._database.reading("reserved") as connection:
             for batch in batches(skus):
-                rows = await connection.execute(
-                    select(table.c.sku, table.c.warehouse_code, func.sum(table.c.quantity, type_=table.c.quantity.type))
-                    .where(table.c.sku.in_(batch), _held(), table.c.expires_at > now)
-                    .group_by(table.c.sku, table.c.warehouse_code)
-                )
-                held.update({(row[0], row[1]): row[2] for row in rows})
+                found = await connection.execute(_reserved(reservations.c.sku.in_(batch)), {"now": now})
+                held.update({(row[0], row[1]): row[2] for row in found})
         return held
 
     async def reservations(self, ids: Sequence[str]) -> Mapping[str, Reservation]:
@@ -128,8 +132,16 @@ class PlatformReservationLedger:
                 fields=("status",),
             )
         async with self._database.transaction("settle reservations") as connection:
-            await _close(connection, reservations.c.key == key, status)
-            return await _of_key(connection, key)
+            found = [dict(zip(_NAMES, row, strict=True)) for row in await run(connection, _LOCK_KEY, {"wanted": key})]
+            held = [row for row in found if row["status"] == ReservationStatus.HELD.value]
+            if held:
+                await run(connection, _SETTLE, {"wanted": key, "new_status": status.value})
+                await _give_back(connection, held)
+                for row in held:
+                    row["status"] = status.value
+        return tuple(
+            _reservation(row) for row in sorted(found, key=lambda row: (row["line_no"], row["warehouse_code"]))
+        )
 
     async def release(
         self, ids: Sequence[str], tell: Callable[[Reservation], Event] | None = None
@@ -168,29 +180,19 @@ class PlatformReservationLedger:
             closed = await _close(connection, reservations.c.id.in_(ids), ReservationStatus.EXPIRED, skip_locked=True)
         return tuple(sorted(closed, key=lambda entry: (entry.expires_at, entry.id)))
 
-    async def _hold(
-        self, connection: AsyncConnection, positions: Sequence[Position], lines: Sequence[ReserveLine]
-    ) -> None:
-        if not positions:
-            return
-        empty = [{"sku": sku, "warehouse_code": code, "held": Decimal(0)} for sku, code in positions]
-        await connection.execute(insert_into(connection, balances, empty).on_conflict_do_nothing())
-        short: list[ReserveLine] = []
-        for line in sorted(lines, key=lambda entry: (entry.sku, entry.warehouse_code, entry.line_no)):
-            held_after = balances.c.held + literal(line.quantity, ExactQuantity)
-            changed = await connection.execute(
-                update(balances)
-                .where(
-                    balances.c.sku == line.sku,
-                    balances.c.warehouse_code == line.warehouse_code,
-                    held_after <= literal(line.limit, ExactQuantity),
-                )
-                .values(held=held_after)
-            )
-            if changed.rowcount != 1:
-                short.append(line)
-        if short:
-            raise _DoesNotFit(tuple(sorted(short, key=lambda entry: entry.line_no)))
+
+async def _hold(connection: AsyncConnection, lines: Sequence[ReserveLine]) -> None:
+    short: list[ReserveLine] = []
+    for line in sorted(lines, key=lambda entry: (entry.sku, entry.warehouse_code, entry.line_no)):
+        position = {"sku": line.sku, "warehouse_code": line.warehouse_code, "held": line.quantity}
+        # The row that is not there yet holds nothing: what fits there, an insert cannot tell.
+        fits = line.quantity <= line.limit and await run(
+            connection, _HOLD[connection.dialect.name], {**position, "limit": line.limit}
+        )
+        if not fits:
+            short.append(line)
+    if short:
+        raise _DoesNotFit(tuple(sorted(short, key=lambda entry: entry.line_no)))
 
 
 def _check(lines: Sequence[ReserveLine]) -> None:
@@ -211,21 +213,19 @@ def _held() -> ColumnElement[bool]:
 
 
 async def _of_key(connection: AsyncConnection, key: str) -> tuple[Reservation, ...]:
-    rows = await connection.execute(
-        select(reservations)
-        .where(reservations.c.key == key)
-        .order_by(reservations.c.line_no, reservations.c.warehouse_code)
-    )
-    return tuple(_reservation(row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's name
+    rows = await run(connection, _OF_KEY, {"wanted": key})
+    return tuple(_reservation(dict(zip(_NAMES, row, strict=True))) for row in rows)
 
 
 async def _expire_at(connection: AsyncConnection, positions: Sequence[Position], now: datetime) -> None:
     """Give back what is overdue at these positions; what another transaction settles right now is left to it."""
-    if not positions:
-        return
-    at_positions = tuple_(reservations.c.sku, reservations.c.warehouse_code).in_(positions)
-    overdue = and_(at_positions, reservations.c.expires_at <= now)
-    await _close(connection, overdue, ReservationStatus.EXPIRED, skip_locked=True)
+    for start in range(0, len(positions), MAX_ROWS):
+        batch = positions[start : start + MAX_ROWS]
+        places = numbered([{"sku": sku, "code": code} for sku, code in batch])
+        overdue = await run(connection, _overdue_at(len(batch)), {**places, "now": now})
+        if overdue:
+            ids = reservations.c.id.in_([row[0] for row in overdue])
+            await _close(connection, ids, ReservationStatus.EXPIRED, skip_locked=True)
 
 
 async def _close(
@@ -241,20 +241,74 @@ async def _close(
     ids = [row.id for row in rows]
     for batch in batches(ids):
         await connection.execute(update(reservations).where(reservations.c.id.in_(batch)).values(status=status.value))
-    await _give_back(connection, rows)
+    await _give_back(connection, [row._mapping for row in rows])  # noqa: SLF001 - SQLAlchemy's name
     return [_reservation({**row._mapping, "status": status.value}) for row in rows]  # noqa: SLF001 - SQLAlchemy's name
 
 
-async def _give_back(connection: AsyncConnection, rows: Iterable[Row[Any]]) -> None:
+async def _give_back(connection: AsyncConnection, rows: Iterable[Mapping[Any, Any]]) -> None:
     freed: dict[Position, Decimal] = defaultdict(Decimal)
     for row in rows:
-        freed[row.sku, row.warehouse_code] += row.quantity
+        freed[row["sku"], row["warehouse_code"]] += row["quantity"]
     for (sku, code), quantity in sorted(freed.items()):
-        await connection.execute(
-            update(balances)
-            .where(balances.c.sku == sku, balances.c.warehouse_code == code)
-            .values(held=balances.c.held - literal(quantity, ExactQuantity))
-        )
+        await run(connection, _FREE, {"at_sku": sku, "at_code": code, "freed": quantity})
+
+
+def _hold_statement(kind: str) -> Any:
+    insert = insert_of(balances, kind)
+    held_after = balances.c.held + insert.excluded.held
+    limit = bindparam("limit", type_=ExactQuantity())
+    statement = insert.on_conflict_do_update(
+        index_elements=[balances.c.sku, balances.c.warehouse_code], set_={"held": held_after}, where=held_after <= limit
+    )
+    return statement.returning(balances.c.sku)
+
+
+@cache
+def _insert_rows(kind: str, count: int) -> Any:
+    return insert_of(reservations, kind, count)
+
+
+def _reserved(where: ColumnElement[bool]) -> Select[Any]:
+    columns = reservations.c
+    return (
+        select(columns.sku, columns.warehouse_code, func.sum(columns.quantity, type_=columns.quantity.type))
+        .where(where, _held(), columns.expires_at > bindparam("now", type_=columns.expires_at.type))
+        .group_by(columns.sku, columns.warehouse_code)
+    )
+
+
+@cache
+def _reserved_of_few(count: int) -> Select[Any]:
+    names = ["sku"] if count == 1 else [f"sku_{place}" for place in range(count)]
+    return _reserved(or_(*(reservations.c.sku == bindparam(name) for name in names)))
+
+
+@cache
+def _overdue_at(count: int) -> Select[Any]:
+    columns, ends = reservations.c, [""] if count == 1 else [f"_{place}" for place in range(count)]
+    places = [
+        and_(columns.sku == bindparam(f"sku{end}"), columns.warehouse_code == bindparam(f"code{end}")) for end in ends
+    ]
+    now = bindparam("now", type_=columns.expires_at.type)
+    return select(columns.id).where(or_(*places), _held(), columns.expires_at <= now)
+
+
+_NAMES = tuple(reservations.columns.keys())
+_CLAIM = by_kind(lambda kind: insert_of(requests, kind).on_conflict_do_nothing().returning(requests.c.key))
+_HOLD = by_kind(_hold_statement)
+_FREE = (
+    update(balances)
+    .where(balances.c.sku == bindparam("at_sku"), balances.c.warehouse_code == bindparam("at_code"))
+    .values(held=balances.c.held - bindparam("freed", type_=ExactQuantity()))
+)
+_WITH_KEY = select(reservations).where(reservations.c.key == bindparam("wanted"))
+_OF_KEY = _WITH_KEY.order_by(reservations.c.line_no, reservations.c.warehouse_code)
+_LOCK_KEY = _WITH_KEY.order_by(reservations.c.id).with_for_update()
+_SETTLE = (
+    update(reservations)
+    .where(reservations.c.key == bindparam("wanted"), _held())
+    .values(status=bindparam("new_status"))
+)
 
 
 def _row(key: str, account_id: str, line: ReserveLine, expires_at: datetime) -> dict[str, Any]:
