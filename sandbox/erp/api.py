@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from sandbox.erp.allocation import allocate, deallocate
-from sandbox.erp.changes import change_lines
-from sandbox.erp.codes import ErpError
-from sandbox.erp.corrections import InvoiceCorrections
-from sandbox.erp.customer_cards import CustomerCards
-from sandbox.erp.customer_merges import CustomerMerges
-from sandbox.erp.documents import Documents
-from sandbox.erp.entities import find_set, read_one, read_page
-from sandbox.erp.order_entry import read_key
-from sandbox.erp.price_lines import PriceLines
-from sandbox.erp.return_orders import ReturnOrders
-from sandbox.erp.seed import COMPANY
+from sandbox.erp.entities import find_set, read_match, read_one, read_page
 from sandbox.erp.sets import CUSTOM, GROUPS, STANDARD, EntitySet
+from sandbox.erp_book.allocation import allocate, deallocate
+from sandbox.erp_book.changes import change_lines
+from sandbox.erp_book.codes import ErpError
+from sandbox.erp_book.corrections import InvoiceCorrections
+from sandbox.erp_book.customer_cards import CustomerCards
+from sandbox.erp_book.customer_merges import CustomerMerges
+from sandbox.erp_book.documents import Documents
+from sandbox.erp_book.order_entry import read_key
+from sandbox.erp_book.price_lines import PriceLines
+from sandbox.erp_book.return_orders import ReturnOrders
+from sandbox.erp_book.seed import COMPANY
 from sandbox.kit.due import DueWork
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal
@@ -28,6 +28,9 @@ from sandbox.kit.rest import Refusal
 __all__ = ["Api", "Call"]
 
 _SEGMENT = re.compile(r"(?P<name>[A-Za-z.]+)(?:\((?P<key>[0-9A-Za-z-]+)\))?")
+_ACTION = "Microsoft.NAV."
+"""How names of actions begin."""
+
 _NOTHING: tuple[int, Any] = (204, None)
 
 
@@ -95,13 +98,14 @@ class Api:
             case "POST", None, None:
                 # In one transaction with the answer: what cannot be shown as it was asked for is not made.
                 with self._store.transaction():
-                    made = self._documents.create(entity_set, call.body)
+                    lines = call.body.get(next(iter(entity_set.expand)))
+                    made = self._documents.create(call.body, lines, released=entity_set.group == CUSTOM)
                     return 201, read_one(self._store, entity_set, made, call.options)
             case "PATCH", str(), None:
                 if not call.match:
                     raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
                 with self._store.transaction():
-                    self._documents.change(key, call.body, call.match)
+                    self._documents.change(key, call.body, read_match(call.match))
                     return 200, read_one(self._store, entity_set, key, call.options)
             case "POST", str(), str() if entity_set.group == CUSTOM:
                 return self._act(key, target.action, call)
@@ -118,7 +122,7 @@ class Api:
             if call.method == "PATCH" and key is not None and action is None:
                 if not call.match:
                     raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
-                self._cards.change(key, call.body, call.match)
+                self._cards.change(key, call.body, read_match(call.match))
                 return 200, read_one(self._store, entity_set, key, call.options)
         raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
 
@@ -131,9 +135,9 @@ class Api:
                 if not call.match:
                     raise Refusal(400, ErpError.NOT_PROVIDED, "If-Match is required: send the ETag that was read")
                 if call.method == "DELETE":
-                    self._prices.remove(key, call.match)
+                    self._prices.remove(key, read_match(call.match))
                     return _NOTHING
-                self._prices.change(key, call.body, call.match)
+                self._prices.change(key, call.body, read_match(call.match))
                 return 200, read_one(self._store, entity_set, key, call.options)
         raise Refusal(405, ErpError.METHOD, f"{call.method} is not possible here")
 
@@ -149,17 +153,18 @@ class Api:
 
     def _act(self, document_id: str, action: str, call: Call) -> tuple[int, Any]:
         match action:
-            case "Microsoft.NAV.cancel":
-                self._documents.cancel(document_id, call.match or "*")
+            case "cancel":
+                self._documents.cancel(document_id, read_match(call.match or "*"))
                 return _NOTHING
-            case "Microsoft.NAV.change":
-                change_lines(self._store, document_id, call.body, call.match, self._clock.now())
+            case "change":
+                version = read_match(call.match)
+                change_lines(self._store, document_id, call.body, version, self._clock.now())
                 return _NOTHING
-            case "Microsoft.NAV.allocate":
+            case "allocate":
                 made = allocate(self._store, document_id, read_key(call.body), self._clock.now())
                 self._due.wake()
                 return 200, {"value": made}
-            case "Microsoft.NAV.deallocate":
+            case "deallocate":
                 deallocate(self._store, document_id, read_key(call.body), self._clock.now())
                 return _NOTHING
         raise Refusal(404, ErpError.NOT_FOUND, f"There is no action {action}")
@@ -179,6 +184,9 @@ def _read_path(path: str) -> _Target:
         raise Refusal(404, ErpError.NO_RECORD, f"The company {first['key']} does not exist")
     if place is None:
         return _Target(find_set(STANDARD, "companies"), first["key"], None)
-    if action is not None and (place["key"] is None or action["key"] is not None):
+    entity_set = find_set(group, place["name"])
+    if action is None:
+        return _Target(entity_set, place["key"], None)
+    if place["key"] is None or action["key"] is not None or not action["name"].startswith(_ACTION):
         raise Refusal(404, ErpError.NOT_FOUND, f"Resource not found for {path}")
-    return _Target(find_set(group, place["name"]), place["key"], None if action is None else action["name"])
+    return _Target(entity_set, place["key"], action["name"].removeprefix(_ACTION))

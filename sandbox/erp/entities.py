@@ -14,13 +14,13 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from sandbox.erp.codes import ErpError
 from sandbox.erp.odata_filter import FLAG, NUMBER, TEXT, BadFilter, Column, parse_filter
 from sandbox.erp.sets import SETS, EntitySet, Kind
+from sandbox.erp_book.codes import ErpError
 from sandbox.kit.rest import Refusal, marks
 from sandbox.kit.store import Store
 
-__all__ = ["MAX_PAGE", "etag", "find_set", "read_one", "read_page"]
+__all__ = ["MAX_PAGE", "find_set", "read_match", "read_one", "read_page"]
 
 MAX_PAGE = 1_000
 """Rows of one page of the server."""
@@ -33,6 +33,7 @@ KEPT_VIEWS = 256
 
 _OPTIONS = frozenset(("$filter", "$select", "$expand", "$orderby", "$top", "$skip", "$skiptoken", "$count"))
 _BY_NAME = {(entity_set.group, entity_set.name): entity_set for entity_set in SETS}
+_ETAG = re.compile(r'W/"(\d{1,15})"')
 _EXPAND = re.compile(r"([A-Za-z]+)(?:\(\$select=([A-Za-z0-9_, ]+)\))?(?:,|$)")
 
 
@@ -48,9 +49,18 @@ def find_set(group: str, name: str) -> EntitySet:
     return found
 
 
-def etag(version: object) -> str:
-    """Return the ETag of a version."""
-    return f'W/"{version}"'
+def read_match(match: str) -> int | None:
+    """Return the version that ``If-Match`` wants, None when it takes any.
+
+    Raises:
+        Refusal: 412 when it is no ETag.
+    """
+    if match == "*":
+        return None
+    found = _ETAG.fullmatch(match)
+    if found is None:
+        raise Refusal(412, ErpError.PRECONDITION, f"If-Match {match!r} is no ETag")
+    return int(found[1])
 
 
 def read_page(store: Store, entity_set: EntitySet, options: Mapping[str, str], url: str) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.erp.api import Api, Call
-from sandbox.erp.codes import BadField, ErpError
-from sandbox.erp.posting import post_due
-from sandbox.erp.seed import seed
-from sandbox.erp.tables import SCHEMA
+from sandbox.erp_book.codes import BadField, ErpError
+from sandbox.erp_book.posting import post_due
+from sandbox.erp_book.seed import seed
+from sandbox.erp_book.tables import SCHEMA
 from sandbox.kit.due import DueWork
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal

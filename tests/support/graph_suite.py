@@ -19,7 +19,7 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from crossdock.scenarios import scenario
-from sandbox.erp.seed import COMPANY
+from sandbox.erp_book.seed import COMPANY
 from sandbox.kit.webhooks import signature
 from tests.support.eventually import eventually
 from tests.support.sandboxes import CREDENTIALS

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.erp.posting import post_due
 from sandbox.erp.vendor import Erp
+from sandbox.erp_book.posting import post_due
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
 from schema.enums import InvoiceStatus

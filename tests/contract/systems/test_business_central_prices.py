@@ -12,8 +12,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from sandbox.erp.seed import COMPANY
 from sandbox.erp.vendor import Erp
+from sandbox.erp_book.seed import COMPANY
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
 from schema.records.catalog import PriceLevel, PriceRule

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.erp.seed import COMPANY
 from sandbox.erp.vendor import Erp
+from sandbox.erp_book.seed import COMPANY
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
 from schema.enums import OrderStatus, SourceSystem

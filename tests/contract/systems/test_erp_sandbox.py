@@ -12,8 +12,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from sandbox.erp.seed import COMPANY, guid
 from sandbox.erp.vendor import Erp
+from sandbox.erp_book.seed import COMPANY, guid
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
 from tests.support.sandboxes import ServedSandbox, serve_sandbox

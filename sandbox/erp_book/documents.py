@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from sandbox.erp.allocation import give_back
-from sandbox.erp.codes import CANCELLED, COMPLETED, BadField, ErpError
-from sandbox.erp.entities import etag
-from sandbox.erp.order_entry import read_date, read_document, read_text
-from sandbox.erp.sets import CUSTOM, EntitySet
+from sandbox.erp_book.allocation import give_back
+from sandbox.erp_book.codes import CANCELLED, COMPLETED, BadField, ErpError
+from sandbox.erp_book.order_entry import read_date, read_document, read_text
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
-__all__ = ["Documents", "check_match"]
+__all__ = ["Documents", "check_version"]
 
 _CHANGEABLE = {"requestedDeliveryDate": read_date, "promisedDeliveryDate": read_date, "poNumber": read_text}
-_ETAG = re.compile(r'W/"\d+"')
 
 
 class Documents:
@@ -28,40 +24,38 @@ class Documents:
         self._store = host.store
         self._clock = host.clock
 
-    def create(self, entity_set: EntitySet, body: Mapping[str, Any]) -> str:
-        """Create an order with its lines and return its id; the extension's are released, standard ones are drafts.
+    def create(self, body: Mapping[str, Any], lines: object, *, released: bool) -> str:
+        """Create an order with its lines and return its id; without ``released`` it is a draft.
 
         Raises:
             Refusal: a field is missing or wrong, or a document with this external document number exists.
         """
-        lines = body.get(next(iter(entity_set.expand)))
         with self._store.transaction():
-            made = read_document(self._store, body, lines, self._clock.now(), released=entity_set.group == CUSTOM)
+            made = read_document(self._store, body, lines, self._clock.now(), released=released)
             self._insert("orders", made.order)
             for line in made.lines:
                 self._insert("order_lines", line)
         return str(made.order["id"])
 
-    def change(self, document_id: str, body: Mapping[str, Any], match: str) -> None:
-        """Change fields of an order whose ETag is ``match`` (or ``*``).
+    def change(self, document_id: str, body: Mapping[str, Any], version: int | None) -> None:
+        """Change fields of an order that has this version, or any when it is None.
 
         Raises:
-            Refusal: 409 when it has changed since, 412 when ``match`` is no ETag, 400 for a field that cannot be
-                changed or an order that is closed.
+            Refusal: 409 when it has changed since, 400 for a field that cannot be changed or an order that is closed.
         """
         wrong = sorted(set(body) - set(_CHANGEABLE))
         if wrong:
             raise BadField(ErpError.FIELD, f"The field {wrong[0]} cannot be changed", wrong[0])
         with self._store.transaction():
             row = self._row(document_id)
-            check_match(row, match)
+            check_version(row, version)
             if row["status"] in (COMPLETED, CANCELLED):
                 raise Refusal(400, ErpError.NOT_OPEN, f"The order {row['number']} is {row['status']}")
             for name, value in {name: _CHANGEABLE[name](body, name) for name in body}.items():
                 self._store.execute(f"UPDATE orders SET {name} = ? WHERE id = ?", (value, document_id))  # noqa: S608 - one of ours
             self._touch(document_id)
 
-    def cancel(self, document_id: str, match: str) -> None:
+    def cancel(self, document_id: str, version: int | None = None) -> None:
         """Cancel an order and give back what it holds; cancelling twice changes nothing.
 
         Raises:
@@ -71,7 +65,7 @@ class Documents:
             row = self._row(document_id)
             if row["status"] == CANCELLED:
                 return
-            check_match(row, match)
+            check_version(row, version)
             if row["status"] == COMPLETED:
                 raise Refusal(400, ErpError.NOT_OPEN, f"The order {row['number']} is {row['status']}")
             for line in self._store.query("SELECT * FROM order_lines WHERE documentId = ?", (document_id,)):
@@ -103,14 +97,11 @@ class Documents:
         self._store.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({names})", dict(row))  # noqa: S608 - names are ours
 
 
-def check_match(row: Mapping[str, Any], match: str) -> None:
-    """Check that ``match`` is the ETag of a row, or ``*``.
+def check_version(row: Mapping[str, Any], version: int | None) -> None:
+    """Check that a row has this version; None takes any.
 
     Raises:
-        Refusal: 409 when the row has changed since, 412 when ``match`` is no ETag.
+        Refusal: 409 when the row has changed since.
     """
-    if match == "*" or match == etag(row["version"]):
-        return
-    if not _ETAG.fullmatch(match):
-        raise Refusal(412, ErpError.PRECONDITION, f"If-Match {match!r} is no ETag")
-    raise Refusal(409, ErpError.CHANGED, "Another user has already changed the record. Read it again.")
+    if version not in (None, row["version"]):
+        raise Refusal(409, ErpError.CHANGED, "Another user has already changed the record. Read it again.")

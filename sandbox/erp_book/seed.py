@@ -10,8 +10,8 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from sandbox.erp.codes import INVOICE_STATUS, ITEM_STATUS, ORDER_STATUS, RETURN_STATUS
-from sandbox.erp.customer_cards import tax_numbers
+from sandbox.erp_book.codes import INVOICE_STATUS, ITEM_STATUS, ORDER_STATUS, RETURN_STATUS
+from sandbox.erp_book.customer_cards import tax_numbers
 from sandbox.kit.rest import utc_text
 from sandbox.kit.store import Store
 from sandbox.world.model import WorldModel, WorldOrder, WorldStock

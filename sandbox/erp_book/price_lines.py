@@ -8,13 +8,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
-from sandbox.erp.codes import BadField, ErpError
-from sandbox.erp.documents import check_match
-from sandbox.erp.entities import find_set, read_one
-from sandbox.erp.order_entry import PRICE_DECIMALS, QUANTITY_DECIMALS, read_amount, read_date, read_text
-from sandbox.erp.sets import CUSTOM
+from sandbox.erp_book.codes import BadField, ErpError
+from sandbox.erp_book.documents import check_version
+from sandbox.erp_book.order_entry import PRICE_DECIMALS, QUANTITY_DECIMALS, read_amount, read_date, read_text
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
@@ -35,6 +31,11 @@ _WHOM = ("level", "currencyCode", "accountId", "priceGroup", "itemNumber", "cate
 
 _FLAGS = ("inheritToChildren", "exclusive", "combinable", "graduated")
 _CHANGEABLE = ("unitPrice", "discountPercent", "breaks", "startingDate", "endingDate", "priority", *_FLAGS)
+_SHOWN = ", ".join(
+    [f"'{name}', {name}" for name in ("id", "number", *_WHOM, "startingDate", "endingDate", "priority")]
+    + [f"'{name}', json(coalesce({name}, 'null'))" for name in ("unitPrice", "discountPercent", "breaks")]
+    + [f"'{name}', json(iif({name}, 'true', 'false'))" for name in _FLAGS]
+)
 _NAMED_BY = {"CONTRACT": "accountId", "PRICE_GROUP": "priceGroup"}
 
 
@@ -73,28 +74,28 @@ class PriceLines:
         self._log(row["number"], "null", self._shown(row["id"]))
         return str(row["id"])
 
-    def change(self, price_id: str, body: Mapping[str, Any], match: str) -> None:
-        """Change fields of a line whose ETag is ``match`` (or ``*``).
+    def change(self, price_id: str, body: Mapping[str, Any], version: int | None) -> None:
+        """Change fields of a line that has this version, or any when it is None.
 
         Raises:
-            Refusal: 404 for no line, 409 when it has changed since, 412 when ``match`` is no ETag, 400 for a field that
+            Refusal: 404 for no line, 409 when it has changed since, 400 for a field that
                 cannot be changed or a value that it cannot have.
         """
         wrong = sorted(set(body) - set(_CHANGEABLE))
         if wrong:
             raise BadField(ErpError.FIELD, f"The field {wrong[0]} cannot be changed", wrong[0])
-        row = self._row(price_id, match)
+        row = self._row(price_id, version)
         changed = _changes(body)
         _check_whole(row | changed)
         self._write(row, changed)
 
-    def remove(self, price_id: str, match: str) -> None:
-        """Remove a line whose ETag is ``match`` (or ``*``).
+    def remove(self, price_id: str, version: int | None) -> None:
+        """Remove a line that has this version, or any when it is None.
 
         Raises:
-            Refusal: 404 for no line, 409 when it has changed since, 412 when ``match`` is no ETag.
+            Refusal: 404 for no line, 409 when it has changed since.
         """
-        row = self._row(price_id, match)
+        row = self._row(price_id, version)
         before = self._shown(price_id)
         self._store.execute("DELETE FROM prices WHERE id = ?", (price_id,))
         self._log(row["number"], before, "null")
@@ -130,16 +131,17 @@ class PriceLines:
         )
         self._log(row["number"], before, self._shown(row["id"]))
 
-    def _row(self, price_id: str, match: str) -> dict[str, Any]:
+    def _row(self, price_id: str, version: int | None) -> dict[str, Any]:
         found = self._store.one("SELECT * FROM prices WHERE id = ?", (price_id,))
         if found is None:
             raise Refusal(404, ErpError.NO_RECORD, f"The price {price_id} does not exist")
-        check_match(dict(found), match)
+        check_version(dict(found), version)
         return dict(found)
 
     def _shown(self, price_id: str) -> str:
-        """Return a line as it is read."""
-        return orjson.dumps(read_one(self._store, find_set(CUSTOM, "prices"), price_id, {})).decode()
+        """Return the JSON of a line as the log of changes keeps it."""
+        found = self._store.one(f"SELECT json_object({_SHOWN}) AS shown FROM prices WHERE id = ?", (price_id,))  # noqa: S608 - names are ours
+        return str(found["shown"]) if found is not None else "null"
 
     def _log(self, number: str, before: str, after: str) -> None:
         self._store.execute(

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sandbox.erp.codes import CANCELLED, COMPLETED, INVOICE_STATUS, RETURN_STATUS, BadField, ErpError
-from sandbox.erp.order_entry import read_key, read_text
-from sandbox.erp.price_lines import PriceLines
+from sandbox.erp_book.codes import CANCELLED, COMPLETED, INVOICE_STATUS, RETURN_STATUS, BadField, ErpError
+from sandbox.erp_book.order_entry import read_key, read_text
+from sandbox.erp_book.price_lines import PriceLines
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
@@ -51,9 +51,9 @@ class CustomerMerges:
         if row is None:
             raise Refusal(404, ErpError.NO_RECORD, f"The customer {customer_id} does not exist")
         match action:
-            case "Microsoft.NAV.mergeInto":
+            case "mergeInto":
                 self._merge(row, body)
-            case "Microsoft.NAV.takeMergeBack":
+            case "takeMergeBack":
                 self._take_back(row, read_key(body))
             case _:
                 raise Refusal(404, ErpError.NOT_FOUND, f"There is no action {action}")

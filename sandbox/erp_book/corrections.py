@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sandbox.erp.codes import INVOICE_STATUS, BadField, ErpError
-from sandbox.erp.order_entry import (
+from sandbox.erp_book.codes import INVOICE_STATUS, BadField, ErpError
+from sandbox.erp_book.order_entry import (
     MAX_LINES,
     PRICE_DECIMALS,
     QUANTITY_DECIMALS,
@@ -18,7 +18,7 @@ from sandbox.erp.order_entry import (
     read_amount,
     read_key,
 )
-from sandbox.erp.posting import Bill, write_invoice
+from sandbox.erp_book.posting import Bill, write_invoice
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, decimal_text
 
@@ -48,12 +48,12 @@ class InvoiceCorrections:
             raise Refusal(404, ErpError.NO_RECORD, f"The posted invoice {invoice_id} does not exist")
         key = read_key(body)
         match action:
-            case "Microsoft.NAV.credit":
+            case "credit":
                 return {"number": self._credit(row, key)}
-            case "Microsoft.NAV.takeCreditBack":
+            case "takeCreditBack":
                 self._take_back(row, key)
                 return None
-            case "Microsoft.NAV.billAnew":
+            case "billAnew":
                 return {"number": self._bill_anew(row, key, body)}
         raise Refusal(404, ErpError.NOT_FOUND, f"There is no action {action}")
 

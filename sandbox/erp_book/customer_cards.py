@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sandbox.erp.codes import BadField, ErpError
-from sandbox.erp.documents import check_match
-from sandbox.erp.order_entry import MAX_AMOUNT, read_date, read_text
+from sandbox.erp_book.codes import BadField, ErpError
+from sandbox.erp_book.documents import check_version
+from sandbox.erp_book.order_entry import MAX_AMOUNT, read_date, read_text
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
@@ -79,12 +79,12 @@ class CustomerCards:
             self._insert("ship_tos", self._place(entry, account_id, f"shipToAddresses/{place}/"))
         return str(row["id"])
 
-    def change(self, customer_id: str, body: Mapping[str, Any], match: str) -> None:
-        """Change fields of a customer whose ETag is ``match`` (or ``*``).
+    def change(self, customer_id: str, body: Mapping[str, Any], version: int | None) -> None:
+        """Change fields of a customer that has this version, or any when it is None.
 
         Raises:
-            Refusal: 404 for nobody, 409 when it has changed since, 412 when ``match`` is no ETag, 400 for a field that
-                cannot be changed or a value that it cannot have.
+            Refusal: 404 for nobody, 409 when it has changed since, 400 for a field that cannot be changed or a value
+                that it cannot have.
         """
         wrong = sorted(set(body) - {"blocked", "creditLimit", *_TEXTS})
         if wrong:
@@ -92,7 +92,7 @@ class CustomerCards:
         row = self._store.one("SELECT version FROM customers WHERE id = ?", (customer_id,))
         if row is None:
             raise Refusal(404, ErpError.NO_RECORD, f"The customer {customer_id} does not exist")
-        check_match(dict(row), match)
+        check_version(dict(row), version)
         changed = {name: read_text(body, name) for name in _TEXTS if name in body} | self._checked(body)
         columns = "".join(f"{name} = :{name}, " for name in changed)
         self._store.execute(

@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sandbox.erp.allocation import withdraw
-from sandbox.erp.codes import OPEN, BadField, ErpError
-from sandbox.erp.documents import check_match
-from sandbox.erp.order_entry import (
+from sandbox.erp_book.allocation import withdraw
+from sandbox.erp_book.codes import OPEN, BadField, ErpError
+from sandbox.erp_book.documents import check_version
+from sandbox.erp_book.order_entry import (
     MAX_LINES,
     PRICE_DECIMALS,
     QUANTITY_DECIMALS,
@@ -27,10 +27,10 @@ from sandbox.kit.store import Store
 __all__ = ["change_lines"]
 
 
-def change_lines(store: Store, document_id: str, body: Mapping[str, Any], match: str, now: datetime) -> None:
-    """Change lines of an order whose ETag is ``match``, and give back what was set aside for them.
+def change_lines(store: Store, document_id: str, body: Mapping[str, Any], version: int | None, now: datetime) -> None:
+    """Change lines of an order that has this version, and give back what was set aside for them.
 
-    A quantity of zero cancels a line. A key that was used changes nothing, whatever the ETag.
+    A quantity of zero cancels a line. A key that was used changes nothing, whatever the version.
 
     Raises:
         Refusal: there is no such order or line, the order is not open or has changed since it was read, a value is
@@ -48,7 +48,7 @@ def change_lines(store: Store, document_id: str, body: Mapping[str, Any], match:
         order = store.one("SELECT * FROM orders WHERE id = ?", (document_id,))
         if order is None:
             raise Refusal(404, ErpError.NO_RECORD, f"The sales order {document_id} does not exist")
-        check_match(dict(order), match)
+        check_version(dict(order), version)
         if order["status"] != OPEN:
             raise Refusal(400, ErpError.NOT_OPEN, f"The order {order['number']} is {order['status']}, not {OPEN}")
         for place, line in enumerate(lines):

@@ -9,9 +9,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import uuid4
 
-from sandbox.erp.allocation import units_of
-from sandbox.erp.codes import RETURN_STATUS, BadField, ErpError
-from sandbox.erp.order_entry import MAX_LINES, QUANTITY_DECIMALS, read_amount, read_key, read_text
+from sandbox.erp_book.allocation import units_of
+from sandbox.erp_book.codes import RETURN_STATUS, BadField, ErpError
+from sandbox.erp_book.order_entry import MAX_LINES, QUANTITY_DECIMALS, read_amount, read_key, read_text
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
@@ -66,13 +66,13 @@ class ReturnOrders:
         row = self._store.one("SELECT * FROM returns WHERE id = ?", (return_id,))
         if row is None:
             raise Refusal(404, ErpError.NO_RECORD, f"The return order {return_id} does not exist")
-        if action == "Microsoft.NAV.cancel":
+        if action == "cancel":
             self._cancel(row)
             return
         does: Mapping[str, Callable[[sqlite3.Row, Mapping[str, Any]], None]] = {
-            "Microsoft.NAV.receive": self._receive,
-            "Microsoft.NAV.credit": self._credit,
-            "Microsoft.NAV.replace": self._replace,
+            "receive": self._receive,
+            "credit": self._credit,
+            "replace": self._replace,
         }
         if action not in does:
             raise Refusal(404, ErpError.NOT_FOUND, f"There is no action {action}")

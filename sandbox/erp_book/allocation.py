@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.erp.codes import OPEN, ErpError
+from sandbox.erp_book.codes import OPEN, ErpError
 from sandbox.kit.rest import Refusal, decimal_text, utc_text
 from sandbox.kit.store import Store
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import orjson
 
-from sandbox.erp.codes import COMPLETED, OPEN
+from sandbox.erp_book.codes import COMPLETED, OPEN
 from sandbox.kit.rest import decimal_text, utc_text
 from sandbox.kit.store import Store
 

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from uuid import uuid4
 
-from sandbox.erp.codes import DRAFT, OPEN, BadField, ErpError
+from sandbox.erp_book.codes import DRAFT, OPEN, BadField, ErpError
 from sandbox.kit.rest import decimal_text, utc_text
 from sandbox.kit.store import Store
 
