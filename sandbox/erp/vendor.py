@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.erp.api import Api, Call
 from sandbox.erp_book.codes import BadField, ErpError
 from sandbox.erp_book.posting import post_due
+from sandbox.erp_book.requests import read_body
 from sandbox.erp_book.seed import seed
 from sandbox.erp_book.tables import SCHEMA
 from sandbox.kit.due import DueWork
@@ -37,8 +36,6 @@ MAX_TOKENS = 1_000
 
 MAX_BATCH = 100
 """Requests of one batch."""
-
-MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
 class Erp:
@@ -108,7 +105,7 @@ class _Face:
             if self._tokens.get(token, 0) < time.monotonic():
                 message = "The server has rejected the client credentials."
                 raise Refusal(401, ErpError.CREDENTIALS, message)  # noqa: TRY301 - one way out
-            body = await _body(request)
+            body = await read_body(request)
             base = str(request.base_url).rstrip("/")
             if request.method == "POST" and request.url.path.endswith("/$batch"):
                 group_path = request.url.path.removesuffix("$batch")
@@ -163,26 +160,6 @@ class _Face:
         except Refusal as refusal:
             return {"id": entry["id"], "status": refusal.status, "body": _error_body(refusal)}
         return {"id": entry["id"], "status": status} | ({} if answer is None else {"body": answer})
-
-
-async def _body(request: Request) -> Mapping[str, Any]:
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise Refusal(413, ErpError.TOO_LARGE, f"The request is larger than {MAX_BODY_BYTES} bytes")
-    if not raw:
-        return {}
-    try:
-        body = json.loads(raw, parse_float=Decimal)
-        if b"\\u" in raw:
-            # Half of a surrogate pair can be written as an escape and cannot be kept: this raises a ValueError then.
-            json.dumps(body, ensure_ascii=False, default=str).encode()
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, ErpError.BAD_REQUEST, "The body is not valid JSON") from error
-    if not isinstance(body, dict):
-        raise Refusal(400, ErpError.BAD_REQUEST, "The body must be a JSON object")
-    return body
 
 
 def _json_response(status: int, answer: Any) -> Response:

@@ -9,10 +9,10 @@ from schema.enums import ItemStatus, SourceSystem, SupplyKind
 from schema.records.catalog import Category, Item, ItemFilter, item_id
 from schema.records.inventory import InboundSupply
 from schema.records.values import ExternalRef, ItemUom, Page, PageRequest, Quantity
-from systems.business_central.cursors import make_text_cursor, read_text_cursor
 from systems.business_central.odata import MAX_KEY_CHARS, Query, all_of, any_of, equals, literal, within
 from systems.business_central.reader import Company, Reader
 from systems.business_central.values import read_amount, read_date, read_money, word
+from systems.cursors import make_text_cursor, read_text_cursor
 
 __all__ = ["Items"]
 
@@ -62,7 +62,7 @@ class Items:
             "" if where.category_code is None else equals("itemCategoryCode", where.category_code),
             "" if where.brand is None else equals("brand", where.brand),
             "" if where.status is None else equals("status", _STATUS_WORDS[where.status]),
-            "" if page.after is None else f"number gt {literal(read_text_cursor(page.after))}",
+            "" if page.after is None else f"number gt {literal(read_text_cursor(SourceSystem.CLOUD_ERP, page.after))}",
         ]
         query = Query("distributionItems", _ITEM, all_of(conditions), order="number", top=page.first + 1)
         found = await self._items("search items", [query])

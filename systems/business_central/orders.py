@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from schema.enums import SourceSystem
 from schema.records.orders import ErpOrder, OrderFilter
 from schema.records.values import Money, Page, PageRequest
-from systems.business_central.cursors import make_cursor, read_cursor
 from systems.business_central.odata import MAX_KEY_CHARS, Query, all_of, equals, instant, literal, within
 from systems.business_central.order_records import EXPAND_LINES, ORDER_FIELDS, STATUS_WORDS, read_order
 from systems.business_central.reader import Reader
 from systems.business_central.values import read_money
+from systems.cursors import make_cursor, read_cursor
 
 __all__ = ["OrderReads"]
 
@@ -66,7 +67,7 @@ class OrderReads:
         condition = _condition(where)
         if condition is None:
             return Page((), (), has_next=False)
-        behind = "" if page.after is None else _behind(*read_cursor(page.after))
+        behind = "" if page.after is None else _behind(*read_cursor(SourceSystem.CLOUD_ERP, page.after))
         query = _query(all_of([condition, behind]), _NEWEST_FIRST, page.first + 1)
         found = await self._reader.rows("search orders", [query], read_order)
         shown = found[: page.first]

@@ -17,6 +17,7 @@ from tests.support.serving import serve_asgi
 CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "crm": {"client_id": "crossdock", "client_secret": "sandbox-crm-secret"},
     "erp": {"client_id": "crossdock", "client_secret": "sandbox-erp-secret"},
+    "legacy_erp": {"user": "CROSSDOCK", "password": "sandbox-legacy-secret"},
     "wms": {"api_key": "sandbox-wms-key"},
     "tms": {"api_key": "sandbox-tms-key"},
 }

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schema.enums import SourceSystem
 from schema.records.values import Money
-from systems.business_central.cursors import make_cursor, read_cursor
 from systems.business_central.odata import MAX_KEY_CHARS, MAX_LIST_CHARS, Query, instant, literal, within
 from systems.business_central.values import read_amount, read_money, word
+from systems.cursors import make_cursor, read_cursor
 from systems.errors import Rejected
 
 
@@ -107,10 +108,10 @@ def test_an_instant_is_rounded_up_to_the_erps_milliseconds():
 
 @given(st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC)), st.text(min_size=1, max_size=40))  # noqa: DTZ001
 def test_a_cursor_gives_back_what_it_was_made_of(at: datetime, key: str):
-    assert read_cursor(make_cursor(at, key)) == (at, key)
+    assert read_cursor(SourceSystem.CLOUD_ERP, make_cursor(at, key)) == (at, key)
 
 
 @pytest.mark.parametrize("plain", ["", "no time|x", "2026-03-05T10:00:00Z", "2026-03-05T10:00:00|x"])
 def test_a_cursor_of_another_list_is_refused(plain: str):
     with pytest.raises(Rejected):
-        read_cursor(base64.urlsafe_b64encode(plain.encode()).decode())
+        read_cursor(SourceSystem.CLOUD_ERP, base64.urlsafe_b64encode(plain.encode()).decode())

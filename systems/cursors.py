@@ -1,4 +1,4 @@
-"""Cursors of pages that continue behind the last row's sort values, however many rows came in meanwhile."""
+"""Cursors of an ERP's pages, which continue behind the last row's sort values, however many rows came in meanwhile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def make_text_cursor(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
-def read_text_cursor(cursor: str) -> str:
+def read_text_cursor(system: SourceSystem, cursor: str) -> str:
     """Return the text of a cursor.
 
     Raises:
@@ -29,9 +29,9 @@ def read_text_cursor(cursor: str) -> str:
     try:
         key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (ValueError, binascii.Error) as error:
-        raise _unknown(cursor) from error
+        raise _unknown(system, cursor) from error
     if not key:
-        raise _unknown(cursor)
+        raise _unknown(system, cursor)
     return key
 
 
@@ -40,22 +40,22 @@ def make_cursor(at: datetime, key: str) -> str:
     return make_text_cursor(f"{at.astimezone(UTC).isoformat()}{_SEPARATOR}{key}")
 
 
-def read_cursor(cursor: str) -> tuple[datetime, str]:
+def read_cursor(system: SourceSystem, cursor: str) -> tuple[datetime, str]:
     """Return the time and the text of a cursor.
 
     Raises:
         Rejected: it is no cursor of such a list.
     """
-    when, separator, key = read_text_cursor(cursor).partition(_SEPARATOR)
+    when, separator, key = read_text_cursor(system, cursor).partition(_SEPARATOR)
     try:
         at = datetime.fromisoformat(when)
     except ValueError as error:
-        raise _unknown(cursor) from error
+        raise _unknown(system, cursor) from error
     if not separator or at.tzinfo is None:
-        raise _unknown(cursor)
+        raise _unknown(system, cursor)
     return at, key
 
 
-def _unknown(cursor: str) -> Rejected:
+def _unknown(system: SourceSystem, cursor: str) -> Rejected:
     message = f"cursor {cursor!r} is not one of this list: start without a cursor"
-    return Rejected(SourceSystem.CLOUD_ERP, "read page", message, reason=BAD_CURSOR, fields=("after",))
+    return Rejected(system, "read page", message, reason=BAD_CURSOR, fields=("after",))

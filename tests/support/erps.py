@@ -1,0 +1,83 @@
+"""The kinds of ERP that keep the same ports: what a suite needs to run against each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, Protocol
+
+from sandbox.erp.vendor import Erp
+from sandbox.kit.vendor import Vendor
+from sandbox.legacy_erp.vendor import LegacyErpSandbox
+from schema.enums import SourceSystem
+from systems import ports
+from systems.business_central import BusinessCentral, BusinessCentralSettings
+from systems.legacy_erp import LegacyErp, LegacyErpSettings
+
+__all__ = ["CLOUD", "ERP_PORTS", "KINDS", "LEGACY", "ErpConnector", "ErpKind"]
+
+
+class ErpConnector(
+    ports.CustomerMaster,
+    ports.PriceBook,
+    ports.OrderBook,
+    ports.InvoiceBook,
+    ports.ReturnBook,
+    Protocol,
+):
+    """What every ERP does for its customers."""
+
+
+ERP_PORTS = (ports.CustomerMaster, ports.PriceBook, ports.InvoiceBook, ports.ReturnBook)
+
+
+@dataclass(frozen=True)
+class ErpKind:
+    """One kind of ERP.
+
+    Attributes:
+        keys_per_call: keys that fit into a call; None when the number of calls does not depend on them.
+        accounts_per_call: customers whose newest documents fit into a call.
+        paths: part of the address of writes, for faults that strike these alone.
+    """
+
+    name: str
+    system: SourceSystem
+    vendor: Callable[[], Vendor]
+    connector: Callable[..., Any]
+    settings: Any
+    keys_per_call: int | None
+    accounts_per_call: int
+    paths: Mapping[str, str]
+
+    def open(self, url: str, *, observer: ports.CallObserver | None = None, **settings: Any) -> Any:
+        """Return a connector to a served sandbox, to be entered."""
+        return self.connector(replace(self.settings, base_url=url, **settings), observer=observer)
+
+    def calls(self, keys: int) -> int:
+        """Return how many calls a question about so many keys takes."""
+        return ceil(keys / self.keys_per_call) if self.keys_per_call else min(keys, 1)
+
+
+CLOUD = ErpKind(
+    "cloud",
+    SourceSystem.CLOUD_ERP,
+    Erp,
+    BusinessCentral,
+    BusinessCentralSettings("", "crossdock", "sandbox-erp-secret", timeout_s=2),
+    None,
+    100,
+    {"create order": "orders", "allocate": "allocate", "create return": "returnOrders"},
+)
+LEGACY = ErpKind(
+    "legacy",
+    SourceSystem.LEGACY_ERP,
+    LegacyErpSandbox,
+    LegacyErp,
+    LegacyErpSettings("", "CROSSDOCK", "sandbox-legacy-secret", timeout_s=2),
+    50,
+    50,
+    {"create order": "ORDENT", "allocate": "ORDALC", "create return": "RMAENT"},
+)
+KINDS = (CLOUD, LEGACY)
