@@ -21,6 +21,7 @@ from schema.records.inventory import Warehouse
 from schema.records.operations import ExceptionTask, ProcessRecord
 from schema.records.orders import LedgerOrder, OrderHold, Quote
 from schema.records.problems import Problem
+from systems.erp_homes import home_of_new_orders
 from systems.errors import Conflict, NotFound
 
 __all__ = ["AMENDING", "ORDERS", "OrderCase", "OrderRequest"]
@@ -216,6 +217,12 @@ class OrderCase:
         if self._account is None:
             self._account = (await self.use.crm.accounts([self.account_id])).get(self.account_id)
         return self._account
+
+    def at_home(self, order: LedgerOrder) -> LedgerOrder:
+        """Return the order with the ERP that is to take it; it stays where it once was decided to go."""
+        if order.home_erp is not None or self._account is None:
+            return order
+        return replace(order, home_erp=home_of_new_orders(self._account.erp_home))
 
     async def ship_to(self) -> ShipTo | None:
         """Return where the order goes, None when the ERP does not know the place."""

@@ -15,7 +15,7 @@ from processes.order_pricing import PRICING_QUEUE
 from processes.order_sourcing import promised_on
 from processes.rules.price import check_erp_price
 from processes.steps import DONE, Outcome, Verdict
-from schema.enums import HoldKind, OrderStatus
+from schema.enums import HoldKind, OrderStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import ShipTo
 from schema.records.inventory import Warehouse
@@ -147,6 +147,7 @@ def _new_document(case: OrderCase, order: LedgerOrder) -> NewErpOrder:
         opportunity_id=order.opportunity_id,
         quote_id=order.quote_id,
         lines=tuple(lines),
+        home_erp=order.home_erp or SourceSystem.CLOUD_ERP,
     )
 
 
@@ -198,6 +199,7 @@ async def _accept(case: OrderCase, document: ErpOrder) -> None:
             status=OrderStatus.ACCEPTED if order.status not in _STAYS else order.status,
             accepted_at=accepted,
             erp_number=document.number,
+            home_erp=document.home_erp,
             holds=(),
         )
 

@@ -74,7 +74,7 @@ async def refuse(case: OrderCase) -> None:
     def changed(order: LedgerOrder) -> LedgerOrder:
         was_accepted = order.accepted_at is not None or order.status in _CANCELLED
         status = OrderStatus.CANCELLED if was_accepted else OrderStatus.REJECTED
-        return replace(order, status=status, holds=(), exceptions=tuple(case.refusal) or order.exceptions)
+        return case.at_home(replace(order, status=status, holds=(), exceptions=tuple(case.refusal) or order.exceptions))
 
     def tell(order: LedgerOrder) -> Sequence[Event]:
         name = "cancelled" if order.status is OrderStatus.CANCELLED else "rejected"

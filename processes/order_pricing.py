@@ -210,7 +210,7 @@ async def _write_prices(
             )
             for line in order.lines
         )
-        return replace(order, currency=terms.currency, lines=lines)
+        return case.at_home(replace(order, currency=terms.currency, lines=lines))
 
     def tell(order: LedgerOrder) -> Sequence[Event]:
         lines = [

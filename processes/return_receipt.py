@@ -205,7 +205,8 @@ async def place_replacement(case: ReturnCase) -> Outcome:
     known = await case.use.orders.orders([replacement.order_id])
     if replacement.order_id not in known:
         number = await case.use.orders.next_number()
-        order = _replacing(replacement, entry, number, await _prices(case))
+        await replacement.account()
+        order = replacement.at_home(_replacing(replacement, entry, number, await _prices(case)))
         facts = {"number": number, "status": order.status.value, "channel": order.channel.value, "replaces": entry.id}
         await case.use.orders.create(order, [replacement.news("order.received", "received", facts)])
     return DONE

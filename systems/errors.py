@@ -9,12 +9,15 @@
     ├── Conflict        the record changed, or exists already
     ├── Rejected        the system understood and refuses (``fields`` says what); never retried blindly
     ├── Unavailable     no usable answer; ``outcome_unknown`` when the request may have been carried out
+    │   └── PartlyAnswered   one of several systems behind a bulk read gave none; ``found`` is what the others said
     └── Unexpected      the answer breaks the protocol
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from schema.enums import SourceSystem
 
@@ -24,6 +27,7 @@ __all__ = [
     "ConnectorError",
     "ConnectorErrorCode",
     "NotFound",
+    "PartlyAnswered",
     "RateLimited",
     "Rejected",
     "Unavailable",
@@ -122,6 +126,30 @@ class Unavailable(ConnectorError):
         super().__init__(system, operation, message)
         self.outcome_unknown = outcome_unknown
         self.retry_after_s = retry_after_s
+
+
+class PartlyAnswered(Unavailable):
+    """Some of the systems behind a bulk read gave no answer; who cannot use a part has a failure like any other.
+
+    Attributes:
+        found: what the others said, by key.
+        failures: what kept which keys from being answered, or answered whole.
+        systems: the systems that gave no answer.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        found: Mapping[str, Any],
+        failures: Mapping[str, ConnectorError],
+        silent: Mapping[SourceSystem, ConnectorError],
+    ) -> None:
+        first = next(iter(silent.values()))
+        said = "; ".join(str(error) for error in silent.values())
+        super().__init__(first.system, operation, f"a part is not answered: {said}", outcome_unknown=False)
+        self.found = found
+        self.failures = failures
+        self.systems = frozenset(silent)
 
 
 class Unexpected(ConnectorError):

@@ -12,7 +12,7 @@ ledger's half of an order decides where it stands; the ERP may have entered it l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -21,15 +21,16 @@ import structlog
 from aiodataloader import DataLoader
 
 from resolvers.orders.fulfilment import OPEN, exceptions_of, fulfillment_status
-from resolvers.orders.merge import merge_orders
+from resolvers.orders.merge import home_of, merge_orders
 from resolvers.orders.narrowing import erp_scope, ledger_scope
 from resolvers.orders.ports import OrderPorts
+from schema.enums import SourceSystem
 from schema.orders.queries import OrderQuery, Place, Slice, page_of
 from schema.orders.views import Delivery, OrderView
 from schema.records.identity import Principal
 from schema.records.orders import ErpOrder, LedgerOrder
 from schema.records.values import PageRequest
-from systems.errors import ConnectorError
+from systems.errors import ConnectorError, PartlyAnswered
 
 __all__ = ["WINDOW", "OrderLists"]
 
@@ -39,6 +40,7 @@ WINDOW = 200
 MAX_BOUND_ACCOUNTS = 500
 """Accounts of a bound principal whose orders one list brings together."""
 
+_EVERY_SYSTEM = frozenset(SourceSystem)
 _log = structlog.get_logger("crossdock.orders")
 
 
@@ -58,8 +60,8 @@ class Reading(Protocol):
         """Return shipments as far as systems answer."""
         ...
 
-    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], ConnectorError | None]:
-        """Return ERP documents, and what kept the ERP from answering."""
+    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], Mapping[str, ConnectorError]]:
+        """Return ERP documents, and what kept an ERP from answering about which."""
         ...
 
 
@@ -99,8 +101,8 @@ class OrderLists:
         if principal.rows is not None:
             limit = max(limit, WINDOW)
         recorded = self._ports.ledger.search_orders(ledger_scope(query), limit)
-        ledger, (documents, is_missing) = await asyncio.gather(recorded, self._search_erp(query, limit))
-        views = await self._merge(ledger, documents, is_missing=is_missing, query=query)
+        ledger, (documents, silent) = await asyncio.gather(recorded, self._search_erp(query, limit))
+        views = await self._merge(ledger, documents, silent=silent, query=query)
         return await self._page(_Window(views, _horizon(limit, ledger, documents)), query, principal)
 
     async def _load(self, keys: list[tuple[str, OrderQuery]]) -> list[Slice[OrderView]]:
@@ -117,14 +119,14 @@ class OrderLists:
 
     async def _read_accounts(self, account_ids: Sequence[str], query: OrderQuery, limit: int) -> dict[str, _Window]:
         """Return each account's newest orders, at most ``limit``."""
-        ledger, (erp, is_missing) = await asyncio.gather(
+        ledger, (erp, silent) = await asyncio.gather(
             self._ports.ledger.orders_of(account_ids, ledger_scope(query), limit),
             self._erp_of(account_ids, query, limit),
         )
         recorded = [order for account_id in account_ids for order in ledger.get(account_id, ())]
         documents = [order for account_id in account_ids for order in erp.get(account_id, ())]
         rows: dict[str, list[OrderView]] = {account_id: [] for account_id in account_ids}
-        for order in await self._merge(recorded, documents, is_missing=is_missing, query=query):
+        for order in await self._merge(recorded, documents, silent=silent, query=query):
             if order.account_id in rows:  # the ERP may have moved it to another account
                 rows[order.account_id].append(order)
         return {
@@ -133,39 +135,50 @@ class OrderLists:
         }
 
     async def _merge(
-        self, recorded: Sequence[LedgerOrder], documents: Sequence[ErpOrder], *, is_missing: bool, query: OrderQuery
+        self,
+        recorded: Sequence[LedgerOrder],
+        documents: Sequence[ErpOrder],
+        *,
+        silent: Container[SourceSystem],
+        query: OrderQuery,
     ) -> list[OrderView]:
         """Return whole orders within the query's bounds; halves that the other system did not give are read by id."""
         by_id = {order.id: order for order in recorded}
         erp = {order.id: order for order in documents}
-        no_document = [order.id for order in recorded if order.erp_number is not None and order.id not in erp]
+        no_document = [order for order in recorded if order.erp_number is not None and order.id not in erp]
+        missing = {order.id for order in no_document if home_of(order) in silent}
+        unread = [order.id for order in no_document if order.id not in missing]
         no_record = [order_id for order_id in erp if order_id not in by_id]
-        if no_document and not is_missing:
-            more, failure = await self._reading.read_erp(no_document)
+        if unread:
+            more, failures = await self._reading.read_erp(unread)
             erp.update(more)
-            is_missing = failure is not None
+            missing.update(failures)
         if no_record:
             by_id.update(await self._ports.ledger.orders(no_record))
-        views = merge_orders(by_id, erp, now=self._reading.now, is_missing=is_missing)
+        views = merge_orders(by_id, erp, now=self._reading.now, missing=missing)
         for view in views.values():
             self._reading.keep(view)
         return [view for view in views.values() if _is_within(view, query)]
 
     async def _erp_of(
         self, account_ids: Sequence[str], query: OrderQuery, limit: int
-    ) -> tuple[Mapping[str, tuple[ErpOrder, ...]], bool]:
+    ) -> tuple[Mapping[str, tuple[ErpOrder, ...]], Container[SourceSystem]]:
+        """Return the ERPs' orders per account, and the ERPs that did not answer."""
         try:
-            return await self._ports.erp.orders_of(account_ids, erp_scope(query), limit), False
+            return await self._ports.erp.orders_of(account_ids, erp_scope(query), limit), ()
         except ConnectorError as error:
             _log.warning("orders listed without ERP", accounts=len(account_ids), error=str(error))
-            return {}, True
+            return (error.found, error.systems) if isinstance(error, PartlyAnswered) else ({}, _EVERY_SYSTEM)
 
-    async def _search_erp(self, query: OrderQuery, limit: int) -> tuple[tuple[ErpOrder, ...], bool]:
+    async def _search_erp(self, query: OrderQuery, limit: int) -> tuple[tuple[ErpOrder, ...], Container[SourceSystem]]:
+        """Return the ERPs' orders, and the ERPs that did not answer."""
         try:
-            return (await self._ports.erp.search_orders(erp_scope(query), PageRequest(limit))).items, False
+            return (await self._ports.erp.search_orders(erp_scope(query), PageRequest(limit))).items, ()
         except ConnectorError as error:
             _log.warning("orders searched without ERP", error=str(error))
-            return (), True
+            if isinstance(error, PartlyAnswered):
+                return tuple(error.found.values()), error.systems
+            return (), _EVERY_SYSTEM
 
     async def _page(self, window: _Window, query: OrderQuery, principal: Principal | None = None) -> Slice[OrderView]:
         rows = [order for order in window.orders if window.horizon is None or _place(order) >= window.horizon]

@@ -8,7 +8,7 @@ Invariant: an order is never ACCEPTED before its ERP said so; the ledger takes t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from schema.records.currencies import round_to_minor
 from schema.records.orders import ErpLine, ErpOrder, LedgerLine, LedgerOrder
 from schema.records.values import ExternalRef, Freshness, Money
 
-__all__ = ["merge_order", "merge_orders", "recorded_statuses"]
+__all__ = ["home_of", "merge_order", "merge_orders", "recorded_statuses"]
 
 _PLATFORM_DECIDES = frozenset(
     {
@@ -34,6 +34,9 @@ _PLATFORM_DECIDES = frozenset(
 
 _ERP_FINAL = frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED})
 _ERP_STATUSES = _ERP_FINAL | {OrderStatus.VALIDATING, OrderStatus.ON_HOLD, OrderStatus.ACCEPTED}
+NEW_HOME = SourceSystem.CLOUD_ERP
+"""Where orders of customers go that no ERP has yet; an order is shown there until it is known whose it is."""
+
 _NONE = Decimal(0)
 
 
@@ -57,9 +60,9 @@ def merge_order(ledger: LedgerOrder | None, erp: ErpOrder | None, *, now: dateti
 
 
 def merge_orders(
-    recorded: Mapping[str, LedgerOrder], documents: Mapping[str, ErpOrder], *, now: datetime, is_missing: bool
+    recorded: Mapping[str, LedgerOrder], documents: Mapping[str, ErpOrder], *, now: datetime, missing: Container[str]
 ) -> dict[str, OrderView]:
-    """Return orders by id out of the halves that were read; ``is_missing`` when the ERP did not answer.
+    """Return orders by id out of the halves that were read; ``missing`` are those whose ERP did not answer.
 
     A document that the ledger does not know of yet is left out, so that an order is the same whatever read it.
     """
@@ -68,7 +71,7 @@ def merge_orders(
         ledger = recorded.get(order_id)
         is_known = ledger is None or ledger.erp_number is not None
         document = documents.get(order_id) if is_known else None
-        expected = is_missing and ledger is not None and is_known
+        expected = order_id in missing and ledger is not None and is_known
         views[order_id] = merge_order(ledger, document, now=now, erp_missing=expected)
     return views
 
@@ -80,6 +83,11 @@ def recorded_statuses(merged: Collection[OrderStatus]) -> tuple[OrderStatus, ...
         for status in OrderStatus
         if status in merged or any(_decided(status, document) in merged for document in _ERP_STATUSES)
     )
+
+
+def home_of(ledger: LedgerOrder) -> SourceSystem:
+    """Return the ERP that holds an order, or is going to."""
+    return ledger.home_erp or NEW_HOME
 
 
 def _with_erp(ledger: LedgerOrder | None, erp: ErpOrder, now: datetime) -> OrderView:
@@ -120,7 +128,7 @@ def _ledger_alone(ledger: LedgerOrder, now: datetime, *, erp_missing: bool) -> O
     lines = tuple(_ledger_line(ledger.id, line) for line in ledger.lines)
     amounts = [line.extended.amount for line in lines if line.extended is not None]
     subtotal = Money(sum(amounts, _NONE), ledger.currency)
-    home = SourceSystem.CLOUD_ERP
+    home = home_of(ledger)
     told_at = max(
         moment for moment in (ledger.submitted_at, ledger.accepted_at, ledger.completed_at) if moment is not None
     )

@@ -20,7 +20,7 @@ import structlog
 from aiodataloader import DataLoader
 
 from resolvers.access import can_see, is_customer
-from resolvers.loaders import bulk_loader
+from resolvers.loaders import bulk_loader, read_what_answers
 from resolvers.orders.listing import OrderLists
 from resolvers.orders.merge import merge_orders
 from resolvers.orders.ports import OrderPorts
@@ -132,35 +132,35 @@ class OrderReader:
         """Return an order per id, the ERP's failure for one that only the ERP may know."""
         recorded = await self.ports.ledger.orders(ids)
         in_erp = [order_id for order_id in ids if order_id not in recorded or recorded[order_id].erp_number is not None]
-        documents, failure = await self.read_erp(in_erp)
-        views = merge_orders(recorded, documents, now=self.now, is_missing=failure is not None)
-        return [views.get(order_id, failure) for order_id in ids]
+        documents, failures = await self.read_erp(in_erp)
+        views = merge_orders(recorded, documents, now=self.now, missing=failures)
+        return [views.get(order_id) or failures.get(order_id) for order_id in ids]
 
     async def _load_numbers(self, numbers: list[str]) -> list[Any]:
         """Return an order per number, the ERP's failure for one that only the ERP may know."""
         recorded = await self.ports.ledger.orders_by_number(numbers)
         unknown = [number for number in numbers if number not in recorded]
-        documents, failure = await self._read_erp(self.ports.erp.orders_by_number, unknown)
+        documents, failures = await self._read_erp(self.ports.erp.orders_by_number, unknown)
         ids = {number: order.id for number, order in documents.items()}
         ids |= {number: order.id for number, order in recorded.items()}
         read = (self._orders.load(order_id) for order_id in ids.values())
         views = dict(zip(ids, await asyncio.gather(*read, return_exceptions=True), strict=True))
-        return [views.get(number, failure) for number in numbers]
+        return [views.get(number) or failures.get(number) for number in numbers]
 
-    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], ConnectorError | None]:
-        """Return (ERP documents by id, what kept the ERP from answering)."""
+    async def read_erp(self, ids: Sequence[str]) -> tuple[Mapping[str, ErpOrder], Mapping[str, ConnectorError]]:
+        """Return ERP documents by id, and what kept an ERP from answering about which."""
         return await self._read_erp(self.ports.erp.orders, ids)
 
     async def _read_erp(
         self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, ErpOrder]]], keys: Sequence[str]
-    ) -> tuple[Mapping[str, ErpOrder], ConnectorError | None]:
+    ) -> tuple[Mapping[str, ErpOrder], Mapping[str, ConnectorError]]:
         if not keys:
-            return {}, None
-        try:
-            return await read(keys), None
-        except ConnectorError as error:
-            _log.warning("orders shown without ERP", orders=len(keys), error=str(error))
-            return {}, error
+            return {}, {}
+        found, failures = await read_what_answers(read, keys)
+        if failures:
+            error = next(iter(failures.values()))
+            _log.warning("orders shown without ERP", orders=len(failures), error=str(error))
+        return found, failures
 
     # --- shipments
 

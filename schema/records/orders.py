@@ -152,7 +152,10 @@ class NewErpLine:
 
 @dataclass(frozen=True, slots=True)
 class NewErpOrder:
-    """An order to create. ``key`` is its idempotency key and becomes the external document number (``or:{id}:erp``)."""
+    """An order to create. ``key`` is its idempotency key and becomes the external document number (``or:{id}:erp``).
+
+    ``home_erp`` is the ERP that is meant to take it.
+    """
 
     key: str
     order_id: str
@@ -166,6 +169,7 @@ class NewErpOrder:
     opportunity_id: str | None
     quote_id: str | None
     lines: tuple[NewErpLine, ...]
+    home_erp: SourceSystem = SourceSystem.CLOUD_ERP
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +263,7 @@ class LedgerOrder:
         amended_by: process that is changing or cancelling the order now.
         amended_lines: the lines as they will be, while a change is under way.
         decisions: what persons decided about its holds, in the order of time.
+        home_erp: the ERP that takes the order, or has taken it; it is decided once, and None until then.
     """
 
     id: str
@@ -288,6 +293,7 @@ class LedgerOrder:
     amended_by: str | None = None
     amended_lines: tuple[LedgerLine, ...] = ()
     decisions: tuple[HoldDecision, ...] = ()
+    home_erp: SourceSystem | None = None
 
 
 @dataclass(frozen=True, slots=True)

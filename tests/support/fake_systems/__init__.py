@@ -6,7 +6,7 @@ is one per key is the process's doing.
 """
 
 from tests.support.fake_systems.crm import FakeCrm, account, opportunity
-from tests.support.fake_systems.erp import FakeErp
+from tests.support.fake_systems.erp import FakeErp, FakeLegacyErp
 from tests.support.fake_systems.script import FakeClock, Fault, Kept, Script
 from tests.support.fake_systems.tms import FakeTms, tracking
 from tests.support.fake_systems.wms import FakeWms
@@ -15,6 +15,7 @@ __all__ = [
     "FakeClock",
     "FakeCrm",
     "FakeErp",
+    "FakeLegacyErp",
     "FakeTms",
     "FakeWms",
     "Fault",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from processes.journal import read, write
-from schema.enums import ReturnStatus, SourceSystem
+from schema.enums import ReturnStatus
 from schema.records.invoices import PostedInvoice, Rebilling
 from schema.records.orders import Invoice, Return, ReturnLine
 from schema.records.returns import NewReturn, return_id
@@ -29,40 +29,40 @@ class FakeAccounting(FakeOrders):
         self.returns_by_id: dict[str, Return] = {}
 
     async def invoices(self, ids: Sequence[str]) -> Mapping[str, Invoice]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices")
+        await self.script.enter(self.system, "invoices")
         return {entry: self.invoices_by_id[entry] for entry in ids if entry in self.invoices_by_id}
 
     async def invoices_of(self, account_ids: Sequence[str], limit: int) -> Mapping[str, tuple[Invoice, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices_of")
+        await self.script.enter(self.system, "invoices_of")
         found = per_account(self.invoices_by_id, account_ids)
         return {name: tuple(reversed(entries))[:limit] for name, entries in found.items()}
 
     async def invoices_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Invoice, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "invoices_of_orders")
+        await self.script.enter(self.system, "invoices_of_orders")
         return per_order(self.invoices_by_id, order_ids)
 
     async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "posted_after")
+        await self.script.enter(self.system, "posted_after")
         return tuple(posted for posted in self.postings if posted.entry > entry)[:limit]
 
     async def credit_invoice(self, key: str, number: str) -> str:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "credit_invoice")
+        await self.script.enter(self.system, "credit_invoice")
         if not self.kept.all("credit memo", key):
             self.kept.put("credit memo", key, number)
         await self.script.leave("credit_invoice")
         return f"SC-{number.removeprefix('SI-')}"
 
     async def take_credit_back(self, key: str, number: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "take_credit_back")
+        await self.script.enter(self.system, "take_credit_back")
         self.kept.drop("credit memo", key)
         await self.script.leave("take_credit_back")
 
     async def find_rebilling(self, key: str) -> str | None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "find_rebilling")
+        await self.script.enter(self.system, "find_rebilling")
         return next(iter(self.kept.all("rebilling", key)), None)
 
     async def bill_anew(self, rebilling: Rebilling) -> str:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "bill_anew")
+        await self.script.enter(self.system, "bill_anew")
         if not self.kept.all("rebilling", rebilling.key):
             entry = 1 + max(posted.entry for posted in self.postings)
             self.kept.put("rebilling", rebilling.key, f"SI-{entry}")
@@ -78,16 +78,16 @@ class FakeAccounting(FakeOrders):
         return PostedInvoice(entry, invoice, rebilling.tax, rebilling.freight, rebilling.lines)
 
     async def returns(self, ids: Sequence[str]) -> Mapping[str, Return]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "returns")
+        await self.script.enter(self.system, "returns")
         return {entry.id: entry for entry in self._returns().values() if entry.id in ids}
 
     async def returns_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "returns_of")
+        await self.script.enter(self.system, "returns_of")
         found = per_account(self._returns(), account_ids)
         return {name: tuple(reversed(entries)) for name, entries in found.items()}
 
     async def returns_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "returns_of_orders")
+        await self.script.enter(self.system, "returns_of_orders")
         return per_order(self._returns(), order_ids)
 
     def _returns(self) -> dict[str, Return]:
@@ -95,7 +95,7 @@ class FakeAccounting(FakeOrders):
         return {**self.returns_by_id, **{entry.id: entry for entry in made}}
 
     async def create_return(self, new: NewReturn) -> Return:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "create_return")
+        await self.script.enter(self.system, "create_return")
         if not self.kept.all("rma", new.rma_number):
             document = self.document(f"or:{new.order_id}:erp")
             account_id = "acc_1" if document is None else document.account_id
@@ -109,13 +109,13 @@ class FakeAccounting(FakeOrders):
         return self._returns()[return_id(new.rma_number)]
 
     async def cancel_return(self, number: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "cancel_return")
+        await self.script.enter(self.system, "cancel_return")
         found = self._returns().get(return_id(number))
         if found is not None:
             self._keep_return(replace(found, status=ReturnStatus.CANCELLED))
 
     async def receive_return(self, key: str, number: str, lines: tuple[ReturnLine, ...]) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "receive_return")
+        await self.script.enter(self.system, "receive_return")
         if not self.kept.all("rma_key", key):
             self.kept.put("rma_key", key, number)
             found = self._returns()[return_id(number)]
@@ -123,7 +123,7 @@ class FakeAccounting(FakeOrders):
         await self.script.leave("receive_return")
 
     async def credit_return(self, key: str, number: str) -> Money:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "credit_return")
+        await self.script.enter(self.system, "credit_return")
         found = self._returns()[return_id(number)]
         if not self.kept.all("rma_key", key):
             self.kept.put("rma_key", key, number)
@@ -135,7 +135,7 @@ class FakeAccounting(FakeOrders):
         return found.credit
 
     async def replace_return(self, key: str, number: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "replace_return")
+        await self.script.enter(self.system, "replace_return")
         if not self.kept.all("rma_key", key):
             self.kept.put("rma_key", key, number)
             self._keep_return(replace(self._returns()[return_id(number)], status=ReturnStatus.REPLACED))

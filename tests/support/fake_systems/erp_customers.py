@@ -30,35 +30,35 @@ class FakeCustomers(ErpPart):
         self.group_currencies: dict[str, set[str]] = {}
 
     async def terms(self, account_ids: Sequence[str]) -> Mapping[str, CustomerTerms]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "terms")
+        await self.script.enter(self.system, "terms")
         found = self.terms_by_account
         return {entry: found[entry] for entry in account_ids if entry in found}
 
     async def account_id_by_ref(self, system: SourceSystem, external_id: str) -> str | None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "account_id_by_ref")
+        await self.script.enter(self.system, "account_id_by_ref")
         wanted = ExternalRef(system, external_id)
         return next((name for name, entry in self.terms_by_account.items() if entry.ref == wanted), None)
 
     async def ship_tos_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[ShipTo, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "ship_tos_of")
+        await self.script.enter(self.system, "ship_tos_of")
         return per_account(self.places, account_ids)
 
     async def ship_tos(self, ids: Sequence[str]) -> Mapping[str, ShipTo]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "ship_tos")
+        await self.script.enter(self.system, "ship_tos")
         return {entry: self.places[entry] for entry in ids if entry in self.places}
 
     async def traces(self, tax_numbers: Sequence[str], glns: Sequence[str]) -> tuple[CustomerTrace, ...]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "traces")
+        await self.script.enter(self.system, "traces")
         wanted = {*tax_numbers, *glns}
         return tuple(entry for entry in self.known_traces if wanted.intersection(entry.tax_numbers + entry.glns))
 
     async def group_has_prices(self, price_group: str, currency: str) -> bool | None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "group_has_prices")
+        await self.script.enter(self.system, "group_has_prices")
         known = self.group_currencies.get(price_group)
         return None if known is None else currency in known
 
     async def create_customer(self, customer: NewCustomer) -> CustomerTerms:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "create_customer")
+        await self.script.enter(self.system, "create_customer")
         key = customer.account_id
         if not self.kept.all("customer", key):
             self.kept.put("customer", key, json.dumps(write(customer)))
@@ -77,13 +77,13 @@ class FakeCustomers(ErpPart):
                 datetime(2026, 1, 1, tzinfo=UTC),
             ),
             credit_tolerance_percent=0,
-            ref=ExternalRef(SourceSystem.CLOUD_ERP, number),
+            ref=ExternalRef(self.system, number),
         )  # fmt: skip
         await self.script.leave("create_customer")
         return made
 
     async def open_billing(self, account_id: str, billing: BillingTerms) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "open_billing")
+        await self.script.enter(self.system, "open_billing")
         assert self.kept.all("customer", account_id), "nobody to bill"
         self.kept.drop("billing", account_id)
         self.kept.put("billing", account_id, json.dumps(write(billing)))
@@ -91,31 +91,31 @@ class FakeCustomers(ErpPart):
         await self.script.leave("open_billing")
 
     async def block_customer(self, account_id: str, blocked: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "block_customer")
+        await self.script.enter(self.system, "block_customer")
         if self.kept.all("customer", account_id):
             self._set_block(account_id, blocked)
         await self.script.leave("block_customer")
 
     async def customer_values(self, account_ids: Sequence[str]) -> Mapping[str, AccountValues]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "customer_values")
+        await self.script.enter(self.system, "customer_values")
         return {entry: self.values[entry] for entry in account_ids if entry in self.values}
 
     async def change_customer(self, account_id: str, values: AccountValues) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "change_customer")
+        await self.script.enter(self.system, "change_customer")
         given = {"payment_terms": values.payment_terms, "billing": values.billing}
         changed = {name: value for name, value in given.items() if value is not None}
         self.values[account_id] = replace(self.values[account_id], **changed)
         await self.script.leave("change_customer")
 
     async def merge_customers(self, key: str, duplicate_id: str, survivor_id: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "merge_customers")
+        await self.script.enter(self.system, "merge_customers")
         if not self.kept.all("merge", key):
             self.kept.put("merge", key, json.dumps(self._move_places(duplicate_id, survivor_id)))
             self._set_block(duplicate_id, "All")
         await self.script.leave("merge_customers")
 
     async def take_merge_back(self, key: str, duplicate_id: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "take_merge_back")
+        await self.script.enter(self.system, "take_merge_back")
         for text in self.kept.all("merge", key):
             for place in json.loads(text):
                 self.places[place] = replace(self.places[place], account_id=duplicate_id)

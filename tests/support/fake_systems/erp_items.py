@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from schema.enums import SourceSystem
 from schema.records.catalog import Category, Item, ItemFilter, PriceChange, PriceRule
 from schema.records.inventory import InboundSupply
 from schema.records.values import Page, PageRequest
@@ -29,11 +28,11 @@ class FakeItems(ErpPart):
         self.rates: dict[tuple[str, str], Decimal] = {}
 
     async def items(self, skus: Sequence[str]) -> Mapping[str, Item]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "items")
+        await self.script.enter(self.system, "items")
         return {entry: self.items_by_sku[entry] for entry in skus if entry in self.items_by_sku}
 
     async def item_by_gtin(self, gtin: str) -> Item | None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "item_by_gtin")
+        await self.script.enter(self.system, "item_by_gtin")
         return next(
             (
                 entry
@@ -44,9 +43,9 @@ class FakeItems(ErpPart):
         )
 
     async def search_items(self, where: ItemFilter, page: PageRequest) -> Page[Item]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "search_items")
+        await self.script.enter(self.system, "search_items")
         if page.after is not None and page.after not in self.items_by_sku:
-            raise Rejected(SourceSystem.CLOUD_ERP, "search items", "no such cursor", reason=BAD_CURSOR)
+            raise Rejected(self.system, "search items", "no such cursor", reason=BAD_CURSOR)
         found = [
             entry
             for sku, entry in sorted(self.items_by_sku.items())
@@ -60,17 +59,17 @@ class FakeItems(ErpPart):
         return Page(shown, tuple(entry.sku for entry in shown), len(behind) > page.first, len(found))
 
     async def categories(self, ids: Sequence[str]) -> Mapping[str, Category]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "categories")
+        await self.script.enter(self.system, "categories")
         return {entry: self.categories_by_id[entry] for entry in ids if entry in self.categories_by_id}
 
     async def inbound(self, skus: Sequence[str]) -> Mapping[str, tuple[InboundSupply, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "inbound")
+        await self.script.enter(self.system, "inbound")
         return {entry: self.supply.get(entry, ()) for entry in skus}
 
     async def rules(
         self, account_ids: Sequence[str], price_groups: Sequence[str], skus: Sequence[str]
     ) -> tuple[PriceRule, ...]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "rules")
+        await self.script.enter(self.system, "rules")
         return tuple(
             entry
             for entry in self.price_rules
@@ -80,16 +79,16 @@ class FakeItems(ErpPart):
         )
 
     async def agreements_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[PriceRule, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "agreements_of")
+        await self.script.enter(self.system, "agreements_of")
         rules = sorted(self.price_rules, key=lambda entry: entry.number)
         return {name: tuple(entry for entry in rules if entry.account_id == name) for name in account_ids}
 
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "exchange_rate")
+        await self.script.enter(self.system, "exchange_rate")
         return self.rates.get((base, quote))
 
     async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "price_changes_after")
+        await self.script.enter(self.system, "price_changes_after")
         return tuple(change for change in self.price_changes if change.entry > entry)[:limit]
 
     def change_price(self, before: PriceRule | None, after: PriceRule | None, at: datetime) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from processes.journal import read, write
-from schema.enums import OrderStatus, SourceSystem
+from schema.enums import OrderStatus
 from schema.records.currencies import round_to_minor
 from schema.records.orders import ErpLine, ErpLineChange, ErpOrder, ErpOrderChange, NewErpOrder, OrderFilter
 from schema.records.values import ExternalRef, Money, Page, PageRequest
@@ -35,15 +35,15 @@ class FakeOrders(ErpPart):
         self.price_of: Callable[[str, Money], Money] = lambda sku, agreed: agreed
 
     async def open_values(self, account_ids: Sequence[str]) -> Mapping[str, Money]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "open_values")
+        await self.script.enter(self.system, "open_values")
         return {entry: self.open[entry] for entry in account_ids if entry in self.open}
 
     async def find_order(self, key: str) -> ErpOrder | None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "find_order")
+        await self.script.enter(self.system, "find_order")
         return self.document(key)
 
     async def orders(self, ids: Sequence[str]) -> Mapping[str, ErpOrder]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "orders")
+        await self.script.enter(self.system, "orders")
         found = {entry.id: entry for entry in self.documents() if entry.id in ids}
         if not self.invoiced:
             return found
@@ -53,38 +53,38 @@ class FakeOrders(ErpPart):
         }
 
     async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, ErpOrder]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "orders_by_number")
+        await self.script.enter(self.system, "orders_by_number")
         return {entry.number: entry for entry in self.documents() if entry.number in numbers}
 
     async def orders_of(
         self, account_ids: Sequence[str], where: OrderFilter, limit: int
     ) -> Mapping[str, tuple[ErpOrder, ...]]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "orders_of")
+        await self.script.enter(self.system, "orders_of")
         found = newest([entry for entry in self.documents() if fulfils(entry, where)])
         return {name: tuple([entry for entry in found if entry.account_id == name][:limit]) for name in account_ids}
 
     async def search_orders(self, where: OrderFilter, page: PageRequest) -> Page[ErpOrder]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "search_orders")
+        await self.script.enter(self.system, "search_orders")
         found = newest([entry for entry in self.documents() if fulfils(entry, where)])
         shown = tuple(found[: page.first])
         return Page(shown, tuple(entry.id for entry in shown), len(found) > len(shown))
 
     async def create_order(self, order: NewErpOrder) -> ErpOrder:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "create_order")
+        await self.script.enter(self.system, "create_order")
         made = self._made(order)
         self.kept.put("document", order.key, json.dumps(write(made)))
         await self.script.leave("create_order")
         return made
 
     async def cancel_order(self, key: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "cancel_order")
+        await self.script.enter(self.system, "cancel_order")
         found = self.document(key)
         if found is not None:
             self.kept.replace("document", key, json.dumps(write(replace(found, status=OrderStatus.CANCELLED))))
         await self.script.leave("cancel_order")
 
     async def allocate(self, key: str, order_id: str) -> tuple[AllocationResult, ...]:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "allocate")
+        await self.script.enter(self.system, "allocate")
         document = self.document(f"or:{order_id}:erp")
         assert document is not None, "nothing to allocate"
         if not self.kept.all("allocation", key):
@@ -105,11 +105,11 @@ class FakeOrders(ErpPart):
         return tuple(results)
 
     async def deallocate(self, key: str, order_id: str) -> None:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "deallocate")
+        await self.script.enter(self.system, "deallocate")
         self.kept.drop("allocation", key)
 
     async def change_order(self, change: ErpOrderChange) -> ErpOrder:
-        await self.script.enter(SourceSystem.CLOUD_ERP, "change_order")
+        await self.script.enter(self.system, "change_order")
         found = self.document(f"or:{change.order_id}:erp")
         assert found is not None, "nothing to change"
         if not self.kept.all("change", change.key):
@@ -189,8 +189,8 @@ class FakeOrders(ErpPart):
             completed_at=None,
             opportunity_id=order.opportunity_id,
             quote_id=order.quote_id,
-            home_erp=SourceSystem.CLOUD_ERP,
-            refs=(ExternalRef(SourceSystem.CLOUD_ERP, order.number),),
+            home_erp=self.system,
+            refs=(ExternalRef(self.system, order.number),),
             etag="1",
         )
 
