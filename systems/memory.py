@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from systems.errors import ConnectorError
+from systems.errors import ConnectorError, PartlyAnswered
 from systems.outage import is_outage
 
 __all__ = ["MAX_ENTRIES", "Memory", "Recollection"]
@@ -54,13 +54,18 @@ class Recollection:
     """The readings of one answer.
 
     Attributes:
-        as_of: when the oldest reading was taken that had to be recalled; None while every system answered.
+        recalled: when each reading was taken that had to be recalled, by kind and key.
     """
 
     def __init__(self, memory: Memory, now: datetime) -> None:
-        self.as_of: datetime | None = None
+        self.recalled: dict[tuple[str, str], datetime] = {}
         self._memory = memory
         self._now = now
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the oldest reading was taken that had to be recalled; None while every system answered."""
+        return min(self.recalled.values(), default=None)
 
     async def by_key(
         self, kind: str, keys: Sequence[str], read: Callable[[Sequence[str]], Awaitable[Mapping[str, V]]]
@@ -68,14 +73,33 @@ class Recollection:
         """Return what a system says of keys, or what it said last when it is out.
 
         Raises:
+            PartlyAnswered: one of several systems does not answer, and not all that it was asked for is remembered.
             ConnectorError: the system does not answer, and not all of it is remembered.
         """
         try:
             found = await read(keys)
+        except PartlyAnswered as partly:
+            return self._completed(kind, keys, partly)
         except ConnectorError as error:
             recalled = self.recall_all(kind, keys, error)
             return {key: value for key, value in recalled.items() if value is not None}
         self.keep_all(kind, {key: found.get(key) for key in keys})
+        return found
+
+    def _completed(self, kind: str, keys: Sequence[str], partly: PartlyAnswered) -> Mapping[str, Any]:
+        """Return what was answered with what is remembered of the rest."""
+        self.keep_all(kind, {key: partly.found.get(key) for key in keys if key not in partly.failures})
+        found, failures = dict(partly.found), dict[str, ConnectorError]()
+        for key, error in partly.failures.items():
+            try:
+                value = self.recall_all(kind, [key], error)[key]
+            except ConnectorError:
+                failures[key] = error
+            else:
+                found |= {} if value is None else {key: value}
+        if failures:
+            silent = {error.system: error for error in failures.values()}
+            raise PartlyAnswered(partly.operation, found, failures, silent)
         return found
 
     def keep_all(self, kind: str, values: Mapping[str, Any]) -> None:
@@ -92,10 +116,8 @@ class Recollection:
         found = {key: self._memory.recall(kind, key, self._now) for key in keys}
         if not is_outage(error):
             raise error
-        recalled: dict[str, Any] = {}
-        for key, reading in found.items():
-            if reading is None:
-                raise error
-            recalled[key], taken = reading
-            self.as_of = taken if self.as_of is None else min(self.as_of, taken)
-        return recalled
+        readings = {key: reading for key, reading in found.items() if reading is not None}
+        if len(readings) < len(found):
+            raise error
+        self.recalled |= {(kind, key): taken for key, (_, taken) in readings.items()}
+        return {key: value for key, (value, _) in readings.items()}

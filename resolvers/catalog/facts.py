@@ -6,7 +6,7 @@ one request has read answers for another one, whatever it asks for together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ import structlog
 from resolvers.catalog.ports import CatalogPorts
 from schema.records.accounts import Account, CustomerTerms, ShipTo
 from schema.records.catalog import Item, PriceRule
-from systems.errors import ConnectorError
+from systems.errors import ConnectorError, PartlyAnswered
 from systems.memory import Recollection
 
 __all__ = ["PriceSources"]
@@ -36,10 +36,18 @@ class PriceSources:
         self._ports = ports
         self._seen = Recollection(ports.memory, now)
 
-    @property
-    def as_of(self) -> datetime | None:
-        """When the oldest thing was read that had to be remembered; None when everything was read now."""
-        return self._seen.as_of
+    def as_of(self, accounts: Collection[str], ship_to_id: str | None) -> datetime | None:
+        """Return when the oldest thing was read that had to be remembered for a price of the first of the accounts.
+
+        Args:
+            accounts: who buys, and the parents whose contracts count.
+            ship_to_id: where to, if that is told.
+
+        Returns:
+            None when everything that the price is made of was read now.
+        """
+        taken = (at for (kind, key), at in self._seen.recalled.items() if _concerns(kind, key, accounts, ship_to_id))
+        return min(taken, default=None)
 
     async def items(self, skus: Sequence[str]) -> Mapping[str, Item]:
         """Return items by sku."""
@@ -59,21 +67,42 @@ class PriceSources:
 
     async def rules(
         self, account_ids: Sequence[str], groups: Sequence[str], skus: Sequence[str]
-    ) -> tuple[PriceRule, ...]:
-        """Return the rows that may concern these items for these accounts and groups."""
+    ) -> tuple[tuple[PriceRule, ...], Mapping[str, ConnectorError]]:
+        """Return the rows that may concern these items for these accounts and groups.
+
+        Returns:
+            The rows, and what kept an ERP from telling those of which accounts.
+        """
         try:
             rows = await self._ports.prices.rules(account_ids, groups, skus)
+        except PartlyAnswered as partly:
+            rows = tuple(partly.found.values())
+            self._keep_rules(rows, [entry for entry in account_ids if entry not in partly.failures], groups, skus)
+            failures = {}
+            for account_id, error in partly.failures.items():
+                try:
+                    rows += self._recalled_rules(list(_of_owner(f"a:{account_id}", skus)), error)
+                except ConnectorError:
+                    failures[account_id] = error
+            return rows, failures
         except ConnectorError as error:
-            keys = [*_places(account_ids, groups, skus)]
-            recalled = self._seen.recall_all("rules", keys, error)
-            _log.warning("prices as the ERP last told them", items=len(skus), error=str(error))
-            return tuple({row.id: row for key in keys for row in recalled[key]}.values())
+            return self._recalled_rules(list(_places(account_ids, groups, skus)), error), {}
+        self._keep_rules(rows, account_ids, groups, skus)
+        return rows, {}
+
+    def _recalled_rules(self, places: Sequence[str], error: ConnectorError) -> tuple[PriceRule, ...]:
+        recalled = self._seen.recall_all("rules", places, error)
+        _log.warning("prices as the ERP last told them", places=len(places), error=str(error))
+        return tuple({row.id: row for place in places for row in recalled[place]}.values())
+
+    def _keep_rules(
+        self, rows: Sequence[PriceRule], account_ids: Sequence[str], groups: Sequence[str], skus: Sequence[str]
+    ) -> None:
         places: dict[str, list[PriceRule]] = {key: [] for key in _places(account_ids, groups, skus)}
         for row in rows:
             for sku in skus if row.sku is None else (row.sku,):
                 places.setdefault(_place(_owner(row), sku), []).append(row)
         self._seen.keep_all("rules", {key: tuple(entries) for key, entries in places.items()})
-        return rows
 
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
         """Return how many ``quote`` one ``base`` is worth on the date, None when there is no rate."""
@@ -89,7 +118,21 @@ class PriceSources:
 
 def _places(account_ids: Sequence[str], groups: Sequence[str], skus: Sequence[str]) -> Iterator[str]:
     owners = [_EVERYBODY, *(f"a:{entry}" for entry in account_ids), *(f"g:{entry}" for entry in groups)]
-    return (_place(owner, sku) for owner in owners for sku in skus)
+    return (place for owner in owners for place in _of_owner(owner, skus))
+
+
+def _of_owner(owner: str, skus: Sequence[str]) -> Iterator[str]:
+    return (_place(owner, sku) for sku in skus)
+
+
+def _concerns(kind: str, key: str, accounts: Collection[str], ship_to_id: str | None) -> bool:
+    """Return whether a reading is about these accounts or this place, or about everybody."""
+    if kind in ("terms", "account"):
+        return key in accounts
+    if kind == "ship-to":
+        return key == ship_to_id
+    owner = key.partition("/")[0] if kind == "rules" else _EVERYBODY
+    return not owner.startswith("a:") or owner.removeprefix("a:") in accounts
 
 
 def _owner(row: PriceRule) -> str:

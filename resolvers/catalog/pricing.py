@@ -75,17 +75,40 @@ _Pair = tuple[str, str, date]
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """Everything that was read for questions that came up together; a rate that could not be read is its failure."""
+    """Everything that was read for questions that came up together; what could not be read is its failure.
+
+    ``unread`` says why rows of accounts could not be read.
+    """
 
     items: Mapping[str, Item | None]
-    terms: Mapping[str, CustomerTerms | None]
+    terms: Mapping[str, CustomerTerms | ConnectorError | None]
     ancestors: Mapping[str, tuple[str, ...]]
-    ship_tos: Mapping[str, ShipTo | None]
+    ship_tos: Mapping[str, ShipTo | ConnectorError | None]
     rules: _Rules
+    unread: Mapping[str, ConnectorError]
     rates: Mapping[_Pair, Decimal | ConnectorError | None]
 
     def buyer(self, question: PriceQuestion | MoveQuestion) -> Buyer | None:
-        return question.buyer or self.terms.get(question.account_id)
+        found = question.buyer or self.terms.get(question.account_id)
+        return _answered(found)
+
+    def group(self, question: PriceQuestion | MoveQuestion) -> str | None:
+        found = question.buyer or self.terms.get(question.account_id)
+        return None if found is None or isinstance(found, ConnectorError) else found.price_group
+
+    def accounts(self, question: PriceQuestion | MoveQuestion) -> tuple[str, ...]:
+        """Return who buys, and the parents whose contracts count."""
+        return (question.account_id, *self.ancestors[question.account_id])
+
+    def check_read(self, question: PriceQuestion | MoveQuestion) -> None:
+        """Check that the rows of who buys and of its parents were read.
+
+        Raises:
+            ConnectorError: some could not be read.
+        """
+        for account_id in self.accounts(question):
+            if account_id in self.unread:
+                raise self.unread[account_id]
 
     def rate(self, base: str, quote: str, on: date) -> Decimal | None:
         if base == quote:
@@ -189,17 +212,18 @@ class PriceDesk:
         account_ids = _distinct(line.account_id for line in lines)
         items, terms, chains, ship_tos = await asyncio.gather(
             _load(self._items, _distinct(question.sku for question in asked)),
-            _load(self._terms, _distinct(line.account_id for line in lines if line.buyer is None)),
+            _load_each(self._terms, _distinct(line.account_id for line in lines if line.buyer is None)),
             asyncio.gather(*(self._ancestors(account_id) for account_id in account_ids)),
-            _load(self._ship_tos, _distinct(line.ship_to_id for line in lines if line.ship_to_id is not None)),
+            _load_each(self._ship_tos, _distinct(line.ship_to_id for line in lines if line.ship_to_id is not None)),
         )
-        facts = _Facts(items, terms, dict(zip(account_ids, chains, strict=True)), ship_tos, _Rules(), {})
-        buyers = [buyer for line in lines if (buyer := facts.buyer(line)) is not None]
-        groups = {buyer.price_group for buyer in buyers if buyer.price_group is not None}
+        facts = _Facts(items, terms, dict(zip(account_ids, chains, strict=True)), ship_tos, _Rules(), {}, {})
+        groups = {group for line in lines if (group := facts.group(line)) is not None}
         skus = sorted(sku for sku, item in items.items() if item is not None)
         everybody = sorted({*account_ids, *(parent for chain in chains for parent in chain)})
-        rows = await self._sources.rules(everybody, sorted(groups), skus) if skus else ()
-        return replace(facts, rules=_Rules(rows))
+        if not skus:
+            return facts
+        rows, unread = await self._sources.rules(everybody, sorted(groups), skus)
+        return replace(facts, rules=_Rules(rows), unread=unread)
 
     async def _ancestors(self, account_id: str) -> tuple[str, ...]:
         """Return the ids of an account's parents, nearest first."""
@@ -249,11 +273,13 @@ class PriceDesk:
 
     def _price(self, question: PriceQuestion, facts: _Facts) -> Priced | Problem:
         buyer, item, day = facts.buyer(question), facts.items[question.sku], self._day(question)
+        accounts = facts.accounts(question)
+        facts.check_read(question)
         if buyer is None:
             return unknown_account(question.account_id)
         if item is None:
             return broken_rule("UNKNOWN_SKU", f"item {question.sku!r} does not exist", "sku")
-        ship_to = None if question.ship_to_id is None else facts.ship_tos[question.ship_to_id]
+        ship_to = None if question.ship_to_id is None else _answered(facts.ship_tos[question.ship_to_id])
         if question.ship_to_id is not None and (ship_to is None or ship_to.account_id != question.account_id):
             said = f"account {question.account_id} has no ship-to {question.ship_to_id!r}"
             return broken_rule("UNKNOWN_SHIP_TO", said, "shipToId")
@@ -266,13 +292,14 @@ class PriceDesk:
             fx=lambda base, quote: facts.rate(base, quote, day),
             now=self._now,
             signer=self._signer,
-            freshness=self._freshness(),
+            freshness=self._freshness(accounts, question.ship_to_id),
             ship_to=ship_to,
         )
         return Priced(answer, item.base_uom) if isinstance(answer, Price) else answer
 
     def _has_moved(self, question: MoveQuestion, facts: _Facts) -> bool:
         buyer, item = facts.buyer(question), facts.items[question.sku]
+        facts.check_read(question)
         if buyer is None or item is None:
             return False
         return has_moved(
@@ -286,8 +313,8 @@ class PriceDesk:
             on=question.on,
         )
 
-    def _freshness(self) -> Freshness:
-        as_of = self._sources.as_of
+    def _freshness(self, accounts: Sequence[str], ship_to_id: str | None) -> Freshness:
+        as_of = self._sources.as_of(accounts, ship_to_id)
         if as_of is None:
             return Freshness(SourceSystem.CLOUD_ERP, self._now)
         return Freshness(SourceSystem.CLOUD_ERP, as_of, stale=True, note="the price is as the ERP last told it")
@@ -297,9 +324,31 @@ class PriceDesk:
         return named or self._now.date()
 
 
+def _answered(found: V | ConnectorError) -> V:
+    """Return what was read.
+
+    Raises:
+        ConnectorError: it could not be read.
+    """
+    if isinstance(found, ConnectorError):
+        raise found
+    return found
+
+
 def _distinct(keys: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
 async def _load(loader: DataLoader[str, V | None], keys: Sequence[str]) -> dict[str, V | None]:
     return dict(zip(keys, await loader.load_many(keys), strict=True))
+
+
+async def _load_each(loader: DataLoader[str, V | None], keys: Sequence[str]) -> dict[str, V | ConnectorError | None]:
+    """Return what is read, or what kept each of it from being read."""
+    read = await asyncio.gather(*(loader.load(key) for key in keys), return_exceptions=True)
+    found: dict[str, V | ConnectorError | None] = {}
+    for key, value in zip(keys, read, strict=True):
+        if isinstance(value, BaseException) and not isinstance(value, ConnectorError):
+            raise value
+        found[key] = value
+    return found

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schema.enums import SourceSystem
-from systems.errors import ConnectorError, NotFound, RateLimited, Rejected, Unavailable, Unexpected
+from systems.errors import ConnectorError, NotFound, PartlyAnswered, RateLimited, Rejected, Unavailable, Unexpected
 from systems.memory import Memory, Recollection
 
 AT = datetime(2026, 3, 2, 14, tzinfo=UTC)
@@ -92,3 +92,18 @@ async def test_what_was_read_longest_ago_makes_room():
         await Recollection(memory, AT).by_key("item", [key], source)
     assert memory.recall("item", "b", AT) is None
     assert memory.recall("item", "a", AT) == ("1", AT)
+
+
+async def test_of_several_systems_only_the_silent_one_is_recalled():
+    source, memory = Source(a="1", b="2"), Memory(DAY)
+    await Recollection(memory, AT).by_key("item", ["a", "b"], source)
+    silent = {SourceSystem.LEGACY_ERP: Unavailable(SourceSystem.LEGACY_ERP, "items", "no", outcome_unknown=False)}
+    failures = {"b": silent[SourceSystem.LEGACY_ERP]}
+    source.failure = PartlyAnswered("items", {"a": "9"}, failures, silent)
+    seen = Recollection(memory, AT + timedelta(hours=1))
+    assert await seen.by_key("item", ["a", "b"], source) == {"a": "9", "b": "2"}
+    assert seen.recalled == {("item", "b"): AT}
+    source.failure = PartlyAnswered("items", {"a": "9"}, failures | {"c": failures["b"]}, silent)
+    with pytest.raises(PartlyAnswered) as caught:
+        await Recollection(memory, AT).by_key("item", ["a", "b", "c"], source)
+    assert (caught.value.found, set(caught.value.failures)) == ({"a": "9", "b": "2"}, {"c"})
