@@ -54,7 +54,7 @@ CIRCUITS_S = 1.0
 """How often it is looked whether a system is left alone; it is so for half a minute at least."""
 
 INVOICES_S = 5.0
-"""How often the ERP is asked what it has posted."""
+"""How often each ERP is asked what it has posted."""
 
 PRICES_S = 5.0
 """How often the ERP is asked which prices have changed."""
@@ -107,7 +107,8 @@ class Background:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._insisting("inbox", self._handle_messages))
             tasks.create_task(self._insisting("reservations", self._end_what_is_over))
-            tasks.create_task(self._insisting("invoices", self._read_invoices))
+            for erp in self._parts.systems.postings:
+                tasks.create_task(self._insisting(f"invoices of {erp}", partial(self._read_invoices, erp)))
             tasks.create_task(self._insisting("missing invoices", self._watch_invoices))
             tasks.create_task(self._insisting("prices", self._read_prices))
             merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
@@ -147,9 +148,9 @@ class Background:
             case _:
                 await self._fulfilment.handle(news, message.received_at, replayed=message.replayed)
 
-    async def _read_invoices(self) -> None:
+    async def _read_invoices(self, erp: SourceSystem) -> None:
         while True:
-            while await self._invoicing.read() > 0:
+            while await self._invoicing.read(erp) > 0:
                 pass
             await asyncio.sleep(INVOICES_S)
 

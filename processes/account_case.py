@@ -58,6 +58,7 @@ class AccountCase:
         self.resumed = resumed
         self.findings: list[Problem] = []
         self.refusal: tuple[Problem, ...] = ()
+        self.home_erp: SourceSystem | None = None
 
     @property
     def order_id(self) -> None:

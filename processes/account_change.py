@@ -91,14 +91,14 @@ async def change_erp(case: AccountCase) -> Outcome:
     mine = replace(case.request.wanted, owner_id=None)
     if not case.request.is_customer or not changed_fields(mine):
         return Outcome(Verdict.SKIPPED, note="nothing of this is the ERP's")
-    return await _write(_ERP, lambda: case.use.erp.change_customer(case.account_id, mine))
+    return await _write(lambda: case.use.erp.change_customer(case.account_id, mine))
 
 
 async def change_crm(case: AccountCase) -> Outcome:
     """Set the CRM's values and the next version."""
     request = case.request
     mine = replace(request.wanted, payment_terms=None)
-    return await _write(_CRM, lambda: case.use.crm.change_account(case.account_id, mine, request.version + 1))
+    return await _write(lambda: case.use.crm.change_account(case.account_id, mine, request.version + 1))
 
 
 async def tell(case: AccountCase) -> Outcome:
@@ -160,10 +160,11 @@ def _restored(wanted: AccountValues, before: AccountValues) -> AccountValues:
     )
 
 
-async def _write(system: SourceSystem, work: Callable[[], Awaitable[None]]) -> Outcome:
+async def _write(work: Callable[[], Awaitable[None]]) -> Outcome:
     try:
         await work()
     except Rejected as error:
+        system = error.system
         problem = failed(f"REFUSED_BY_{system.value}", f"{system} refuses the change: {error.detail}", *error.fields)
         return _refused([problem])
     return DONE

@@ -14,6 +14,7 @@ from schema.enums import ProcessState, SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import DeadLetter, ExceptionTask, ProcessRecord, ProcessStepRecord
 from schema.records.problems import Problem
+from systems.erp_homes import ERPS
 from systems.errors import AuthFailed, Conflict, RateLimited, Unavailable, Unexpected
 from systems.ports import Clock, DeadLetterStore, ProcessLog, TaskQueue
 
@@ -74,6 +75,11 @@ class Case(Protocol):
     @property
     def record(self) -> ProcessRecord:
         """The process as the process log starts it."""
+        ...
+
+    @property
+    def home_erp(self) -> SourceSystem | None:
+        """The ERP that the steps of the ERP are done in, None while that is not known."""
         ...
 
     @property
@@ -148,6 +154,10 @@ class Chronicle:
             await self._desk.process_log.set_state(self._case.record.id, state, self.now(), told)
             self._state = state
 
+    def _system(self, step: Step[Any]) -> SourceSystem:
+        """Return whom a step talks to: of several ERPs the one that the case is about."""
+        return self._case.home_erp or step.system if step.system in ERPS else step.system
+
     async def show_waiting(self, step: Step[Any], attempt: int, failure: Failure) -> None:
         """Show that the process waits for a system."""
         if self._state is ProcessState.WAITING_SYSTEM:
@@ -155,7 +165,7 @@ class Chronicle:
         facts = {
             "processId": self._case.record.id,
             "step": step.name,
-            "system": step.system.value,
+            "system": failure.system or self._system(step).value,
             "attempts": attempt,
             "error": failure.error,
             "message": failure.message,
@@ -174,7 +184,7 @@ class Chronicle:
             name=name,
             state=state,
             attempts=attempt,
-            system=step.system,
+            system=self._system(step),
             idempotency_key=self._key(step),
             started_at=started,
             ended_at=self.now(),
@@ -190,7 +200,7 @@ class Chronicle:
 
     async def tell_compensated(self, step: Step[Any]) -> None:
         """Tell that a step was taken back."""
-        facts = {"processId": self._case.record.id, "step": step.name, "system": step.system.value}
+        facts = {"processId": self._case.record.id, "step": step.name, "system": self._system(step).value}
         await self._desk.events.append([self._case.news("process.step.compensated", f"{step.name}:undone", facts)])
 
     async def ask(self, step: Step[Any], failure: Failure) -> str | None:
@@ -210,7 +220,7 @@ class Chronicle:
         return None
 
     def _step_task(self, step: Step[Any], failure: Failure, turn: int) -> ExceptionTask:
-        record, now = self._case.record, self.now()
+        record, now, system = self._case.record, self.now(), self._system(step)
         return ExceptionTask(
             id=_step_task_id(record.id, step.name, turn),
             queue=INTEGRATION_QUEUE,
@@ -219,7 +229,7 @@ class Chronicle:
             order_id=self._case.order_id,
             account_id=self._case.account_id,
             process_id=record.id,
-            summary=f"{record.kind} {record.business_key}: step {step.name} at {step.system} failed: {failure.message}",
+            summary=f"{record.kind} {record.business_key}: step {step.name} at {system} failed: {failure.message}",
             opened_at=now,
             due_at=now + TASK_LIFETIME,
             assignee=None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from events.ports import EventLog
 from processes.rules.territory import TerritoryRule
 from processes.rules.tokens import TokenSigner
+from schema.enums import SourceSystem
 from systems.ports import (
     AccountDirectory,
     AccountMerges,
@@ -58,12 +59,11 @@ class Erp(
     OrderBook,
     InvoiceBook,
     InvoiceCorrections,
-    InvoicePostings,
     ReturnBook,
     ReturnDesk,
     Protocol,
 ):
-    """The home ERP with the capabilities that processes use."""
+    """The home ERP with the capabilities that processes use; of several ERPs that of whom it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class Dependencies:
     Attributes:
         crm: customers, opportunities, cases.
         erp: terms and credit, items, prices, orders.
+        postings: what each ERP posts, in an order of its own.
         wms: stock and shipments.
         tms: loads and milestones.
         orders: ledger of submissions.
@@ -95,6 +96,7 @@ class Dependencies:
 
     crm: Crm
     erp: Erp
+    postings: Mapping[SourceSystem, InvoicePostings]
     wms: WarehouseFloor
     tms: TransportDesk
     orders: OrderLedger

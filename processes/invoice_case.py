@@ -27,11 +27,12 @@ MAX_WRITES = 8
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRequest:
-    """Input of the process: the invoice as the ERP posted it; ``order_id`` is the order that it bills."""
+    """Input of the process: the invoice as ``erp`` posted it; ``order_id`` is the order that it bills."""
 
     process_id: str
     order_id: str
     posted: PostedInvoice
+    erp: SourceSystem = SourceSystem.CLOUD_ERP
 
 
 class InvoiceCase:
@@ -49,6 +50,11 @@ class InvoiceCase:
     def posted(self) -> PostedInvoice:
         """The invoice."""
         return self.request.posted
+
+    @property
+    def home_erp(self) -> SourceSystem:
+        """The ERP that posted the invoice."""
+        return self.request.erp
 
     @property
     def number(self) -> str:

@@ -26,8 +26,8 @@ from schema.enums import SourceSystem
 
 __all__ = ["INVOICE_POSTING", "Invoicing"]
 
-FEED = "erp.invoices"
-"""Name of the place up to which postings are read."""
+_FEEDS = {SourceSystem.CLOUD_ERP: "erp.invoices", SourceSystem.LEGACY_ERP: "erp.invoices.legacy"}
+"""Names of the places up to which the postings of each ERP are read."""
 
 AT_ONCE = 100
 """Postings that are read at once."""
@@ -49,7 +49,7 @@ class StartsProcesses(Protocol):
 
 
 class Invoicing:
-    """Follows what the ERP posts.
+    """Follows what each ERP posts.
 
     Args:
         engine: runs the processes about invoices.
@@ -59,23 +59,23 @@ class Invoicing:
         self._engine = engine
         self._use = engine.dependencies
 
-    async def read(self) -> int:
-        """Start the processes of the next postings, and return how many there were.
+    async def read(self, erp: SourceSystem = SourceSystem.CLOUD_ERP) -> int:
+        """Start the processes of the next postings of an ERP, and return how many there were.
 
         Cancel/retry: safe to repeat; an invoice that is read twice starts one process.
 
         Raises:
             ConnectorError: the ERP or the platform's ledgers do not answer.
         """
-        place = await self._use.cursors.place(FEED)
-        found = await self._use.erp.posted_after(place, AT_ONCE)
+        place = await self._use.cursors.place(_FEEDS[erp])
+        found = await self._use.postings[erp].posted_after(place, AT_ONCE)
         for posted in found:
             order_id = posted.invoice.order_id
             if order_id is not None:
-                request = InvoiceRequest(f"prc_invoice_{posted.invoice.number}", order_id, posted)
+                request = InvoiceRequest(f"prc_invoice_{posted.invoice.number}", order_id, posted, erp)
                 await self._engine.start(INVOICE, request)
         if found:
-            await self._use.cursors.move(FEED, found[-1].entry)
+            await self._use.cursors.move(_FEEDS[erp], found[-1].entry)
         return len(found)
 
 
@@ -102,7 +102,7 @@ async def publish(case: InvoiceCase) -> Outcome:
     }
     posted = replace(
         case.news("invoice.posted", "posted", facts),
-        system=SourceSystem.CLOUD_ERP,
+        system=case.home_erp,
         occurred_at=invoice.posted_at or case.use.clock.now(),
     )
     order = await case.order()

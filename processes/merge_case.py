@@ -43,6 +43,7 @@ class MergeCase:
         self.resumed = resumed
         self.findings: list[Problem] = []
         self.refusal: tuple[Problem, ...] = ()
+        self.home_erp: SourceSystem | None = None
 
     @property
     def order_id(self) -> None:

@@ -55,6 +55,7 @@ class OnboardingCase:
         self.resumed = resumed
         self.findings: list[Problem] = []
         self.refusal: tuple[Problem, ...] = ()
+        self.home_erp: SourceSystem | None = None
 
     @property
     def applicant(self) -> Applicant:

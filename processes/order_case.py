@@ -86,6 +86,13 @@ class OrderCase:
         return self.submission.account_id
 
     @property
+    def home_erp(self) -> SourceSystem | None:
+        """The ERP that takes the order, None while that is not known."""
+        if self._written is not None and self._written.home_erp is not None:
+            return self._written.home_erp
+        return None if self._account is None else home_of_new_orders(self._account.erp_home)
+
+    @property
     def correlation_id(self) -> str:
         """Root of the order's story: the quote that it comes from, else itself."""
         return self.submission.quote_id or self.order_id
@@ -220,9 +227,7 @@ class OrderCase:
 
     def at_home(self, order: LedgerOrder) -> LedgerOrder:
         """Return the order with the ERP that is to take it; it stays where it once was decided to go."""
-        if order.home_erp is not None or self._account is None:
-            return order
-        return replace(order, home_erp=home_of_new_orders(self._account.erp_home))
+        return order if order.home_erp is not None else replace(order, home_erp=self.home_erp)
 
     async def ship_to(self) -> ShipTo | None:
         """Return where the order goes, None when the ERP does not know the place."""

@@ -48,6 +48,7 @@ class QuoteCase:
         self.resumed = resumed
         self.findings: list[Problem] = []
         self.refusal: tuple[Problem, ...] = ()
+        self.home_erp: SourceSystem | None = None
         self._account: Account | None = None
         self._terms: CustomerTerms | None = None
         self._ship_to: ShipTo | None = None
@@ -138,6 +139,7 @@ class QuoteCase:
         """Return on what terms the account buys, None when the ERP does not know the customer."""
         if self._terms is None:
             self._terms = (await self.use.erp.terms([self.account_id])).get(self.account_id)
+            self.home_erp = None if self._terms is None else self._terms.ref.system
         return self._terms
 
     async def ship_to(self) -> ShipTo | None:

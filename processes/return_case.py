@@ -85,6 +85,7 @@ class ReturnCase:
         self.resumed = resumed
         self.findings: list[Problem] = []
         self.refusal: tuple[Problem, ...] = ()
+        self.home_erp: SourceSystem | None = None
         self._entry_id = request.process_id
 
     @property
@@ -180,6 +181,7 @@ class ReturnCase:
         document = (await self.use.erp.orders([self.order_id])).get(self.order_id)
         if document is None:
             return None
+        self.home_erp = document.home_erp
         items = await self.use.erp.items(sorted({line.sku for line in document.lines}))
         shipments = (await self.use.wms.shipments_of([self.order_id])).get(self.order_id, ())
         loads = await self.use.tms.tracking([entry.number for entry in shipments])

@@ -180,6 +180,8 @@ async def credit(case: ReturnCase) -> Outcome:
     if not _is_settled(entry) or entry.resolution == REPLACE:
         return Outcome(Verdict.SKIPPED, note="nothing is credited")
     amount = await case.use.erp.credit_return(f"rma:{entry.id}:credit", entry.number)
+    recorded = (await case.use.orders.orders([case.order_id])).get(case.order_id)
+    home = None if recorded is None else recorded.home_erp
 
     def changed(stored: LedgerReturn) -> LedgerReturn:
         return replace(stored, status=_S.CREDITED, credit=amount) if stored.status is _S.INSPECTED else stored
@@ -190,7 +192,7 @@ async def credit(case: ReturnCase) -> Outcome:
             "status": stored.status.value,
             "credit": {"amount": str(amount.amount), "currency": amount.currency},
         }
-        return [replace(case.news("return.credited", "credited", facts), system=SourceSystem.CLOUD_ERP)]
+        return [replace(case.news("return.credited", "credited", facts), system=home or SourceSystem.CLOUD_ERP)]
 
     await case.change(changed, tell)
     return DONE

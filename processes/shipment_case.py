@@ -57,6 +57,7 @@ class ShipmentCase:
         self.resumed = resumed
         self.findings: list[Problem] = []
         self.refusal: tuple[Problem, ...] = ()
+        self.home_erp: SourceSystem | None = None
 
     @property
     def shipment_id(self) -> str:

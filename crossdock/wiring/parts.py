@@ -52,6 +52,7 @@ class Parts:
         return Dependencies(
             crm=systems.crm,
             erp=systems.erp,
+            postings=systems.postings,
             wms=self.floor,
             tms=systems.tms,
             orders=platform.orders,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from crossdock.settings import SystemSettings
+from processes.dependencies import Erp
 from schema.enums import SourceSystem
 from systems.business_central import BusinessCentral, BusinessCentralSettings
 from systems.health import HealthBoard
+from systems.ports import InvoicePostings
 from systems.salesforce import Salesforce, SalesforceSettings
 from systems.tms import Tms, TmsSettings
 from systems.wms import Wms, WmsSettings
@@ -22,7 +24,8 @@ class Systems:
     """The connectors of one program."""
 
     crm: Salesforce
-    erp: BusinessCentral
+    erp: Erp
+    postings: Mapping[SourceSystem, InvoicePostings]
     wms: Wms
     tms: Tms
     health: HealthBoard
@@ -51,9 +54,11 @@ async def open_systems(settings: SystemSettings) -> AsyncIterator[Systems]:
     warehouse = WmsSettings(wms.url, wms.api_key, wms.timeout, wms.max_connections)
     transport = TmsSettings(tms.url, tms.api_key, tms.timeout, tms.max_connections)
     async with AsyncExitStack() as stack:
+        cloud = await stack.enter_async_context(BusinessCentral(business_central, observer=health))
         yield Systems(
             crm=await stack.enter_async_context(Salesforce(salesforce, observer=health)),
-            erp=await stack.enter_async_context(BusinessCentral(business_central, observer=health)),
+            erp=cloud,
+            postings={SourceSystem.CLOUD_ERP: cloud},
             wms=await stack.enter_async_context(Wms(warehouse, observer=health)),
             tms=await stack.enter_async_context(Tms(transport, observer=health)),
             health=health,

@@ -19,6 +19,7 @@ from schema.records.orders import Invoice, Shipment, ShipmentLine
 from schema.records.problems import InvoiceMismatch
 from schema.records.values import Money, PageRequest, Quantity
 from systems.errors import Rejected, Unavailable
+from tests.support.fake_systems import FakeLegacyErp, Kept, Script
 from tests.support.process_world import QUICK, ProcessWorld, line, run_order, submission
 from tests.support.rule_records import NOW
 
@@ -127,6 +128,23 @@ async def test_an_erp_that_is_away_is_read_later_and_nothing_is_lost(finance: Fi
     with pytest.raises(Unavailable):
         await finance.invoicing.read()
     assert await finance.invoicing.read() == 1
+
+
+async def test_each_erp_posts_in_an_order_of_its_own_and_one_that_is_away_holds_up_no_other(finance: Finance):
+    legacy = FakeLegacyErp(Script(), Kept())
+    finance.world.use.postings[legacy.system] = legacy  # type: ignore[index]
+    finance.world.erp.postings, legacy.postings = [bill(9, "2")], [bill(1, "4")]
+    finance.world.script.down.add(SourceSystem.CLOUD_ERP)
+    with pytest.raises(Unavailable):
+        await finance.invoicing.read(SourceSystem.CLOUD_ERP)
+    assert await finance.invoicing.read(SourceSystem.LEGACY_ERP) == 1
+    finance.world.script.down.clear()
+    assert await finance.invoicing.read(SourceSystem.CLOUD_ERP) == 1
+    for number in ("SI-1", "SI-9"):
+        await finance.state(number, ProcessState.COMPLETED)
+    posted = await finance.world.use.events.read(EventFilter(types=("invoice.posted",)), None, 10)
+    systems = {entry.event.subject: entry.event.system for entry in posted}
+    assert systems == {"inv_SI-9": SourceSystem.CLOUD_ERP, "inv_SI-1": SourceSystem.LEGACY_ERP}
 
 
 async def test_a_warehouse_that_is_away_delays_the_invoice(finance: Finance):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from schema.enums import ErpHome, OrderStatus, SourceSystem
+from schema.events.envelope import EventFilter
 from systems.erp_routing import AccountHomes, ErpRouting
 from systems.errors import Rejected, Unavailable
 from tests.support.fake_systems import FakeLegacyErp, Kept, Script, account
@@ -47,6 +48,18 @@ async def test_a_new_order_goes_to_the_erp_that_takes_those_of_its_account(
     assert (order.status, order.home_erp) == (OrderStatus.ACCEPTED, erp)
     documents = {CLOUD: world.erp.documents(), LEGACY: legacy.documents()}
     assert {system: [entry.id for entry in found] for system, found in documents.items() if found} == {erp: ["ord_1"]}
+    (process,) = (await world.use.process_log.processes(["prc_1"])).values()
+    assert {step.system for step in process.steps if step.name in ("price", "create", "allocate")} == {erp}
+
+
+async def test_an_order_that_waits_for_its_erp_waits_for_no_other(world: ProcessWorld, legacy: FakeLegacyErp) -> None:
+    move(world, ErpHome.LEGACY_ERP)
+    away = Unavailable(LEGACY, "create order", "no connection", outcome_unknown=False)
+    legacy.script.before["create_order"] = [away] * 2
+    await run_order(world, submission(line(6)))
+    failed = await world.use.events.read(EventFilter(types=("process.step.failed",)), None, 10)
+    assert [(entry.event.data["step"], entry.event.data["system"]) for entry in failed] == [("create", "LEGACY_ERP")]
+    assert (await world.order("ord_1")).status is OrderStatus.ACCEPTED
 
 
 async def test_an_order_that_was_sent_before_its_account_moved_is_found_where_it_was_sent(

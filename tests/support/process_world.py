@@ -139,6 +139,7 @@ def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | N
     use = Dependencies(
         crm=crm,
         erp=erp,
+        postings={erp.system: erp},
         wms=wms,
         tms=tms,
         orders=PlatformOrderLedger(database, log.append_in),
