@@ -7,7 +7,7 @@ platform's and are never shown.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, TypeVar
@@ -92,9 +92,22 @@ class SalesforceSettings:
 
 
 class Salesforce(Registry, Belongings):
-    """All ports of the CRM in :mod:`systems.ports`; opened with ``async with``."""
+    """All ports of the CRM in :mod:`systems.ports`; opened with ``async with``.
 
-    def __init__(self, settings: SalesforceSettings, *, observer: CallObserver | None = None) -> None:
+    Args:
+        settings: how to reach it.
+        observer: is told of every call.
+        seen: is told of every account that is read, whatever it was read for.
+    """
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        *,
+        observer: CallObserver | None = None,
+        seen: Callable[[Account], None] | None = None,
+    ) -> None:
+        self._seen = seen
         reach = ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections)
         circuit = Circuit()
         self._entrance = VendorClient(
@@ -131,7 +144,7 @@ class Salesforce(Registry, Belongings):
     async def accounts(self, ids: Sequence[str]) -> Mapping[str, Account]:
         """Return accounts by platform id."""
         soql = select(ACCOUNT_FIELDS, "Account", "Crossdock_Id__c IN ({})")
-        found = await self._query.rows_in("accounts", soql, ids, read_account)
+        found = await self._query.rows_in("accounts", soql, ids, self._account)
         return _asked(ids, {account.id: account for account in found})
 
     async def accounts_by_number(self, numbers: Sequence[str]) -> Mapping[str, Account]:
@@ -142,7 +155,7 @@ class Salesforce(Registry, Belongings):
         """
         soql = select(ACCOUNT_FIELDS, "Account", "AccountNumber IN ({})", _KNOWN, order="Crossdock_Id__c")
         found: dict[str, Account] = {}
-        for account in await self._query.rows_in("accounts by number", soql, numbers, read_account):
+        for account in await self._query.rows_in("accounts by number", soql, numbers, self._account):
             other = found.setdefault(account.number, account)
             if other is not account:
                 message = f"{other.id} and {account.id} both have the number {account.number}"
@@ -155,7 +168,7 @@ class Salesforce(Registry, Belongings):
         if record_id is None or not record_id.startswith(_ACCOUNT_PREFIX):
             return None
         soql = select(ACCOUNT_FIELDS, "Account", f"Id = {literal(record_id)}", _KNOWN)
-        found = await self._query.rows("account by ref", soql, read_account)
+        found = await self._query.rows("account by ref", soql, self._account)
         return found[0] if found else None
 
     async def search_accounts(self, where: AccountFilter, page: PageRequest) -> Page[Account]:
@@ -171,7 +184,7 @@ class Salesforce(Registry, Belongings):
         operation = "search accounts"
         total = await self._query.count(operation, select("COUNT()", "Account", *given))
         soql = select(ACCOUNT_FIELDS, "Account", *given, *after, order="AccountNumber, Id")
-        found = await self._query.rows(operation, f"{soql} LIMIT {page.first + 1}", read_account)
+        found = await self._query.rows(operation, f"{soql} LIMIT {page.first + 1}", self._account)
         shown = found[: page.first]
         return Page(
             items=tuple(shown),
@@ -184,7 +197,7 @@ class Salesforce(Registry, Belongings):
         """Return direct children per parent in the order of their numbers; a parent without children maps to ()."""
         soql = select(ACCOUNT_FIELDS, "Account", "Parent.Crossdock_Id__c IN ({})", _KNOWN, order="AccountNumber, Id")
         found: dict[str | None, list[Account]] = {parent_id: [] for parent_id in parent_ids}
-        for account in await self._query.rows_in("children", soql, parent_ids, read_account):
+        for account in await self._query.rows_in("children", soql, parent_ids, self._account):
             if account.parent_id in found:
                 found[account.parent_id].append(account)
         return {parent_id: tuple(found[parent_id]) for parent_id in parent_ids}
@@ -286,6 +299,12 @@ class Salesforce(Registry, Belongings):
         if found is None:
             raise doubt or _unread("it is not there")
         return found
+
+    def _account(self, row: Mapping[str, Any]) -> Account:
+        account = read_account(row)
+        if self._seen is not None:
+            self._seen(account)
+        return account
 
     async def _opened(self, case_id: str) -> ServiceCase | None:
         """Return a case that was opened a moment ago."""
