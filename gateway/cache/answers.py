@@ -15,6 +15,7 @@ from gateway.cache.shared import Shared
 from gateway.cache.store import Entry, Reading
 from gateway.cache.who import Who
 from gateway.executor.result import ExecutionResult, Freshness
+from gateway.tracing import lookups, outcome_of
 
 __all__ = ["QueryAnswers", "Run"]
 
@@ -46,10 +47,7 @@ class QueryAnswers:
         base = entry_base(self.name, self.who, variables)
         reading = await self.shared.store.read(entry_keys(base, self.who), self.fetches.barriers)
         found = first_found(reading.found, self.who)
-        if reading.as_of is None:
-            self.shared.counts.bypassed("answer", "")
-        else:
-            self.shared.counts.looked_up("answer", "", int(found is not None), int(found is None))
+        self._count(reading, is_hit=found is not None)
         if found is not None:
             kept, scope = found
             body = kept.value
@@ -61,6 +59,15 @@ class QueryAnswers:
             result = replace(result, body=result.to_bytes())
             await self._keep(base, reading, lifetime, result.body or b"")
         return self._told(result, lifetime, 0.0)
+
+    def _count(self, reading: Reading, *, is_hit: bool) -> None:
+        trace = lookups.get()
+        if reading.as_of is None:
+            self.shared.counts.bypassed("answer", "")
+        else:
+            self.shared.counts.looked_up("answer", "", int(is_hit), int(not is_hit))
+        if trace is not None:
+            trace.answer("bypass" if reading.as_of is None else outcome_of(int(is_hit), int(not is_hit)))
 
     def _lifetime(self, result: ExecutionResult) -> Lifetime:
         return NEVER if result.errors or not self.is_whole else join(self.fetches.lifetimes)

@@ -40,7 +40,7 @@ class MutationFetches:
         cached = self._fetches[fetch]
         if cached is None:
             raise LookupError(f"fetch {fetch} is not covered")
-        response = await send({**variables, **asked}, True)
+        response = await send({**variables, **asked}, True, None)
         answer = decode_answer(response, cached.subgraph)
         data = answer[0]
         if cached.subject is not None:

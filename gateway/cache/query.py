@@ -23,6 +23,7 @@ from gateway.cache.who import Who
 from gateway.executor.answer import Answer, decode_answer
 from gateway.executor.caching import CachedAnswer, SendFetch
 from gateway.plan.nodes import FetchId
+from gateway.tracing import lookups, outcome_of
 from gateway.transport.base import SubgraphResponse
 
 __all__ = ["Loaded", "QueryFetches"]
@@ -81,7 +82,7 @@ class QueryFetches:
             response = SubgraphResponse(200, "application/json", kept.value)
             lifetime = Lifetime(kept.left_s, scope)
         else:
-            loaded = await self._load(cached, base, reading, variables, send, self._keep_roots)
+            loaded = await self._load(cached, base, reading, variables, send, "miss", self._keep_roots)
             response, lifetime = loaded.response, loaded.lifetime
         answer = decode_answer(response, cached.subgraph)
         self._use(lifetime, answer)
@@ -122,7 +123,8 @@ class QueryFetches:
                 missing[wanted[slot][0].variable].append(wanted[slot][1])
             key = blake2b(b"".join(bases[slot] for slot in slots), digest_size=16).digest()
             every = {**variables, **missing}
-            loaded = await self._load(cached, key, reading, every, send, self._keep_entities)
+            lookup = outcome_of(len(found) - misses, misses)
+            loaded = await self._load(cached, key, reading, every, send, lookup, self._keep_entities)
             data, errors = decode_answer(loaded.response, cached.subgraph)
             self._use(loaded.lifetime, (data, errors))
             positions = _positions(cached.calls, wanted, slots)
@@ -177,13 +179,15 @@ class QueryFetches:
         reading: Reading,
         variables: Mapping[str, Any],
         send: SendFetch,
+        lookup: str,
         keep: _Keep,
     ) -> Loaded:
         """Send a fetch, or wait for an equal one that is under way; whoever sends it keeps what comes."""
         who = self._who
 
         async def start() -> Loaded:
-            response = await send(variables, reading.as_of is not None)
+            has_looked = reading.as_of is not None
+            response = await send(variables, has_looked, lookup if has_looked else "bypass")
             loaded = Loaded(response, judge(cached, response, who))
             if loaded.lifetime.max_age_s and reading.as_of is not None:
                 await keep(cached, key, reading, variables, loaded)
@@ -222,11 +226,14 @@ class QueryFetches:
         self.lifetimes.append(Lifetime(0.0, lifetime.scope) if has_failed else lifetime)
 
     def _count(self, cache: str, cached: CachedFetch, reading: Reading, *, hits: int, misses: int) -> None:
-        counts = self._shared.counts
-        if reading.as_of is None:
+        counts, trace = self._shared.counts, lookups.get()
+        is_bypassed = reading.as_of is None
+        if is_bypassed:
             counts.bypassed(cache, cached.subgraph)
         else:
             counts.looked_up(cache, cached.subgraph, hits, misses)
+        if trace is not None:
+            trace.parts(hits, misses, bypassed=is_bypassed)
 
 
 def _about_roots(cached: CachedFetch, variables: Mapping[str, Any], data: dict[str, Any] | None) -> About:

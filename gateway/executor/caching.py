@@ -11,9 +11,9 @@ from gateway.transport.base import SubgraphResponse
 
 __all__ = ["CachedAnswer", "FetchCache", "SendFetch"]
 
-SendFetch = Callable[[Mapping[str, Any], bool], Awaitable[SubgraphResponse]]
+SendFetch = Callable[[Mapping[str, Any], bool, str | None], Awaitable[SubgraphResponse]]
 """Sends a fetch with the variables given, and returns the answer whatever it is. With True it joins no request that is
-under way, since that may have begun before something changed."""
+under way, since that may have begun before something changed. The last is what was found before, for the trace."""
 
 CachedAnswer = tuple[Answer, bytes | None]
 """Data and errors, and the text that they were read from where it is the whole answer to what was asked."""

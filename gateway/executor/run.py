@@ -269,10 +269,11 @@ class _Execution:
         """Return the answer of the cache, which sends what it misses."""
         asked = {call.variable: batch.representations for call, batch in zip(fetch.calls, batches, strict=True)}
 
-        async def send(variables: Mapping[str, Any], is_fresh: bool) -> SubgraphResponse:
+        async def send(variables: Mapping[str, Any], is_fresh: bool, lookup: str | None) -> SubgraphResponse:
             body = fetch.bare_body or fetch.prefix + orjson.dumps(variables) + b"}"
             request = self._request(fetch, body)
-            return await self._context.transport(fetch.fetch.subgraph).send(replace(request, is_fresh=is_fresh))
+            request = replace(request, is_fresh=is_fresh, lookup=lookup)
+            return await self._context.transport(fetch.fetch.subgraph).send(request)
 
         answer, body = await cache.fetch(fetch.fetch.id, variables_of(fetch, self._context), asked, send)
         if self._plan.is_single:

@@ -25,6 +25,7 @@ from opentelemetry.trace import (
 
 from gateway.errors import SubgraphError
 from gateway.tracing.context import TraceContext, current, read_context
+from gateway.tracing.lookups import Lookups, lookups
 from gateway.tracing.ways import entered
 from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport
 
@@ -50,6 +51,7 @@ class Spans:
                 "request", context=parent, kind=SpanKind.SERVER, attributes=attributes
             ) as span,
             entered(_from_span(span) or told or TraceContext.start()),
+            _noting_lookups(span),
         ):
             yield
 
@@ -79,6 +81,8 @@ class _SpanTransport:
 
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         with self._spans.fetching(self._subgraph) as span:
+            if request.lookup is not None:
+                span.set_attribute("crossdock.cache.outcome", request.lookup)
             try:
                 response = await self._inner.send(_told(request, _from_span(span)))
             except SubgraphError as error:
@@ -94,6 +98,22 @@ class _SpanTransport:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+@contextmanager
+def _noting_lookups(span: Span) -> Iterator[None]:
+    """Let the span of a request tell what the cache had for it."""
+
+    def tell(name: str, value: str | int) -> None:
+        if span.is_recording():  # work that others wait for goes on when the request is over
+            span.set_attribute(name, value)
+
+    before = lookups.set(Lookups(tell)) if span.is_recording() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            lookups.reset(before)
 
 
 def _told(request: SubgraphRequest, own: TraceContext | None) -> SubgraphRequest:

@@ -50,6 +50,7 @@ class SubgraphRequest:
         sharing: with whom its stream may be shared; None for nobody, and where there is no stream.
         is_fresh: True forbids waiting for the answer of an equal request that began earlier.
         caller: whose request it is, for wrappers that want to know; no part of what is sent.
+        lookup: what the cache had before (``miss``, ``partial``, ``bypass``), None where it was not looked for.
     """
 
     body: bytes
@@ -61,6 +62,7 @@ class SubgraphRequest:
     sharing: SharingTerms | None = None
     is_fresh: bool = False
     caller: object | None = None
+    lookup: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
