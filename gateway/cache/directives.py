@@ -14,7 +14,9 @@ from graphql import DirectiveNode, value_from_ast_untyped
 from graphql.language import EnumTypeDefinitionNode
 
 from gateway.cache.lifetime import Lifetime, Scope
+from gateway.errors import SupergraphError
 from gateway.supergraph import Supergraph
+from gateway.supergraph.cache_tags import TagFault, read_tag_format
 
 __all__ = ["CacheDirectives", "Hint"]
 
@@ -36,6 +38,9 @@ class CacheDirectives:
     Attributes:
         hints: of each type and field.
         tags: formats of the tags of each type and root field.
+
+    Raises:
+        SupergraphError: the format of a tag means nothing, which whoever composed the supergraph did not see.
     """
 
     def __init__(self, supergraph: Supergraph) -> None:
@@ -53,8 +58,9 @@ class CacheDirectives:
                 if name == "cacheControl":
                     known, new = self.hints.get((subgraph, where)), _hint(arguments)
                     self.hints[subgraph, where] = new if known is None else _both(known, new)
-                elif name == "cacheTag" and isinstance(arguments.get("format"), str):
-                    self.tags[subgraph, where] = (*self.tags.get((subgraph, where), ()), arguments["format"])
+                elif name == "cacheTag":
+                    known_tags = self.tags.get((subgraph, where), ())
+                    self.tags[subgraph, where] = (*known_tags, _checked(arguments.get("format"), subgraph, where))
 
 
 def _applied(directives: Iterable[DirectiveNode]) -> Iterator[tuple[str, list[str], Mapping[str, Any]]]:
@@ -63,6 +69,18 @@ def _applied(directives: Iterable[DirectiveNode]) -> Iterator[tuple[str, list[st
             given = {item.name.value: value_from_ast_untyped(item.value) for item in directive.arguments or ()}
             name = str(given.get("name", "")).removeprefix("federation__")
             yield name, given.get("graphs") or [], given.get("args") or {}
+
+
+def _checked(text: Any, subgraph: str, where: str) -> str:
+    """Return the format of a tag."""
+    root = "args" if "." in where else "key"
+    try:
+        for place in read_tag_format(text if isinstance(text, str) else "")[1]:
+            if place.root != root:
+                raise TagFault(f"{place} stands where values come from ${root}")  # noqa: TRY301 - told below
+    except TagFault as fault:
+        raise SupergraphError(f"@cacheTag of subgraph {subgraph} on {where}: {fault}") from fault
+    return str(text)
 
 
 def _graph_names(supergraph: Supergraph) -> dict[str, str]:

@@ -6,7 +6,6 @@ are all there; its tags are filled in from them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,30 +13,28 @@ from typing import Any
 from gateway.cache.directives import CacheDirectives
 from gateway.cache.selections import KeyTree, Selected, SelectionReader
 from gateway.cache.tags import About, canonical_key
+from gateway.supergraph.cache_tags import read_tag_format
 
 __all__ = ["Subject", "TagFormat", "compile_subject"]
-
-_PLACE = re.compile(r"\{\$(key|args)\.([A-Za-z0-9_.]+)\}")
 
 
 class TagFormat:
     """The format of a ``@cacheTag``: text with places such as ``{$key.id}`` or ``{$args.id}``."""
 
     def __init__(self, text: str) -> None:
-        self._parts = _PLACE.split(text)
+        self._texts, self._places = read_tag_format(text)
 
     def fill(self, root: str, values: Mapping[str, Any]) -> str | None:
         """Return the tag with the values below ``$key`` or ``$args`` filled in, None when one of them is not known."""
-        parts = self._parts
-        found = [parts[0]]
-        for index in range(1, len(parts), 3):
-            value: Any = values if parts[index] == root else None
-            for name in parts[index + 1].split("."):
+        found = [self._texts[0]]
+        for place, after in zip(self._places, self._texts[1:], strict=True):
+            value: Any = values if place.root == root else None
+            for name in place.path:
                 value = value.get(name) if isinstance(value, Mapping) else None
             if value is None or isinstance(value, Mapping | list):
                 return None
             text = ("false", "true")[value] if isinstance(value, bool) else str(value)
-            found += [text, parts[index + 2]]
+            found += [text, after]
         return "".join(found)
 
 

@@ -11,6 +11,7 @@ from graphql.language import FieldNode, Node, StringValueNode
 from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
+from gateway.composition.validate.cache_tags import check_cache_tags
 from gateway.composition.validate.contexts import check_contexts
 from gateway.composition.validate.field_sets import FieldSetFault, Selected, is_list, read_field_set, walk_field_set
 from gateway.operation.normalize import named_type
@@ -352,6 +353,7 @@ _RULES: tuple[Callable[[Subgraph, Diagnostics, set[tuple[str, str]]], None], ...
     list_sizes_fit,
     costs_are_on_objects,
     check_contexts,
+    check_cache_tags,
     interface_objects_have_keys,
     interface_keys_are_on_implementations,
 )

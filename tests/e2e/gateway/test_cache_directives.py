@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.bootstrap import build_gateway
+from gateway.composition import SubgraphSource, compose_or_raise
+from gateway.config import settings_from
+from gateway.errors import ErrorCode, SupergraphError
 from gateway.server.principal import Principal
 from gateway.server.request import RequestContext
 from tests.e2e.gateway.test_cache import ask
 from tests.e2e.gateway.test_cache_invalidation import PATH, SHOWN, kit, served
-from tests.support.kept_world import CACHE_CONTROL, STOCK_SDL, KeptWorld
+from tests.support.kept_world import CACHE_CONTROL, LINK, STOCK_SDL, KeptWorld
 
 PRODUCT = '{ product(upc: "lamp") { upc name } }'
 ME = "{ me { name } }"
@@ -177,3 +181,29 @@ async def test_an_answer_whose_tag_cannot_be_told_goes_with_any_tag():
         await client.post(PATH, json={"kind": "tag", "tag": "product-lamp"}, headers=SHOWN)
         await client.post("/graphql", json=query)
     assert len(world.catalog.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        pytest.param(
+            "product-{$key.upc", "subgraph catalog on Product: the brace in '{$key.upc' is not closed", id="open"
+        ),
+        pytest.param("", "subgraph catalog on Product: the format is empty", id="empty"),
+        pytest.param(
+            "product-{$args.upc}", "on Product: $args.upc stands where values come from $key", id="other root"
+        ),
+    ],
+)
+def test_a_supergraph_that_others_composed_with_a_tag_that_means_nothing_does_not_load(place, words):
+    subgraphs = {"catalog": LINK + TAGGED, "stock": LINK + STOCK_TAGGED}
+    sources = [SubgraphSource(name, f"http://{name}.example", sdl) for name, sdl in subgraphs.items()]
+    composed = str(compose_or_raise(sources).supergraph)
+    text = composed.replace("product-{$key.upc}", place)
+    assert text != composed
+    build_gateway(composed, settings=settings_from({"cache": {"store": "memory"}}, {}))
+    build_gateway(text)  # without a cache tags mean nothing
+    with pytest.raises(SupergraphError) as refusal:
+        build_gateway(text, settings=settings_from({"cache": {"store": "memory"}}, {}))
+    assert words in refusal.value.message
+    assert refusal.value.code is ErrorCode.SUPERGRAPH_INVALID

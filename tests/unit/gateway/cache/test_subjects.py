@@ -189,7 +189,8 @@ def test_a_mutation_that_touches_very_many_entities_invalidates_their_types():
         ("o-{$key.missing}", None),
         ("o-{$key.site}", None),
         ("o-{$args.id}", None),
-        ("o-{id}", "o-{id}"),
+        ("o-{ $key.id }", "o-1"),
+        ("o}-{$key.id}", "o}-1"),
     ],
 )
 def test_the_places_of_a_format_are_filled_in(text, expected):

@@ -11,6 +11,7 @@ LINK = (
     '"@requires", "@provides", "@override", "@inaccessible", "@tag", "@interfaceObject", "@composeDirective", '
     '"@authenticated", "@requiresScopes", "@policy", "@cost", "@listSize", "@context", "@fromContext", "@extends"])\n'
 )
+TAGS = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: ["@key", "@cacheTag"])\n'
 QUERY = "type Query { a: Int }\n"
 CONTEXT = LINK + (
     'type Query { a: T } type T @key(fields: "id") @context(name: "c") { id: ID! level: Int line: Line } '
@@ -201,6 +202,18 @@ CASES: dict[str, list[str]] = {
     "COST_APPLIED_TO_INTERFACE_FIELD": [
         LINK + "type Query { a: I } interface I { x: Int @cost(weight: 2) } type T implements I { x: Int }"
     ],
+    "CACHE_TAG_INVALID_FORMAT": [TAGS + 'type Query { a(x: Int): Int @cacheTag(format: "a-{$args.x") }'],
+    "CACHE_TAG_NOT_ON_ROOT_FIELD": [TAGS + 'type Query { a: T } type T { x: Int @cacheTag(format: "x") }'],
+    "CACHE_TAG_INVALID_FORMAT_ARGUMENT_ON_ROOT_FIELD": [
+        TAGS + 'type Query { a(x: Int): Int @cacheTag(format: "a-{$key.x}") }'
+    ],
+    "CACHE_TAG_INVALID_FORMAT_ARGUMENT_ON_ENTITY": [
+        TAGS + QUERY + 'type T @key(fields: "id") @cacheTag(format: "t-{$args.id}") { id: ID! }'
+    ],
+    "CACHE_TAG_INVALID_FORMAT_FIELD_SET_ON_ENTITY": [
+        TAGS + QUERY + 'type T @key(fields: "id") @cacheTag(format: "t-{$key.x}") { id: ID! x: Int }'
+    ],
+    "CACHE_TAG_ENTITY_NOT_RESOLVABLE": [TAGS + QUERY + 'type T @cacheTag(format: "t") { x: Int }'],
     "CONTEXT_NAME_INVALID": [LINK + 'type Query { a: T } type T @context(name: "my_c") { x: Int }'],
     "NO_CONTEXT_IN_SELECTION": [CONTEXT.replace("$c { level }", "{ level }")],
     "CONTEXT_NOT_SET": [CONTEXT.replace("$c", "$other")],
