@@ -32,8 +32,8 @@ STOP_S = 10
 
 _GC_THRESHOLDS = (50_000, 20, 5)
 """Python's own 700 suit small programs; a large answer makes thousands of objects, all freed by reference counts. What
-is not freed so are the tokens of parsed documents, which name each other: what is in use is walked for them after every
-five million objects, those of ten thousand hostile documents, so that they never pile up."""
+is not freed so are some hundred objects for each document that is validated, which name each other: all that is in use
+is walked for them after every five million objects, so that they never pile up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from graphql import DocumentNode, GraphQLError, parse, specified_rules, validate
+from graphql import DocumentNode, GraphQLError, Source, specified_rules, validate
 from graphql.language import (
     BooleanValueNode,
     FieldNode,
@@ -14,10 +14,12 @@ from graphql.language import (
     OperationDefinitionNode,
     OperationType,
 )
+from graphql.language.parser import Parser
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation.document import Operation
 from gateway.operation.initial_count import InitialCountRule
+from gateway.operation.lexing import ForwardLexer
 from gateway.operation.normalize import Normalizer
 from gateway.plan.nodes import OperationKind
 from gateway.supergraph import Supergraph
@@ -121,8 +123,11 @@ def _switches(
 
 def _parse(text: str, max_tokens: int) -> DocumentNode:
     _check_nesting(text)
+    source = Source(text)
     try:
-        return parse(text, max_tokens=max_tokens)
+        return Parser(source, max_tokens=max_tokens, lexer=ForwardLexer(source)).parse_document()
+    except RecursionError as error:
+        raise _too_deep() from error  # there was less of the stack left than brackets allow for
     except GraphQLError as error:
         if "token" in error.message and str(max_tokens) in error.message:
             message = f"the document has more than {max_tokens} tokens"
@@ -137,11 +142,15 @@ def _check_nesting(text: str) -> None:
         if found[1]:
             depth += 1
             if depth > MAX_NESTING:
-                message = f"brackets are nested more than {MAX_NESTING} levels deep"
-                extensions = {"limit": "nesting", "most": MAX_NESTING}
-                raise RequestError(ErrorCode.LIMIT_EXCEEDED, message, extensions=extensions)
+                raise _too_deep()
         elif found[0] in _CLOSING:
             depth -= 1
+
+
+def _too_deep() -> RequestError:
+    message = f"brackets are nested more than {MAX_NESTING} levels deep"
+    extensions = {"limit": "nesting", "most": MAX_NESTING}
+    return RequestError(ErrorCode.LIMIT_EXCEEDED, message, extensions=extensions)
 
 
 _CLOSING = frozenset("})]")
