@@ -14,7 +14,7 @@ from gateway.executor.resumption import ResumableField, ResumableStream
 from gateway.executor.shape import SchemaTypes
 from gateway.operation import Operation
 from gateway.operation.variables import VariableChecker
-from gateway.plan.nodes import QueryPlan
+from gateway.plan.nodes import OperationKind, QueryPlan
 from gateway.policies.admission import Terms
 from gateway.policies.cost_weights import CostWeights
 from gateway.server.authorization import Closed
@@ -25,7 +25,7 @@ from gateway.server.rules import Rules
 from gateway.supergraph import Supergraph
 from gateway.transport.base import SubgraphTransport
 
-__all__ = ["Graph", "MakesPlans", "PlanKey", "Prepared", "Switches"]
+__all__ = ["Graph", "Head", "MakesPlans", "PlanKey", "Prepared", "Switches"]
 
 
 class MakesPlans(Protocol):
@@ -86,6 +86,14 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What is remembered of an operation once it is planned: its document would make the plan half as large again."""
+
+    kind: OperationKind
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """An operation that is ready to run for every principal with the same closed coordinates.
 
@@ -94,7 +102,7 @@ class Prepared:
         denied: coordinates of fields that were taken out, since they are closed.
     """
 
-    operation: Operation
+    operation: Head
     plan: ExecutablePlan
     variables: VariableChecker
     resumable: ResumableStream | None

@@ -25,7 +25,7 @@ from gateway.policies.request_log import hash_of
 from gateway.server.authorization import Closed, closed_coordinates, coordinates_of, enforce, restore
 from gateway.server.idempotency import compile_keys, idempotent_fields
 from gateway.server.overrides import OverrideLabels
-from gateway.server.prepared import Graph, MakesPlans, Prepared, Switches
+from gateway.server.prepared import Graph, Head, MakesPlans, Prepared, Switches
 from gateway.server.principal import Principal
 from gateway.server.request import GraphQLRequest
 from gateway.server.resumption import resumable_fields
@@ -124,7 +124,7 @@ class Preparer:
         checker = VariableChecker(operation.variable_definitions, schema)
         terms = None if graph.weights is None else policies.admission.terms(visible, graph.weights)
         return Prepared(
-            visible,
+            Head(visible.kind, visible.name),
             plan,
             checker,
             _resumption(graph, plan.source),
