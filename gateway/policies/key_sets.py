@@ -1,7 +1,7 @@
 """Public keys of whoever issues tokens (JWKS), from a file or an address.
 
 1. Keys are read on first use and again after a while, in the background: meanwhile the old ones serve.
-2. A token that names an unknown key makes them be read at once, but not more often than every few seconds: issuers
+2. A token that names an unknown key makes them be read at once, but only a few times within some seconds: issuers
    rotate keys, and strangers invent names.
 3. When reading fails the old keys serve on for a long while, and then no longer: a revoked key must end some day.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -25,7 +26,10 @@ __all__ = ["KeySet", "fetch_of"]
 _log = logging.getLogger("gateway")
 
 PAUSE_S = 10.0
-"""Least seconds between two reads of one set of keys."""
+"""Seconds within which one set of keys is read ``MAX_READS`` times at most; less where ``refresh`` is less."""
+
+MAX_READS = 3
+"""So that a key that was published just after a read is found at once, and one after that."""
 
 MAX_BYTES = 256 * 1024
 """Largest set of keys; real ones have a few KiB."""
@@ -63,7 +67,8 @@ class KeySet:
         self._clock = clock
         self._keys: tuple[Key, ...] = ()
         self._read_at: float | None = None
-        self._tried_at: float | None = None
+        self._tries: deque[float] = deque(maxlen=MAX_READS)
+        self._pause_s = min(PAUSE_S, settings.refresh)
         self._reading: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str | None) -> tuple[Key, ...]:
@@ -103,7 +108,9 @@ class KeySet:
         return None if self._read_at is None else self._clock() - self._read_at
 
     def _may_read(self) -> bool:
-        return self._reading is not None or self._tried_at is None or self._clock() - self._tried_at >= PAUSE_S
+        if self._reading is not None or len(self._tries) < MAX_READS:
+            return True
+        return self._clock() - self._tries[0] >= self._pause_s
 
     async def _freshen(self) -> None:
         age = self._age()
@@ -122,7 +129,7 @@ class KeySet:
 
     def _start(self) -> asyncio.Task[None]:
         if self._reading is None:
-            self._tried_at = self._clock()
+            self._tries.append(self._clock())
             self._reading = asyncio.get_running_loop().create_task(self._read_now())
             self._reading.add_done_callback(self._forget)
         return self._reading

@@ -13,7 +13,7 @@ from gateway.config import ApiKeySettings, KeySetSettings, TokenIdentity, settin
 from gateway.errors import ConfigError, RequestError
 from gateway.policies.api_keys import ApiKeys
 from gateway.policies.credentials import Credentials
-from gateway.policies.key_sets import PAUSE_S, KeySet
+from gateway.policies.key_sets import MAX_READS, PAUSE_S, KeySet
 from gateway.server.principal import ANONYMOUS, Principal, identify
 from gateway.server.tokens import REMEMBER_S, TokenReader
 from gateway.transport.download import DownloadFailed
@@ -113,12 +113,23 @@ async def test_a_new_key_is_found_at_once_but_invented_names_do_not_make_more_re
     reader = issuer.reader()
     assert await outcome(reader, ONE.token()) == "user:ann"
     issuer.body = key_set(ONE, TWO)
-    assert await outcome(reader, TWO.token()) == "UNAUTHENTICATED", "keys were read a moment ago"
-    issuer.now += PAUSE_S
     assert await outcome(reader, TWO.token()) == "user:ann"
     for number in range(20):
         await outcome(reader, ONE.token(f"invented {number}"))
-    assert issuer.reads == 2
+    assert issuer.reads == MAX_READS
+    issuer.body = key_set(EDWARDS)
+    assert await outcome(reader, EDWARDS.token()) == "UNAUTHENTICATED", "the keys were read too often a moment ago"
+    issuer.now += PAUSE_S
+    assert await outcome(reader, EDWARDS.token()) == "user:ann"
+
+
+async def test_keys_that_are_to_be_read_more_often_than_the_pause_are():
+    issuer = Issuer(ONE, refresh="1s", keep_for="2s")
+    for read in range(1, 2 * MAX_READS):
+        assert await issuer.keys.find("one")
+        await issuer.keys.settle()
+        assert issuer.reads == read
+        issuer.now += 1
 
 
 async def test_old_keys_are_read_again_in_the_background():
