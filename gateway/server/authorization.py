@@ -5,7 +5,8 @@
 2. Closed fields leave the operation, so nothing of them is asked of any subgraph.
 3. After planning they come back into the answer's shape as fields that are always null with an error at their place.
 
-A closed field that cannot be null has no such place: then the whole request is refused.
+A closed field that cannot be null has no such place: then the whole request is refused. So is a subscription to a
+closed field, which has no events.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def close(operation: Operation, closed: Closed) -> tuple[Operation, tuple[Denied
     """Return the operation without closed fields, and those.
 
     Raises:
-        RequestError: UNAUTHORIZED_FIELD_OR_TYPE, a closed field cannot be null.
+        RequestError: UNAUTHORIZED_FIELD_OR_TYPE, a closed field cannot be null, or is what is subscribed to.
     """
     if not closed:
         return operation, ()
@@ -121,6 +122,10 @@ def close(operation: Operation, closed: Closed) -> tuple[Operation, tuple[Denied
     fields = filter_.fields(operation.fields, ())
     if not filter_.denied:
         return operation, ()
+    if operation.kind == "subscription" and not fields:
+        named = coordinates_of(tuple(filter_.denied))
+        message = f"you are not allowed to follow {named[0]}; sign in with a principal that has the rights it needs"
+        raise _refused(message, named)
     return replace(operation, fields=fields), tuple(filter_.denied)
 
 

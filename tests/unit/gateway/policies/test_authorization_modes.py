@@ -6,10 +6,12 @@ import pytest
 
 from gateway.composition import SubgraphSource, compose_or_raise
 from gateway.config import settings_from
+from gateway.errors import RequestError
 from gateway.planner import Planner
 from gateway.policies.policy_set import compile_policies
 from gateway.server.pipeline import Pipeline
-from gateway.server.principal import Principal
+from gateway.server.principal import ANONYMOUS, Principal
+from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.rules import Rules
 from gateway.supergraph import parse_supergraph
 from tests.support.fake_transport import FakeTransport
@@ -18,8 +20,11 @@ from tests.unit.gateway.server.test_pipeline import SDL, run
 ITEMS = "{ items { id price } }"
 
 
-def pipeline(**authorization) -> Pipeline:
-    composed = compose_or_raise([SubgraphSource(name="s", url="http://s", sdl=SDL)])
+FEED = f"{SDL} type Subscription {{ seen: Int @authenticated told: Int }}"
+
+
+def pipeline(sdl: str = SDL, **authorization) -> Pipeline:
+    composed = compose_or_raise([SubgraphSource(name="s", url="http://s", sdl=sdl)])
     supergraph = parse_supergraph(str(composed.supergraph))
     transport = FakeTransport(lambda _: {"data": {"items": [{"id": "1", "price": 2}], "open": 1}})
     policies = compile_policies(settings_from({"authorization": authorization}))
@@ -41,3 +46,15 @@ async def test_a_dry_run_answers_everything_and_logs_what_would_be_closed(mode, 
     pipe = pipeline(mode=mode, dry_run=True)
     assert await run(pipe, f"query Items {ITEMS}") == {"data": {"items": [{"id": "1", "price": 2}]}}
     assert "operation Items would be denied Item.price" in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["filter", "reject"])
+async def test_a_subscription_to_a_closed_field_is_refused_and_to_another_or_by_another_is_not(mode):
+    pipe = pipeline(FEED, mode=mode)
+    context = RequestContext(ANONYMOUS)
+    with pytest.raises(RequestError) as refused:
+        await pipe.open(GraphQLRequest("subscription { seen }"), context)
+    assert (refused.value.code, refused.value.http_status) == ("UNAUTHORIZED_FIELD_OR_TYPE", 403)
+    assert refused.value.extensions == {"coordinates": ["Subscription.seen"]}
+    await pipe.open(GraphQLRequest("subscription { told }"), context)
+    await pipe.open(GraphQLRequest("subscription { seen }"), RequestContext(Principal("ann")))
