@@ -55,11 +55,12 @@ def parse_operation(
     check: Callable[[DocumentNode], None] | None = None,
     defers: Callable[[str], bool | int | None] | None = None,
     rewrite: Callable[[DocumentNode], DocumentNode] | None = None,
+    suggests: bool = True,
 ) -> Operation:
     """Parse, validate and normalise one operation of a document.
 
     ``check`` looks at the parsed document before anything of it is validated, and raises to refuse it. ``rewrite`` then
-    returns the document to validate.
+    returns the document to validate. Without ``suggests`` no error names what the schema has instead of what was asked.
 
     ``defers`` gives the value of a variable of ``@defer`` or ``@stream``, None when the client gave none. Without it,
     and for each event of a subscription, all is answered at once, as the specification allows.
@@ -73,7 +74,7 @@ def parse_operation(
         check(document)
     if rewrite is not None:
         document = rewrite(document)
-    errors = _faults(supergraph, document, text)
+    errors = _faults(supergraph, document, text, suggests=suggests)
     if errors:
         raise RequestError(ErrorCode.GRAPHQL_VALIDATION_FAILED, errors[0].message, errors=tuple(errors))
     definition = _select(document, operation_name)
@@ -95,11 +96,11 @@ def parse_operation(
     )
 
 
-def _faults(supergraph: Supergraph, document: DocumentNode, text: str) -> list[GraphQLError]:
-    if "@defer" not in text and "@stream" not in text:
-        return validate(supergraph.api_schema, document, specified_rules, max_errors=MAX_ERRORS)
-    rules = (*specified_rules, InitialCountRule)
-    return validate(supergraph.operation_schema, document, rules, max_errors=MAX_ERRORS)
+def _faults(supergraph: Supergraph, document: DocumentNode, text: str, *, suggests: bool) -> list[GraphQLError]:
+    has_more = "@defer" in text or "@stream" in text
+    schema = supergraph.operation_schema if has_more else supergraph.api_schema
+    rules = (*specified_rules, InitialCountRule) if has_more else specified_rules
+    return validate(schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=not suggests)
 
 
 def _switches(

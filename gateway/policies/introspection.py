@@ -32,13 +32,17 @@ class IntrospectionPolicy:
             return frozenset()
         return frozenset({COORDINATE})
 
+    def hides(self, closed: frozenset[str]) -> bool:
+        """Tell whether the schema is closed to a principal with these closed coordinates."""
+        return COORDINATE in closed
+
     def check(self, operation: Operation, closed: frozenset[str]) -> None:
         """Accept an operation of a principal with these closed coordinates.
 
         Raises:
             RequestError: INTROSPECTION_DISABLED.
         """
-        if operation.introspection and COORDINATE in closed:
+        if operation.introspection and self.hides(closed):
             what = f"needs the scopes {', '.join(sorted(self.scopes))}" if self.enabled else "is not allowed here"
             message = f"introspection {what}; leave out __schema and __type"
             extensions = {"coordinates": [COORDINATE]}

@@ -114,6 +114,7 @@ class Preparer:
             check=policies.operations.check,
             defers=None if switches is None else dict(switches).get,
             rewrite=write_key if brings_key else None,
+            suggests=not policies.introspection.hides(closed),
         )
         policies.introspection.check(operation, closed)
         visible, denied = enforce(operation, closed, policies.authorization)

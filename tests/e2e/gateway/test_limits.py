@@ -48,9 +48,15 @@ async def test_introspection_needs_the_scope_that_the_settings_name():
     async with http(kit) as client:
         refused = await client.post("/graphql", json=asked)
         allowed = await client.post("/graphql", json=asked, headers={"authorization": "x"})
+        guess = {"query": "{ mee { name } }"}
+        told = await client.post("/graphql", json=guess, headers={"authorization": "x"})
+        guessed = await client.post("/graphql", json=guess)
     assert refused.status_code == 403
     assert refused.json()["errors"][0]["extensions"] == {
         "code": "INTROSPECTION_DISABLED",
         "coordinates": ["__schema"],
     }
     assert allowed.json() == {"data": {"__schema": {"queryType": {"name": "Query"}}}}
+    unknown = "Cannot query field 'mee' on type 'Query'."
+    assert told.json()["errors"][0]["message"] == f"{unknown} Did you mean 'me'?"
+    assert guessed.json()["errors"][0]["message"] == unknown, "names of the schema are not told piece by piece"
