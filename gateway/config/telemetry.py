@@ -15,7 +15,8 @@ class ErrorSettings(Section):
     """Errors of subgraphs in answers. Faults of the client are always shown, bugs of the gateway never."""
 
     subgraph_errors: Literal["shown", "masked"] = "shown"
-    """Pass messages and extensions of subgraphs on, or log them under an id and give the client the id."""
+    """Pass messages and extensions of subgraphs on, or log them under an id and give the client the id; ``code``,
+    ``subgraph``, ``system``, ``processId`` and ``retryable`` are told either way."""
     shown_codes: tuple[str, ...] = ()
     """With ``masked``: values of ``extensions.code`` that are shown as they are."""
 

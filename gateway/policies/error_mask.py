@@ -1,7 +1,8 @@
 """Hide from clients what subgraphs say of their failures, and keep it findable.
 
-The log has message and extensions under an id; the client gets the id, the code, the subgraph and whether another try
-may help. What the gateway itself says of a subgraph that gave no usable answer is written for clients and stays.
+The log has message and extensions under an id; the client gets the id, the code, the subgraph, the system and process
+behind it, and whether another try may help. What the gateway itself says of a subgraph that gave no usable answer is
+written for clients and stays.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ __all__ = ["ErrorMask"]
 
 _log = logging.getLogger("gateway")
 
-_KEPT = ("code", "subgraph", "retryable")
+_KEPT = ("code", "subgraph", "system", "processId", "retryable")
+"""What clients act on: whom to tell, where the work goes on, whether to try again."""
+
 _OURS = frozenset(
     {
         ErrorCode.SUBGRAPH_UNAVAILABLE,

@@ -24,6 +24,8 @@ def error_result(error: Exception) -> ExecutionResult:
         return ExecutionResult(None, [_with_code(dict(item.formatted), error.code) for item in error.errors])
     if isinstance(error, GatewayError) and error.shown:
         extensions: dict[str, Any] = {**error.extensions, "code": str(error.code)}
+        if error.retryable:
+            extensions["retryable"] = True
         return ExecutionResult(None, [{"message": error.message, "extensions": extensions}])
     identifier = correlation_id()
     _log.error("internal error %s", identifier, exc_info=error)

@@ -65,9 +65,11 @@ def refusal(error: Exception, kind: ResponseKind) -> Answer:
 
 
 def refusal_headers(error: Exception, status: int) -> Headers:
-    """Return what the headers of a refusal tell: the methods and codings that are taken, when to try again."""
+    """Return what the headers of a refusal tell: methods, credentials and codings that are taken, when to try again."""
     if status == 405:
         return ((b"allow", b"GET, POST"),)
+    if status == 401:
+        return ((b"www-authenticate", b"Bearer"),)
     if not isinstance(error, RequestError):
         return ()
     if CODINGS in error.extensions:

@@ -38,7 +38,7 @@ async def test_a_used_up_allowance_is_answered_with_429_and_when_to_try_again():
     assert refused.status_code == 429
     assert 3590 <= int(refused.headers["retry-after"]) <= 3600
     assert extensions(refused)["code"] == "RATE_LIMITED"
-    assert extensions(refused)["limit"] == "changes"
+    assert (extensions(refused)["limit"], extensions(refused)["retryable"]) == ("changes", True)
     assert "RATE_LIMITED" in streamed.text
     assert neighbour.json() == ANSWER
 
@@ -61,4 +61,4 @@ async def test_more_than_the_gateway_can_do_is_refused_at_once_and_the_rest_is_a
         assert (await first).json() == ANSWER
         assert "data" in (await client.post("/graphql", json=ME)).json()
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    assert extensions(refused) == {"code": "OVERLOADED"}
+    assert extensions(refused) == {"code": "OVERLOADED", "retryable": True}

@@ -17,7 +17,7 @@ async def test_errors_of_subgraphs_are_masked_where_that_is_set():
     error = answer["errors"][0]
     assert error["path"] == ["products", 0, "secret"]
     assert "warehouse" not in error["message"]
-    assert set(error["extensions"]) == {"code", "subgraph", "retryable", "correlationId"}
+    assert set(error["extensions"]) == {"code", "subgraph", "system", "retryable", "correlationId"}
     assert error["extensions"]["code"] == "WMS_CLOSED"
 
 

@@ -19,9 +19,12 @@ CONTEXT = RequestContext(
 )
 
 
+TOLD = {"code": "DB", "subgraph": "s", "system": "erp", "processId": "prc_1", "retryable": True}
+
+
 def errors() -> list[dict]:
     return [
-        {"message": "SQL: no table", "path": ["a"], "extensions": {"code": "DB", "subgraph": "s", "table": "users"}},
+        {"message": "SQL: no table", "path": ["a"], "extensions": {**TOLD, "table": "users"}},
         {"message": "no credit", "extensions": {"code": "CREDIT", "subgraph": "s"}},
         {"message": "subgraph s did not answer", "extensions": {"code": "SUBGRAPH_TIMEOUT", "subgraph": "s"}},
         {"message": "not allowed", "extensions": {"code": "UNAUTHORIZED_FIELD_OR_TYPE"}},
@@ -34,7 +37,7 @@ def test_what_a_subgraph_says_is_hidden_behind_an_id_that_the_log_has(caplog):
     hidden = found[0]
     identifier = hidden["extensions"]["correlationId"]
     assert hidden["path"] == ["a"]
-    assert hidden["extensions"] == {"code": "DB", "subgraph": "s", "correlationId": identifier}
+    assert hidden["extensions"] == {**TOLD, "correlationId": identifier}
     assert "SQL" not in hidden["message"]
     assert identifier in hidden["message"]
     assert identifier in caplog.text
