@@ -59,12 +59,15 @@ def build_transports(
 
 def _check_names(supergraph: Supergraph, generation: Generation, pools: Pools) -> None:
     settings = generation.settings
-    named = {*settings.subgraphs, *settings.headers.subgraphs, *settings.cache.subgraphs}
-    may_come = settings.supergraph.directory is not None  # of what is named, some may be put there later
-    unknown = sorted({*pools.given, *(() if may_come else named)} - supergraph.subgraphs.keys())
-    if unknown:
-        known = ", ".join(supergraph.subgraphs)
-        raise ConfigError(f"subgraphs.{unknown[0]}: the supergraph has no such subgraph; it has {known}")
+    named = {"subgraphs": {*pools.given}}
+    if settings.supergraph.directory is None:  # else what is named may be put there later
+        named["subgraphs"] |= settings.subgraphs.keys()
+        named["headers.subgraphs"] = {*settings.headers.subgraphs}
+        named["cache.subgraphs"] = {*settings.cache.subgraphs}
+    for section, names in named.items():
+        for unknown in sorted(names - supergraph.subgraphs.keys()):
+            known = ", ".join(supergraph.subgraphs)
+            raise ConfigError(f"{section}.{unknown}: the supergraph has no such subgraph; it has {known}")
 
 
 def _wrap(

@@ -128,7 +128,7 @@ def test_plan_ends_with_exit_code_2_for_what_it_does_not_know(graph, more):
         (["--supergraph", "subgraph.graphql"], "has no enum join__Graph"),
         (["--supergraph", "broken.graphql"], "the supergraph is not valid GraphQL (line 1"),
         (["--supergraph", "good.graphql", "--config", "bad.yaml"], "unknown key"),
-        (["--supergraph", "good.graphql", "--config", "unknown.yaml"], "the supergraph has no such subgraph"),
+        (["--supergraph", "good.graphql", "--config", "unknown.yaml"], "headers.subgraphs.other: the supergraph"),
         (
             ["--supergraph", "good.graphql", "--config", "tls.yaml"],
             "tls.certificate: nowhere.crt cannot be read",
@@ -148,7 +148,7 @@ def test_a_gateway_that_cannot_start_says_why_with_exit_code_2(tmp_path, argumen
         "good.graphql": str(good),
         "no-url.graphql": str(good).replace("http://a", ""),
         "bad.yaml": "what: 1",
-        "unknown.yaml": "subgraphs: {other: {}}",
+        "unknown.yaml": "headers: {subgraphs: {other: {}}}",
         "tls.yaml": "server: {tls: {certificate: nowhere.crt, key: nowhere.key}}",
         "ca.yaml": "subgraphs: {a: {url: 'https://a', tls: {ca: nowhere.pem}}}",
         "bad.json": json.dumps([{"name": "a", "url": "", "sdl": "type Query { a: What }"}]),
