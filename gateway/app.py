@@ -32,7 +32,6 @@ class Entrance:
         settings: where and what is served.
         cors: which pages of other sites may read answers.
         routes: what is served besides, at paths of its own.
-        has_cookies: whether requests are signed in by a cookie.
         tracing: surrounds each request, None where traces are not followed.
         subgraphs: tells what is known of subgraphs that are probed.
     """
@@ -42,7 +41,6 @@ class Entrance:
     settings: ServerSettings
     cors: CorsSettings | None = None
     routes: tuple[BaseRoute, ...] = ()
-    has_cookies: bool = False
     tracing: Tracing | None = None
     subgraphs: Callable[[], Mapping[str, SubgraphStatus]] = dict
 
@@ -66,9 +64,8 @@ class GatewayApp:
         self._http, self._websocket, self._tracing = entrance.http, entrance.websocket, entrance.tracing
         self._path = settings.path
         pages = graphiql_routes(settings.path, settings.examples) if settings.graphiql else []
-        more, has_cookies = settings.response_headers, entrance.has_cookies
-        self._edge = wrap_edge(self._dispatch, cors, more, has_cookies=has_cookies)
-        self._has_edge = cors is not None or has_cookies or bool(more)
+        self._edge = wrap_edge(self._dispatch, cors, settings.response_headers)
+        self._has_edge = cors is not None or bool(settings.response_headers)
         self._routes = Starlette(
             routes=[*health_routes(lambda: self._is_ready, entrance.subgraphs), *pages, *entrance.routes],
             lifespan=self._lifespan,
@@ -91,7 +88,7 @@ class GatewayApp:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._has_edge:
+        if self._has_edge or scope["type"] == "websocket":
             await self._edge(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == self._path:
             await self._http(scope, receive, send)  # nearly every request; it needs no other hop

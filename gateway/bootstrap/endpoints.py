@@ -75,16 +75,15 @@ class Doors:
             init_timeout_s=settings.subscriptions.init_timeout,
             tells_headers=has_hooks,
         )
-        metrics, tokens = generation.served_metrics, settings.identity.tokens
+        metrics = generation.served_metrics
         routes: list[BaseRoute] = [] if metrics is None else [metrics.route(settings.telemetry.metrics_path)]
         cache, key = generation.rules.cache, settings.cache.invalidation.key
         if cache is not None and key is not None:
             routes.append(invalidation_route(settings.cache.invalidation.path, key, cache))
         routes += self.callbacks.routes(settings)
         tracing = None if settings.telemetry.tracing == "none" else generation.tracing
-        has_cookies = tokens is not None and tokens.cookie is not None
         known = self._upstream.health.statuses
-        return Entrance(http, websocket, settings.server, settings.cors, tuple(routes), has_cookies, tracing, known)
+        return Entrance(http, websocket, settings.server, settings.cors, tuple(routes), tracing, known)
 
     def change(self, settings: GatewaySettings) -> None:
         """Bound what is counted over all connections otherwise."""

@@ -35,7 +35,9 @@ class CsrfSettings(Section):
     """Requests that a page may send without asking the gateway first (cross-site request forgery)."""
 
     protect_get: bool = False
-    """Refuse GET without one of ``headers``. Queries change nothing, so this only matters where asking alone counts."""
+    """Refuse GET without one of ``headers`` and without a JSON content type. Queries change nothing, so this only
+    matters where asking alone counts.
+    """
     headers: tuple[HeaderName, ...] = Field(
         default=("graphql-require-preflight", "apollo-require-preflight", "x-apollo-operation-name"), min_length=1
     )

@@ -20,17 +20,11 @@ _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
-def wrap_edge(
-    app: _App, cors: CorsSettings | None, response_headers: Mapping[str, str], *, has_cookies: bool = False
-) -> _App:
-    """Return the application with what the settings put in the way, or itself when that is nothing.
-
-    ``has_cookies``: requests are signed in by a cookie, so that WebSockets of other pages would be, too.
-    """
+def wrap_edge(app: _App, cors: CorsSettings | None, response_headers: Mapping[str, str]) -> _App:
+    """Return the application with what the settings put in the way, and what keeps other pages' WebSockets out."""
     if cors is not None:
         app = _allow_origins(app, cors)
-    if cors is not None or has_cookies:
-        app = _refuse_strange_sockets(app, cors.origins if cors is not None else ())
+    app = _refuse_strange_sockets(app, cors.origins if cors is not None else ())
     return _add_headers(app, response_headers) if response_headers else app
 
 
@@ -49,6 +43,7 @@ def _allow_origins(app: _App, cors: CorsSettings) -> _App:
 def _refuse_strange_sockets(app: _App, origins: tuple[str, ...]) -> _App:
     """Refuse WebSockets of other pages; browsers open them without asking and send cookies along.
 
+    Without cookies, too: a page could else use a gateway that only its visitor reaches, such as one on loopback.
     Programs that are no browsers send no origin, and pages that the gateway serves itself have its own.
     """
     allowed = frozenset(origin.encode() for origin in origins)

@@ -115,9 +115,8 @@ async def test_sockets_of_pages_follow_the_same_rule():
                 pass
 
 
-async def test_where_a_cookie_signs_in_sockets_of_other_pages_are_refused():
-    tokens = {"secret": "a secret of more than thirty-two characters", "cookie": "session"}
-    async with IN_PROCESS.with_settings(identity={"tokens": tokens}).serve() as address:
+async def test_without_named_origins_sockets_of_other_pages_are_refused():
+    async with IN_PROCESS.serve() as address:
         url = f"{address.replace('http', 'ws')}/graphql"
         async with connect(url, origin=address, subprotocols=["graphql-transport-ws"]) as socket:
             assert socket.subprotocol == "graphql-transport-ws"
@@ -131,9 +130,11 @@ async def test_a_get_without_a_header_that_browsers_ask_for_is_refused_where_tha
     async with http(IN_PROCESS.with_settings(csrf={"protect_get": True})) as client:
         refused = await client.get("/graphql", params=params)
         allowed = await client.get("/graphql", params=params, headers={"apollo-require-preflight": "1"})
+        typed = await client.get("/graphql", params=params, headers={"content-type": "application/json"})
+        simple = await client.get("/graphql", params=params, headers={"content-type": "text/plain"})
         posted = await client.post("/graphql", json=ME)
-    assert (refused.status_code, code(refused)) == (403, "CSRF_PREVENTED")
-    assert allowed.json() == posted.json() == ANSWER
+    assert (refused.status_code, code(refused)) == (simple.status_code, code(simple)) == (403, "CSRF_PREVENTED")
+    assert allowed.json() == typed.json() == posted.json() == ANSWER
 
 
 async def test_every_answer_has_the_headers_of_the_settings():
