@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from graphql import GraphQLSyntaxError, parse, print_ast, separate_operations
 
 from gateway.check.changes import Change, breaking_changes
+from gateway.check.effort import Effort, Gauge
+from gateway.check.nullability import NullChange, null_changes
 from gateway.check.usage import used_coordinates
 from gateway.errors import PlanningError, RequestError
-from gateway.operation import parse_operation
-from gateway.plan.nodes import QueryPlan
-from gateway.planner import Planner
+from gateway.operation import Operation, parse_operation
 from gateway.supergraph import Supergraph
 
-__all__ = ["Check", "OperationCheck", "PlanSize", "RecordedOperation", "check_schema"]
+__all__ = ["Check", "OperationCheck", "RecordedOperation", "check_schema"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,6 @@ class RecordedOperation:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanSize:
-    """Requests to subgraphs, and the longest chain of those that wait for each other."""
-
-    fetches: int
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
 class OperationCheck:
     """What becomes of one operation.
 
@@ -47,15 +39,17 @@ class OperationCheck:
         name: where it was found, with its own name if it has one.
         problems: why it does not work any more; empty when it does.
         old_fault: why the published schema refuses it, None when it does not; it is not judged then.
-        old: its plan on the published schema, None when there is none.
-        new: its plan on the new one, None when there is none.
+        old: what it takes on the published schema, None when nothing plans it.
+        new: what it takes on the new one, None when nothing plans it.
+        nulls: places of its answer that can be null now and could not, or the other way round.
     """
 
     name: str
     problems: tuple[str, ...] = ()
     old_fault: str | None = None
-    old: PlanSize | None = None
-    new: PlanSize | None = None
+    old: Effort | None = None
+    new: Effort | None = None
+    nulls: tuple[NullChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +86,7 @@ def check_schema(old: Supergraph, new: Supergraph, recorded: Iterable[RecordedOp
 class _Judge:
     def __init__(self, old: Supergraph, new: Supergraph, changes: Sequence[Change]) -> None:
         self._old, self._new = old, new
-        self._planners = Planner(old), Planner(new)
+        self._gauges = Gauge(old), Gauge(new)
         self._changes = changes
         self.hits: set[Change] = set()
 
@@ -104,21 +98,24 @@ class _Judge:
         where, text = recorded.source, recorded.text
         try:
             before = parse_operation(self._old, text)
-            size = _size(self._planners[0].plan(before))
+            size = self._gauges[0].measure(before)
         except (RequestError, PlanningError) as error:
             return OperationCheck(where, old_fault=error.message)
         used = used_coordinates(self._old.api_schema, before.document)
         hits = [change for change in self._changes if _is_used(change, used)]
         self.hits.update(hits)
         problems = [str(change) for change in hits]
-        after: PlanSize | None = None
+        after: Operation | None = None
+        effort: Effort | None = None
         try:
-            after = _size(self._planners[1].plan(parse_operation(self._new, text)))
+            after = parse_operation(self._new, text)
+            effort = self._gauges[1].measure(after)
         except RequestError as error:
             problems = problems or [fault.message for fault in error.errors] or [error.message]
         except PlanningError as error:
             problems.append(error.message)
-        return OperationCheck(where, tuple(problems), None, size, after)
+        nulls = () if after is None else null_changes(before, after)
+        return OperationCheck(where, tuple(problems), None, size, effort, nulls)
 
 
 def _separate(recorded: RecordedOperation) -> list[RecordedOperation]:
@@ -137,10 +134,3 @@ def _separate(recorded: RecordedOperation) -> list[RecordedOperation]:
 
 def _is_used(change: Change, used: frozenset[str]) -> bool:
     return all(part in used for part in change.coordinate.split("|"))
-
-
-def _size(plan: QueryPlan) -> PlanSize:
-    depth: dict[int, int] = {}
-    for fetch in plan.fetches:
-        depth[fetch.id] = 1 + max((depth[other] for other in fetch.after), default=0)
-    return PlanSize(len(plan.fetches), max(depth.values(), default=0))

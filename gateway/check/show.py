@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.check.judge import Check, OperationCheck, PlanSize
+from gateway.check.effort import Effort
+from gateway.check.judge import Check, OperationCheck
 
 __all__ = ["to_json", "to_text"]
 
@@ -22,7 +23,8 @@ def to_json(check: Check) -> dict[str, Any]:
                 "operation": item.name,
                 "status": _status(item),
                 "problems": [item.old_fault] if item.old_fault is not None else list(item.problems),
-                "plan": {"old": _size(item.old), "new": _size(item.new)},
+                "plan": {"old": _effort(item.old), "new": _effort(item.new)},
+                "nullability": [{"path": it.path, "old": it.old, "new": it.new} for it in item.nulls],
             }
             for item in check.operations
         ],
@@ -30,7 +32,7 @@ def to_json(check: Check) -> dict[str, Any]:
 
 
 def to_text(check: Check) -> str:
-    """Return the check as lines: what breaks, what changes in plans, and a last line that sums up."""
+    """Return the check as lines: what breaks, what changes in plans and nulls, and a last line that sums up."""
     lines = [f"breaking  {change}{_note(check, change in check.unused)}" for change in check.changes]
     for item in check.operations:
         if item.old_fault is not None:
@@ -38,6 +40,7 @@ def to_text(check: Check) -> str:
         lines += [f"broken    {item.name}: {problem}" for problem in item.problems]
         if item.old is not None and item.new is not None and item.old != item.new:
             lines.append(f"plan      {item.name}: {_words(item.old)} -> {_words(item.new)}")
+        lines += [f"null      {item.name}: {it.path}: {it.old} -> {it.new}" for it in item.nulls]
     broken = sum(bool(item.problems) for item in check.operations)
     judged = sum(item.old_fault is None for item in check.operations)
     lines.append(f"{len(check.changes)} breaking changes, {broken} of {judged} operations broken")
@@ -54,9 +57,9 @@ def _status(item: OperationCheck) -> str:
     return "broken" if item.problems else "ok"
 
 
-def _size(size: PlanSize | None) -> dict[str, int] | None:
-    return None if size is None else {"fetches": size.fetches, "depth": size.depth}
+def _effort(effort: Effort | None) -> dict[str, int] | None:
+    return None if effort is None else {"fetches": effort.fetches, "depth": effort.depth, "cost": effort.cost}
 
 
-def _words(size: PlanSize) -> str:
-    return f"{size.fetches} fetches, {size.depth} deep"
+def _words(effort: Effort) -> str:
+    return f"{effort.fetches} fetches, {effort.depth} deep, cost {effort.cost}"

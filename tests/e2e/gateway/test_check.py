@@ -74,7 +74,16 @@ def test_a_change_in_plans_is_shown_and_breaks_nothing(folder):
     (folder / "operations" / "web" / "me.graphql").write_text("{ me { name nick } }")
     found = call(folder, moved)
     assert found.exit_code == 0
-    assert "plan      web/me.graphql: 1 fetches, 1 deep -> 2 fetches, 2 deep\n" in found.output
+    assert "plan      web/me.graphql: 1 fetches, 1 deep, cost 1 -> 2 fetches, 2 deep, cost 1\n" in found.output
+
+
+def test_a_change_in_cost_and_in_what_can_be_null_is_shown_and_breaks_nothing(folder):
+    head = USERS.replace('["@key"]', '["@key", "@cost"]')
+    found = call(folder, supergraph(head.replace("name: String", "name: String! @cost(weight: 5)")))
+    assert found.exit_code == 0
+    assert "plan      web/me.graphql: Me: 2 fetches, 2 deep, cost 1 -> 2 fetches, 2 deep, cost 6\n" in found.output
+    assert "null      web/me.graphql: Me: me.name: String -> String!\n" in found.output
+    assert "Nick" not in found.output, "what has not changed is not shown"
 
 
 def test_json_has_everything(folder):
@@ -87,8 +96,10 @@ def test_json_has_everything(folder):
         ("web/me.graphql: Me", "ok"),
         ("web/me.graphql: Nick", "broken"),
     ]
-    assert told["operations"][1]["plan"] == {"old": {"fetches": 2, "depth": 2}, "new": {"fetches": 2, "depth": 2}}
-    assert told["operations"][2]["plan"] == {"old": {"fetches": 1, "depth": 1}, "new": None}
+    effort = {"fetches": 2, "depth": 2, "cost": 1}
+    assert told["operations"][1]["plan"] == {"old": effort, "new": effort}
+    assert told["operations"][2]["plan"] == {"old": {"fetches": 1, "depth": 1, "cost": 1}, "new": None}
+    assert [item["nullability"] for item in told["operations"]] == [[], [], []]
 
 
 def test_a_manifest_of_persisted_documents_is_a_recording(folder):
