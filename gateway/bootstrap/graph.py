@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.bootstrap.generation import Generation
+from gateway.bootstrap.named_fields import check_named_fields
 from gateway.bootstrap.pools import Pools
 from gateway.bootstrap.transports import build_transports, probe_targets
 from gateway.config import GatewaySettings
-from gateway.errors import ConfigError
 from gateway.planner import Planner
 from gateway.server.overrides import OverrideLabels
 from gateway.supergraph import Supergraph, parse_supergraph
@@ -51,7 +51,7 @@ class GraphBuilder:
             ConfigError: the settings name a field that it lacks.
         """
         supergraph = parse_supergraph(supergraph_sdl)
-        _check_public_fields(supergraph, settings.subscriptions.public_fields)
+        check_named_fields(supergraph, settings)
         labels = OverrideLabels(supergraph, settings.traffic.override_labels)
         return GraphParts(supergraph, Planner(supergraph), labels)
 
@@ -61,7 +61,7 @@ class GraphBuilder:
         Raises:
             ConfigError: the settings name a field that it lacks.
         """
-        _check_public_fields(parts.supergraph, settings.subscriptions.public_fields)
+        check_named_fields(parts.supergraph, settings)
         return replace(parts, overrides=OverrideLabels(parts.supergraph, settings.traffic.override_labels))
 
     def transports(self, supergraph: Supergraph, generation: Generation) -> TransportRegistry:
@@ -79,15 +79,3 @@ class GraphBuilder:
     async def aclose(self) -> None:
         """Close the transports that were given."""
         await self._pools.aclose()
-
-
-def _check_public_fields(supergraph: Supergraph, named: Iterable[str]) -> None:
-    root = supergraph.root_types.get("subscription", "")
-    fields = supergraph.types[root].fields if root in supergraph.types else {}
-    for name in named:
-        type_name, _, field_name = name.partition(".")
-        if type_name != root or field_name not in fields:
-            known = ", ".join(f"{root}.{field}" for field in fields) or "none"
-            raise ConfigError(
-                f"subscriptions.public_fields: {name} is no subscription of the supergraph; it has {known}"
-            )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from gateway.config.headers import HeaderName
@@ -9,12 +11,15 @@ from gateway.config.section import Duration, Section
 
 __all__ = ["CorsSettings", "CsrfSettings"]
 
+Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/?#\s]+)$")]
+"""Scheme, host and port as browsers send them, so that a comparison finds them."""
+
 
 class CorsSettings(Section):
     """Which pages of other sites may read answers (cross-origin resource sharing). WebSockets follow the same rule."""
 
-    origins: tuple[str, ...] = Field(min_length=1)
-    """Origins such as ``https://shop.example``; ``*`` means every one."""
+    origins: tuple[Origin, ...] = Field(min_length=1)
+    """Origins such as ``https://shop.example``, without a path; ``*`` means every one."""
     credentials: bool = False
     """Let these pages send cookies; not together with ``*``."""
     headers: tuple[HeaderName, ...] = ("authorization",)

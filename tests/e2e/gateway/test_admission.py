@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from gateway.errors import ConfigError
 from tests.e2e.gateway.test_gateway import IN_PROCESS, SHOP, http
 from tests.support.testkit import TestGateway, TestSubgraphs
 
@@ -62,3 +65,11 @@ async def test_more_than_the_gateway_can_do_is_refused_at_once_and_the_rest_is_a
         assert "data" in (await client.post("/graphql", json=ME)).json()
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert extensions(refused) == {"code": "OVERLOADED", "retryable": True}
+
+
+async def test_an_allowance_for_a_field_that_is_not_there_is_refused_at_start():
+    rules = [{"name": "changes", "amount": 1, "fields": ["Mutation.addReviews"]}]
+    message = r"rates\.rules\.0\.fields: Mutation\.addReviews is no root field .* it has Mutation\.addReview"
+    with pytest.raises(ConfigError, match=message):
+        async with IN_PROCESS.with_settings(rates={"rules": rules}).build():
+            pass

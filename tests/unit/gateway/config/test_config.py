@@ -33,6 +33,8 @@ def test_durations_have_a_unit(text, seconds):
         ({"traffic": {"timeout": True}}, "traffic.timeout: a duration"),
         ({"server": {"port": 70000}}, "server.port: Input should be less than or equal to 65535"),
         ({"server": {"path": "graphql"}}, "server.path: String should match pattern"),
+        ({"cors": {"origins": ["shop.example"]}}, "cors.origins.0: String should match pattern"),
+        ({"cors": {"origins": ["https://shop.example/"]}}, "cors.origins.0: String should match pattern"),
         ({"limits": {"max_request_bytes": 1}}, "limits.max_request_bytes: Input should be greater"),
         (
             {"server": {"host": "0.0.0.0"}, "identity": {"development_identity": {"subject": "me"}}},
