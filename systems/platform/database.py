@@ -18,24 +18,23 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from sqlalchemy import URL, Table, event, make_url
+from sqlalchemy import URL, Table, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, StatementError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import ClauseElement
 
 from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.audit import AuditEntry, Change
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable
+from systems.platform.connections import Connections, commit
 from systems.platform.statements import run
 
 __all__ = ["MAX_POOL_SIZE", "AppendAudit", "AppendEvents", "Database", "insert_into"]
@@ -75,22 +74,17 @@ WAL_PAUSE_S = 0.01
 STATEMENT_TIMEOUT_S = 30.0
 """Longest run of one statement on PostgreSQL; ledgers read and write by key, so more means trouble."""
 
-IDLE_S = 1.0
-"""A connection of PostgreSQL that was not used for this long is asked whether it still lives before it is used."""
-
-_WRITING = "platform_writing"
-_USED_AT = "platform_used_at"
+_BEGIN_WRITING = text("BEGIN IMMEDIATE")
 _SQLITE = "sqlite"
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
 
 
 @dataclass(frozen=True, slots=True)
-class _Engines:
-    """Pools of connections, and how transactions on them begin."""
+class _Pools:
+    """Connections to write and to read with; on SQLite they are the same."""
 
-    plain: AsyncEngine
-    reader: AsyncEngine
-    writer: AsyncEngine
+    writers: Connections
+    readers: Connections
 
 
 class Database:
@@ -106,15 +100,16 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = MAX_POOL_SIZE) -> None:
         self._url = _checked(url)
+        self._is_sqlite = self._url.get_backend_name() == _SQLITE
         self._pool_size = min(max(pool_size, 1), MAX_POOL_SIZE)
-        self._engines: _Engines | None = None
+        self._pools: _Pools | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
 
     @property
     def is_sqlite(self) -> bool:
         """Whether the database is an SQLite file."""
-        return self._url.get_backend_name() == _SQLITE
+        return self._is_sqlite
 
     @property
     def url(self) -> str:
@@ -128,7 +123,7 @@ class Database:
         Raises:
             RuntimeError: the database is not open, or was opened in another event loop.
         """
-        return self._opened().reader
+        return self._opened().readers.engine
 
     async def __aenter__(self) -> Self:
         """Make the engine; connections are made when they are first wanted.
@@ -136,11 +131,11 @@ class Database:
         Raises:
             Unavailable: the SQLite file cannot be made, or stays locked.
         """
-        if self._engines is not None:
+        if self._pools is not None:
             raise RuntimeError("the database is open already")
         if self.is_sqlite:
             await asyncio.to_thread(_make_sqlite_file, Path(str(self._url.database)))
-        self._engines = self._sqlite_engines() if self.is_sqlite else self._postgres_engines()
+        self._pools = self._sqlite_pools() if self.is_sqlite else self._postgres_pools()
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         return self
@@ -149,32 +144,39 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection."""
-        engines, self._engines = self._engines, None
-        if engines is not None:
-            await engines.plain.dispose()
-            await engines.reader.dispose()
+        pools, self._pools = self._pools, None
+        if pools is not None:
+            await pools.writers.close()
+            await pools.readers.close()
 
     @asynccontextmanager
-    async def transaction(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
+    async def transaction(
+        self, operation: str = "write", wait_s: float | None = None
+    ) -> AsyncIterator[AsyncConnection]:
         """Yield a connection whose changes are committed together at the end, or not at all on an exception.
 
         Not to be nested: a second transaction inside the first would wait for it until ``LOCK_WAIT_S`` has passed.
 
         Args:
             operation: what is done, for the message of a failure.
+            wait_s: longest wait for a connection, ``POOL_WAIT_S`` unless told; for who would rather know than wait.
 
         Raises:
             Conflict: a uniqueness rule of the database is broken.
             Rejected: the database cannot hold a value.
             Unavailable: the database does not answer; ``outcome_unknown`` when it failed while committing.
         """
-        writer = self._opened().writer
-        committing = False
+        writers, committing = self._opened().writers, False
+        pool_wait_s = POOL_WAIT_S if wait_s is None else wait_s
+        turn_wait_s = LOCK_WAIT_S if wait_s is None else wait_s
         try:
-            async with self._own_turn(operation), writer.begin() as connection:
+            async with self._own_turn(operation, turn_wait_s), writers.use(operation, pool_wait_s) as connection:
+                if self.is_sqlite:
+                    await run(connection, _BEGIN_WRITING, is_alone=True)
                 yield connection
                 committing = True
-        except (StatementError, PoolTimeoutError) as error:
+                await commit(connection)
+        except StatementError as error:
             raise _translated(error, operation, outcome_unknown=committing) from error
 
     @asynccontextmanager
@@ -184,11 +186,10 @@ class Database:
         Raises:
             Unavailable: the database does not answer.
         """
-        reader = self._opened().reader
         try:
-            async with reader.connect() as connection:
+            async with self._opened().readers.use(operation, POOL_WAIT_S) as connection:
                 yield connection
-        except (StatementError, PoolTimeoutError) as error:
+        except StatementError as error:
             raise _translated(error, operation, outcome_unknown=False) from error
 
     async def ask(
@@ -209,57 +210,52 @@ class Database:
         return await run(connection, statement, parameters)
 
     @asynccontextmanager
-    async def _own_turn(self, operation: str) -> AsyncIterator[None]:
+    async def _own_turn(self, operation: str, wait_s: float) -> AsyncIterator[None]:
         if not self.is_sqlite:
             yield
             return
         try:
-            async with asyncio.timeout(LOCK_WAIT_S):
+            async with asyncio.timeout(wait_s):
                 await self._turn.acquire()
         except TimeoutError as error:
-            waited = f"another transaction of this process holds the file for more than {LOCK_WAIT_S:g} s"
+            waited = f"another transaction of this process holds the file for more than {wait_s:g} s"
             raise Unavailable(SourceSystem.PLATFORM, operation, waited, outcome_unknown=False) from error
         try:
             yield
         finally:
             self._turn.release()
 
-    def _opened(self) -> _Engines:
-        if self._engines is None:
+    def _opened(self) -> _Pools:
+        if self._pools is None:
             raise RuntimeError("the database is not open: use it within 'async with'")
         if asyncio.get_running_loop() is not self._loop:
             raise RuntimeError("the database was opened in another event loop: open one database per loop")
-        return self._engines
+        return self._pools
 
-    def _sqlite_engines(self) -> _Engines:
-        plain = _sqlite_engine(self._url, self._pool_size)
-        return _Engines(plain, plain, plain.execution_options(**{_WRITING: True}))
+    def _sqlite_pools(self) -> _Pools:
+        both = Connections(_sqlite_engine(self._url), self._pool_size)
+        return _Pools(both, both)
 
-    def _postgres_engines(self) -> _Engines:
+    def _postgres_pools(self) -> _Pools:
         """Readers have connections of their own without transactions.
 
         Each statement sees what is committed by then either way, and a transaction costs two round trips more.
         """
-        plain = self._postgres_engine()
+        writer = self._postgres_engine()
         reader = self._postgres_engine("-c default_transaction_read_only=on", isolation_level="AUTOCOMMIT")
-        return _Engines(plain, reader, plain)
+        return _Pools(Connections(writer, self._pool_size), Connections(reader, self._pool_size))
 
     def _postgres_engine(self, more: str = "", **settings: Any) -> AsyncEngine:
         options = (
             f"-c statement_timeout={STATEMENT_TIMEOUT_S * 1000:.0f} -c lock_timeout={LOCK_WAIT_S * 1000:.0f} "
             f"-c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_S * 1000:.0f} -c timezone=UTC {more}"
         )
-        engine = create_async_engine(
+        return create_async_engine(
             self._url,
-            pool_size=self._pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_S,
+            poolclass=NullPool,
             connect_args={"options": options, "connect_timeout": int(POOL_WAIT_S)},
             **settings,
         )
-        event.listen(engine.sync_engine, "checkin", _note_use)
-        event.listen(engine.sync_engine, "checkout", partial(_ping_idle, engine.dialect))
-        return engine
 
 
 def insert_into(
@@ -303,14 +299,8 @@ def _is_locked(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _sqlite_engine(url: URL, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_WAIT_S,
-        connect_args={"timeout": LOCK_WAIT_S},
-    )
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": LOCK_WAIT_S})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -326,37 +316,15 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get(_WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    """Begin to read, unless a writer has begun already."""
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN")
 
 
-def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
-    record.info[_USED_AT] = time.monotonic()
-
-
-def _ping_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-    """Ask a connection that was not used for a while whether it still lives; a dead one is replaced.
-
-    One that was used just now is not asked: that would double the round trips of a busy program.
-    """
-    used_at = record.info.get(_USED_AT)
-    if used_at is not None and time.monotonic() - used_at > IDLE_S and not _lives(dialect, connection):
-        raise DisconnectionError
-
-
-def _lives(dialect: Dialect, connection: Any) -> bool:
-    try:
-        return dialect.do_ping(connection)
-    except dialect.loaded_dbapi.Error:
-        return False
-
-
-def _translated(error: StatementError | PoolTimeoutError, operation: str, *, outcome_unknown: bool) -> ConnectorError:
+def _translated(error: StatementError, operation: str, *, outcome_unknown: bool) -> ConnectorError:
     """Return what a driver's failure means, most specific first."""
     system = SourceSystem.PLATFORM
-    if isinstance(error, PoolTimeoutError):
-        busy = f"no free connection within {POOL_WAIT_S:g} s"
-        return Unavailable(system, operation, busy, outcome_unknown=False)
     cause = str(error.orig or error).strip()
     if isinstance(error, IntegrityError):
         return Conflict(system, operation, cause)

@@ -22,7 +22,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["by_kind", "insert_of", "numbered", "run"]
+__all__ = ["by_kind", "driver_of", "failure", "insert_of", "numbered", "run"]
 
 MAX_PLANS = 1_000
 """Statements whose text is kept, for every engine of this program; statements are made once, so there are fewer."""
@@ -94,18 +94,23 @@ async def run(
         bound = plan.bound(values)
     except (ValueError, TypeError, ArithmeticError) as error:
         raise StatementError(str(error), plan.text, values, error) from error
-    driver: Any = cast("Any", connection.sync_connection).connection.driver_connection
+    driver = driver_of(connection)
     try:
         if plan.order is None:
             cursor = await driver.execute(plan.text, bound)
             found = [] if cursor.description is None else await cursor.fetchall()
         else:
-            if not is_alone and not connection.in_transaction():
+            if not is_alone and not driver.in_transaction:
                 await connection.begin()
             found = await driver.execute_fetchall(plan.text, bound)
     except dialect.loaded_dbapi.Error as error:
-        raise await _failure(connection, plan.text, bound, error) from error
+        raise await failure(connection, plan.text, bound, error) from error
     return plan.rows(found)
+
+
+def driver_of(connection: AsyncConnection) -> Any:
+    """Return the driver's own connection."""
+    return cast("Any", connection.sync_connection).connection.driver_connection
 
 
 def insert_of(table: Table, kind: str, count: int = 1) -> Any:
@@ -157,7 +162,7 @@ def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> Conversion | None:
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
-async def _failure(connection: AsyncConnection, text: str, bound: Any, error: Exception) -> BaseException:
+async def failure(connection: AsyncConnection, text: str, bound: Any, error: Exception) -> BaseException:
     """Return a failure of the driver as SQLAlchemy's; a connection that is gone is not used again."""
     dialect = connection.dialect
     is_gone = dialect.is_disconnect(cast("Any", error), None, None)

@@ -18,6 +18,7 @@ from schema.records.operations import DeadLetter, ExceptionTask, ProcessRecord, 
 from schema.records.orders import LedgerLine, LedgerOrder, Quote, QuoteLine, ReturnLine
 from schema.records.returns import LedgerReturn
 from schema.records.values import Money, Quantity
+from systems.platform.connections import is_in_transaction
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -31,7 +32,7 @@ class RecordedEvents:
     failure: Exception | None = None
 
     async def append(self, connection: AsyncConnection, events: Sequence[Event], change: Change | None = None) -> None:
-        assert connection.in_transaction()
+        assert is_in_transaction(connection)
         if self.failure is not None:
             raise self.failure
         self.ids += [event.id for event in events]

@@ -7,12 +7,15 @@ from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import func, insert, select, text
 
 from systems.errors import Conflict, Rejected, Unavailable
+from systems.platform import connections as connections_module
 from systems.platform import database as database_module
 from systems.platform.database import Database
+from systems.platform.statements import driver_of, run
 from systems.platform.tables import number_sequences, reservation_balances, reservations
 from tests.support.platform_records import NOW
 
@@ -25,6 +28,15 @@ async def names(database: Database) -> list[str]:
     async with database.reading() as connection:
         found = await connection.execute(select(number_sequences.c.name).order_by(number_sequences.c.name))
         return list(found.scalars())
+
+
+def end_sessions(url: str) -> None:
+    """End every other session of a PostgreSQL database, as a server does that restarts."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 async def test_a_transaction_is_kept_as_a_whole(database: Database):
@@ -110,21 +122,80 @@ async def test_a_statement_that_the_database_refuses_is_no_usable_answer(databas
     assert not caught.value.outcome_unknown
 
 
-async def test_a_failure_while_committing_leaves_the_outcome_unknown(database: Database, monkeypatch: Any):
-    async with database.transaction() as connection:
-        dialect = connection.sync_connection.dialect
-
-    def broken(dbapi_connection: Any) -> None:
-        raise dialect.loaded_dbapi.OperationalError("the line went dead")
+@pytest.mark.parametrize("is_prepared", [False, True], ids=["through-sqlalchemy", "past-it"])
+async def test_a_failure_while_committing_leaves_the_outcome_unknown(
+    database: Database, monkeypatch: Any, is_prepared: bool
+):
+    statement = insert(number_sequences).values(row("a"))
 
     async def lose_the_line() -> None:
         async with database.transaction() as connection:
-            await connection.execute(insert(number_sequences), [row("a")])
-            monkeypatch.setattr(dialect, "do_commit", broken)
+            dialect = connection.dialect
+
+            async def broken(*_: Any) -> None:
+                raise dialect.loaded_dbapi.OperationalError("the line went dead")
+
+            await (run(connection, statement) if is_prepared else connection.execute(statement))
+            monkeypatch.setattr(type(driver_of(connection)), "commit", broken)
 
     with pytest.raises(Unavailable) as caught:
         await lose_the_line()
     assert caught.value.outcome_unknown
+    monkeypatch.undo()
+    assert await names(database) == []
+
+
+@pytest.mark.parametrize("is_prepared", [False, True], ids=["through-sqlalchemy", "past-it"])
+async def test_a_cancelled_statement_leaves_the_connection_fit_for_others(database: Database, is_prepared: bool):
+    statement = insert(number_sequences).values(row("a"))
+
+    async def write() -> None:
+        async with database.transaction() as connection:
+            await (run(connection, statement) if is_prepared else connection.execute(statement))
+
+    writing = [asyncio.create_task(write()) for _ in range(2)]
+    await asyncio.sleep(0)
+    for task in writing:
+        task.cancel()
+    await asyncio.wait(writing)
+    async with database.transaction() as connection:
+        await run(connection, insert(number_sequences).values(row("b")))
+    assert await names(database) == ["b"]
+
+
+async def test_who_would_rather_know_than_wait_is_told_at_once_that_all_connections_are_busy(database_url: str):
+    async with Database(database_url, pool_size=1) as database, database.transaction():
+        with pytest.raises(Unavailable) as caught:
+            async with database.transaction("claim", wait_s=0.01):
+                pytest.fail("there is one connection, and it is in use")
+    assert not caught.value.outcome_unknown
+
+
+async def test_a_connection_that_the_server_has_ended_meanwhile_is_replaced(postgres_url: str, monkeypatch: Any):
+    monkeypatch.setattr(connections_module, "IDLE_S", 0.0)
+    async with Database(postgres_url) as database:
+        async with database.transaction() as connection:
+            await connection.execute(insert(number_sequences), [row("a")])
+        assert await names(database) == ["a"]
+        await asyncio.to_thread(end_sessions, postgres_url)
+        async with database.transaction() as connection:
+            await connection.execute(insert(number_sequences), [row("b")])
+        assert await names(database) == ["a", "b"]
+
+
+async def test_a_connection_that_ends_while_it_is_used_is_not_used_again(postgres_url: str):
+    async def lose_it(database: Database) -> None:
+        async with database.transaction() as connection:
+            await run(connection, insert(number_sequences).values(row("a")))
+            await asyncio.to_thread(end_sessions, postgres_url)
+            await run(connection, insert(number_sequences).values(row("b")))
+
+    async with Database(postgres_url) as database:
+        with pytest.raises(Unavailable):
+            await lose_it(database)
+        async with database.transaction() as connection:
+            await run(connection, insert(number_sequences).values(row("c")))
+        assert await names(database) == ["c"]
 
 
 async def test_a_writer_inside_a_writer_gives_up(sqlite_url: str, monkeypatch: Any):
