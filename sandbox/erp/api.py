@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+import orjson
+
 from sandbox.erp.entities import find_set, read_match, read_one, read_page
 from sandbox.erp.sets import CUSTOM, GROUPS, STANDARD, EntitySet
 from sandbox.erp_book.allocation import allocate, deallocate
@@ -31,6 +33,7 @@ _SEGMENT = re.compile(r"(?P<name>[A-Za-z.]+)(?:\((?P<key>[0-9A-Za-z-]+)\))?")
 _ACTION = "Microsoft.NAV."
 """How names of actions begin."""
 
+_QUANTITIES = ("allocated", "backordered")
 _NOTHING: tuple[int, Any] = (204, None)
 
 
@@ -163,11 +166,16 @@ class Api:
             case "allocate":
                 made = allocate(self._store, document_id, read_key(call.body), self._clock.now())
                 self._due.wake()
-                return 200, {"value": made}
+                return 200, {"value": [_with_numbers(entry) for entry in made]}
             case "deallocate":
                 deallocate(self._store, document_id, read_key(call.body), self._clock.now())
                 return _NOTHING
         raise Refusal(404, ErpError.NOT_FOUND, f"There is no action {action}")
+
+
+def _with_numbers(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a line got with its quantities as JSON numbers."""
+    return {**entry, **{name: orjson.Fragment(entry[name]) for name in _QUANTITIES}}
 
 
 def _read_path(path: str) -> _Target:

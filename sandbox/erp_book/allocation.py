@@ -13,8 +13,6 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-import orjson
-
 from sandbox.erp_book.codes import OPEN, ErpError
 from sandbox.kit.rest import Refusal, decimal_text, utc_text
 from sandbox.kit.store import Store
@@ -31,6 +29,8 @@ POST_AFTER = timedelta(hours=4)
 def allocate(store: Store, document_id: str, key: str, now: datetime) -> list[dict[str, Any]]:
     """Set stock aside for each line where it ships from, once per key; what is missing is backordered.
 
+    Quantities of the result are texts.
+
     Raises:
         Refusal: there is no such order, it is not open, or the key was used for another one.
     """
@@ -39,7 +39,8 @@ def allocate(store: Store, document_id: str, key: str, now: datetime) -> list[di
         if known is not None:
             if known["documentId"] != document_id:
                 raise Refusal(409, ErpError.KEY_USED, f"The key {key} has allocated another order")
-            return _shown(json.loads(known["result"]))
+            found: list[dict[str, Any]] = json.loads(known["result"])
+            return found
         _check_open(store, document_id)
         lines = store.query("SELECT * FROM order_lines WHERE documentId = ? ORDER BY sequence", (document_id,))
         result = [_allocate_line(store, line, now.date()) for line in lines]
@@ -53,7 +54,7 @@ def allocate(store: Store, document_id: str, key: str, now: datetime) -> list[di
             "INSERT INTO allocations VALUES (?, ?, ?, 'POST', ?)",
             (key, document_id, json.dumps(result), utc_text(now + POST_AFTER)),
         )
-        return _shown(result)
+        return result
 
 
 def deallocate(store: Store, document_id: str, key: str, now: datetime) -> None:
@@ -108,11 +109,6 @@ def _check_open(store: Store, document_id: str) -> None:
         raise Refusal(404, ErpError.NO_RECORD, f"The sales order {document_id} does not exist")
     if row["status"] != OPEN:
         raise Refusal(400, ErpError.NOT_OPEN, f"The order {row['number']} is {row['status']}, not {OPEN}")
-
-
-def _shown(result: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a result with its quantities as JSON numbers."""
-    return [entry | {name: orjson.Fragment(entry[name]) for name in ("allocated", "backordered")} for entry in result]
 
 
 def _allocate_line(store: Store, line: sqlite3.Row, today: date) -> dict[str, Any]:

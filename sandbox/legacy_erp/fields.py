@@ -48,6 +48,7 @@ class Field:
     Attributes:
         size: width of a text, implied decimals of a number.
         words: codes of the books' words.
+        refusal: code of a refusal of what the field cannot hold.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Field:
     kind: Kind = Kind.TEXT
     size: int = 0
     words: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ErpError.FIELD
 
 
 def render(layout: Sequence[Field], row: Mapping[str, Any] | sqlite3.Row) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def _value(one: Field, value: object) -> Any:
         case Kind.NUMBER if isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_NUMBER:
             return value if one.size == 0 else Decimal(value).scaleb(-one.size)
         case Kind.DATE if isinstance(value, int):
-            day = day_of(value)
+            day = day_of(value, one.column)
             return None if day is None else day.isoformat()
         case Kind.FLAG if value in ("Y", "N"):
             return value == "Y"
@@ -114,7 +116,7 @@ def _value(one: Field, value: object) -> Any:
             for word, code in one.words.items():
                 if isinstance(value, str) and code == value.rstrip():
                     return word
-    raise BadField(ErpError.FIELD, f"{one.name} has a value that the field cannot hold", one.column)
+    raise BadField(one.refusal, f"{one.name} has a value that the field cannot hold", one.column)
 
 
 def day_number(day: date) -> int:
@@ -122,7 +124,7 @@ def day_number(day: date) -> int:
     return (day.year - 1900) * 10_000 + day.month * 100 + day.day
 
 
-def day_of(number: int) -> date | None:
+def day_of(number: int, name: str) -> date | None:
     """Return the day of a CYYMMDD number, None for no date.
 
     Raises:
@@ -133,7 +135,7 @@ def day_of(number: int) -> date | None:
     try:
         return date(number // 10_000 + 1900, number // 100 % 100, number % 100)
     except ValueError as error:
-        raise BadField(ErpError.FIELD, f"{number} is no day as CYYMMDD", "date") from error
+        raise BadField(ErpError.FIELD, f"{number} is no day as CYYMMDD", name) from error
 
 
 def stamp_text(record: Mapping[str, Any], name: str) -> str:
@@ -144,7 +146,7 @@ def stamp_text(record: Mapping[str, Any], name: str) -> str:
     """
     day, clock = record.get(f"{name}DT"), record.get(f"{name}TM", 0)
     wrong = BadField(ErpError.FIELD, f"{name}DT and {name}TM are no moment", name)
-    when = day_of(day) if isinstance(day, int) else None
+    when = day_of(day, name) if isinstance(day, int) else None
     if when is None or not isinstance(clock, int):
         raise wrong
     hours, minutes, seconds, millis = clock // 10**7, clock // 10**5 % 100, clock // 1000 % 100, clock % 1000

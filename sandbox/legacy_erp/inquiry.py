@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.erp_book.codes import BadField, ErpError
 from sandbox.kit.rest import marks
 from sandbox.kit.store import Store
-from sandbox.legacy_erp.fields import day_of, stamp_text
+from sandbox.legacy_erp.fields import NO_END, day_of, stamp_text
 from sandbox.legacy_erp.records import Record, Row, show
 from sandbox.legacy_erp.words import ORDER
 
@@ -138,7 +138,7 @@ def _price_group(store: Store, body: Mapping[str, Any]) -> Answer:
 
 
 def _rate(store: Store, body: Mapping[str, Any]) -> Answer:
-    day = day_of(read_number(body, "ONDT", 9_999_999, 0))
+    day = day_of(read_number(body, "ONDT", NO_END - 1, 0), "ONDT")
     rows = store.query(
         "SELECT * FROM exchange_rates WHERE fromCurrency = ? AND toCurrency = ? AND startingDate <= ? "
         "ORDER BY startingDate DESC LIMIT 1",
@@ -165,6 +165,7 @@ PROGRAMS: Mapping[str, Callable[[Store, Mapping[str, Any]], Answer]] = {
     "TAXINQ": _tax_numbers,
     "PRCINQ": _prices,
     "AGRINQ": _Lookup("prices", {"CUSX": "accountId"}, "number, id", "level = 'CONTRACT'"),
+    "PCHINQ": _Lookup("price_changes", {"ENTNO": "entryNo"}, "entryNo"),
     "PGRINQ": _price_group,
     "FXRINQ": _rate,
     "ORDINQ": _Lookup(

@@ -17,6 +17,7 @@ __all__ = [
     "POSTING",
     "PRICE",
     "PRICE_BREAK",
+    "PRICE_CHANGE",
     "REBILLING",
     "RETURN_HEAD",
     "RETURN_LINE",
@@ -115,6 +116,7 @@ PRICE = (
     _flag("GRADU", "graduated"),
 )
 PRICE_BREAK = (_number("MINQT", "minimumQuantity", QUANTITY), _number("UNPRC", "unitPrice", UNIT_PRICE))
+PRICE_CHANGE = (_number("ENTNO", "entryNo"), _stamp("CHG", "changedAt"))
 EXCHANGE_RATE = (_number("RATE", "rate", RATE),)
 ORDER_HEAD = (
     _text("ORDNO", "number", 20),

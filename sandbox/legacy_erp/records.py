@@ -23,6 +23,7 @@ from sandbox.legacy_erp.layouts import (
     POSTING,
     PRICE,
     PRICE_BREAK,
+    PRICE_CHANGE,
     REBILLING,
     RETURN_HEAD,
     RETURN_LINE,
@@ -53,6 +54,8 @@ def show(store: Store, table: str, rows: Sequence[Row]) -> list[Record]:
             return [render(SHIP_TO, row) | {"DLVDY": _mask(row["deliveryDays"])} for row in rows]
         case "prices":
             return [render(PRICE, row) | {"BRKS": _list(PRICE_BREAK, row["breaks"])} for row in rows]
+        case "price_changes":
+            return [render(PRICE_CHANGE, row) | _images(row) for row in rows]
         case "orders":
             lines = _lines(store, [row["id"] for row in rows])
             return [render(ORDER_HEAD, row) | {"LINS": lines[row["id"]]} for row in rows]
@@ -67,6 +70,19 @@ def show(store: Store, table: str, rows: Sequence[Row]) -> list[Record]:
 
 def _list(layout: Sequence[Field], text: str) -> list[Record]:
     return [render(layout, entry) for entry in json.loads(text, parse_float=Decimal)]
+
+
+def _images(row: Row) -> Record:
+    """Return a price row before and after a change, each left out when there was none."""
+    shown = {
+        "BFR": json.loads(row["before"], parse_float=Decimal),
+        "AFT": json.loads(row["after"], parse_float=Decimal),
+    }
+    return {
+        name: render(PRICE, image) | {"BRKS": [render(PRICE_BREAK, step) for step in image["breaks"]]}
+        for name, image in shown.items()
+        if image is not None
+    }
 
 
 def _lines(store: Store, documents: Sequence[str]) -> Mapping[str, list[Record]]:

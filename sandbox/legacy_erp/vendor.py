@@ -1,8 +1,9 @@
-"""The façade before the old programs: sign-on, one address per program, return codes."""
+"""The façade before the old programs: sign-on, one address per program, return codes; ``README.md`` describes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,6 +20,8 @@ from sandbox.kit.due import DueWork
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal
 from sandbox.kit.store import Store
+from sandbox.legacy_erp import journal
+from sandbox.legacy_erp.entry import Entry
 from sandbox.legacy_erp.inquiry import PROGRAMS, Answer
 from sandbox.legacy_erp.tickets import TICKET_S, Tickets
 from sandbox.legacy_erp.words import RETURN_CODES, SUPPORT
@@ -33,7 +36,7 @@ class LegacyErpSandbox:
     """The vendor of the legacy ERP's sandbox."""
 
     name = "legacy_erp"
-    schema = SCHEMA
+    schema = SCHEMA + journal.SCHEMA
 
     def __init__(self) -> None:
         self._tickets = Tickets()
@@ -42,11 +45,12 @@ class LegacyErpSandbox:
     def seed(self, store: Store, world: WorldModel) -> None:
         """Fill an empty store with the customers of a world, or a part of one, and all that is theirs."""
         seed(store, world)
+        journal.begin(store)
 
     def routes(self, host: Host) -> Sequence[BaseRoute]:
         """Return the façade."""
         self._due = DueWork(host.clock, lambda now: post_due(host.store, now))
-        face = _Face(host, self._tickets)
+        face = _Face(host, self._tickets, self._due)
         return [Route("/svc/{program}", face.answer, methods=["POST"])]
 
     def failure(self, status: int, message: str) -> Response:
@@ -65,10 +69,11 @@ class LegacyErpSandbox:
 
 
 class _Face:
-    def __init__(self, host: Host, tickets: Tickets) -> None:
+    def __init__(self, host: Host, tickets: Tickets, due: DueWork) -> None:
         self._store = host.store
         self._credentials = host.settings.credentials
         self._tickets = tickets
+        self._entry = Entry(host, due)
 
     async def answer(self, request: Request) -> Response:
         """Run a program; what it refuses comes with a return code and status 200."""
@@ -84,14 +89,18 @@ class _Face:
             return _response(200, {"PGM": name, "RC": "00", "TICKET": ticket, "TTL": TICKET_S})
         if not self._tickets.is_good(request.headers.get("x-ticket", "")):
             return _response(401, {"PGM": name, "RC": SUPPORT, "MSG": "sign on first: the ticket is not good"})
-        program = PROGRAMS.get(name)
+        program = self._program(name)
         if program is None:
             return _response(404, {"PGM": name, "RC": SUPPORT, "MSG": "there is no such program"})
         try:
-            found = program(self._store, body)
+            found = program(body)
         except Refusal as refusal:
             return _response(200, {"PGM": name, **_refused(refusal)})
         return _response(200, {"PGM": name, "RC": "00", "MSG": "", **_shown(found)})
+
+    def _program(self, name: str) -> Callable[[Mapping[str, Any]], Answer] | None:
+        reads = journal.delta if name == "DELTA" else PROGRAMS.get(name)
+        return self._entry.program(name) if reads is None else partial(reads, self._store)
 
 
 def _shown(found: Answer) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Self
 from schema.enums import SourceSystem
 from systems.circuit import Circuit
 from systems.client import ClientSettings, VendorClient
-from systems.legacy_erp.customers import Customers
-from systems.legacy_erp.invoices import Invoices
-from systems.legacy_erp.orders import OrderReads
+from systems.legacy_erp.corrections import Corrections
+from systems.legacy_erp.customer_writes import CustomerWrites
+from systems.legacy_erp.order_writes import OrderWrites
+from systems.legacy_erp.postings import Postings
 from systems.legacy_erp.prices import Prices
 from systems.legacy_erp.programs import Programs
-from systems.legacy_erp.returns import Returns
+from systems.legacy_erp.return_writes import ReturnWrites
 from systems.legacy_erp.sign_on import SignOn
 from systems.ports import CallObserver
 
@@ -31,7 +32,7 @@ class LegacyErpSettings:
     max_connections: int = 20
 
 
-class LegacyErp(Customers, Prices, OrderReads, Invoices, Returns):
+class LegacyErp(CustomerWrites, Prices, OrderWrites, Postings, Corrections, ReturnWrites):
     """All ports of the ERP in :mod:`systems.ports` but items, whose master is elsewhere; opened with ``async with``."""
 
     def __init__(self, settings: LegacyErpSettings, *, observer: CallObserver | None = None) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from schema.enums import OrderChannel, OrderStatus, SourceSystem
-from schema.records.orders import Allocation, ErpLine, ErpOrder
+from schema.records.orders import Allocation, ErpLine, ErpOrder, ErpOrderChange, NewErpOrder
 from schema.records.values import ExternalRef, Quantity
 from systems.legacy_erp.fields import (
     QUANTITY,
     UNIT_PRICE,
     Record,
+    date_number,
+    implied,
     read_amount,
     read_count,
     read_date,
@@ -20,8 +23,12 @@ from systems.legacy_erp.fields import (
     read_word,
     text_or_none,
 )
+from systems.ports import AllocationResult
 
-__all__ = ["CHANNEL_CODES", "STATUS_CODES", "read_order"]
+__all__ = ["STATUS_CODES", "read_allocation", "read_order", "write_change", "write_order"]
+
+DESCRIPTION_CHARS = 120
+"""Width of the description of a line."""
 
 _STATUS = {
     "DR": OrderStatus.VALIDATING,
@@ -41,7 +48,7 @@ _CHANNELS = {
     "EC": OrderChannel.ECOM,
     "SD": OrderChannel.SERVICE_DESK,
 }
-CHANNEL_CODES = {channel: code for code, channel in _CHANNELS.items()}
+_CHANNEL_CODES = {channel: code for code, channel in _CHANNELS.items()}
 
 
 def read_order(record: Record) -> ErpOrder:
@@ -102,3 +109,62 @@ def _allocation(line: Record, quantity: Quantity) -> Allocation:
     if code is None or ship_date is None:
         raise ValueError(f"line {line['LINNO']} is allocated nowhere or to no day")
     return Allocation(code, quantity, ship_date, firm=True)
+
+
+def read_allocation(record: Record) -> AllocationResult:
+    """Return what one line got."""
+    return AllocationResult(
+        line_no=read_count(record, "LINNO"),
+        warehouse_code=text_or_none(record, "WHSCD"),
+        allocated=read_amount(record, "ALCQT", QUANTITY),
+        backordered=read_amount(record, "BCKQT", QUANTITY),
+        ship_date=read_date(record, "SHPDT"),
+        backorder_date=read_date(record, "BCKDT"),
+    )
+
+
+def write_order(order: NewErpOrder) -> dict[str, Any]:
+    """Return what enters an order; a description is cut to the width of its field."""
+    return {
+        "EXTDC": order.key,
+        "ORXREF": order.order_id,
+        "ORDNO": order.number,
+        "CUXREF": order.account_id,
+        "STXREF": order.ship_to_id,
+        "PONO": order.po_number or "",
+        "CHANL": _CHANNEL_CODES[order.channel],
+        "CURCD": order.currency,
+        "REQDT": date_number(order.requested_date),
+        "OPXREF": order.opportunity_id or "",
+        "QUXREF": order.quote_id or "",
+        "LINS": [
+            {
+                "LINNO": line.line_no,
+                "ITMNO": line.sku,
+                "ITDSC": line.description[:DESCRIPTION_CHARS],
+                "ORDQT": implied(line.quantity.value, QUANTITY),
+                "UOM": line.quantity.uom,
+                "UNPRC": implied(line.unit_price.amount, UNIT_PRICE),
+                "REQDT": date_number(line.requested_date),
+                "WHSCD": line.warehouse_code or "",
+            }
+            for line in order.lines
+        ],
+    }
+
+
+def write_change(change: ErpOrderChange) -> dict[str, Any]:
+    """Return what changes lines of an order."""
+    return {
+        "KEY": change.key,
+        "ORXREF": change.order_id,
+        "LINS": [
+            {
+                "LINNO": line.line_no,
+                "ORDQT": implied(line.quantity, QUANTITY),
+                "UNPRC": implied(line.unit_price.amount, UNIT_PRICE),
+                "REQDT": date_number(line.requested_date),
+            }
+            for line in change.lines
+        ],
+    }

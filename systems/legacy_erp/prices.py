@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from schema.records.catalog import PriceBreak, PriceLevel, PriceRule
+from schema.records.catalog import PriceBreak, PriceChange, PriceLevel, PriceRule
 from systems.legacy_erp.fields import (
     PERCENT,
     QUANTITY,
@@ -19,11 +19,13 @@ from systems.legacy_erp.fields import (
     read_count,
     read_date,
     read_last_date,
+    read_moment,
     read_money,
     read_text,
     read_word,
     text_or_none,
 )
+from systems.legacy_erp.journal import read_after
 from systems.legacy_erp.programs import Programs, in_calls
 
 __all__ = ["Prices"]
@@ -37,7 +39,7 @@ _LEVELS = {
 
 
 class Prices:
-    """:class:`systems.ports.PriceBook`."""
+    """:class:`systems.ports.PriceBook` and :class:`systems.ports.PriceChanges`."""
 
     _programs: Programs
 
@@ -81,6 +83,24 @@ class Prices:
             "exchange rate", "FXRINQ", question, lambda record: read_amount(record, "RATE", RATE)
         )
         return found[0] if found else None
+
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
+        """Return at most ``limit`` changes that were made after this entry of the journal, the earliest first."""
+        look_up = ("PCHINQ", "ENTNO", _change)
+        found = await read_after(self._programs, "price changes", "PR", (entry, limit), look_up)
+        return tuple(sorted(found, key=lambda change: change.entry))
+
+
+def _change(record: Record, numbers: Mapping[str, int]) -> PriceChange:
+    number, at = read_count(record, "ENTNO"), read_moment(record, "CHG")
+    if at is None:
+        raise ValueError(f"price change {number} has no time")
+    return PriceChange(
+        entry=numbers[str(number)],
+        at=at,
+        before=_rule(record["BFR"]) if "BFR" in record else None,
+        after=_rule(record["AFT"]) if "AFT" in record else None,
+    )
 
 
 def _rule(record: Record) -> PriceRule:

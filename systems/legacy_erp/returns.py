@@ -22,7 +22,7 @@ from systems.legacy_erp.fields import (
 from systems.legacy_erp.invoices import own_numbers
 from systems.legacy_erp.programs import Programs
 
-__all__ = ["Returns"]
+__all__ = ["Returns", "read_return"]
 
 _STATUS = {
     "RQ": ReturnStatus.REQUESTED,
@@ -45,25 +45,28 @@ class Returns:
 
     async def returns(self, ids: Sequence[str]) -> Mapping[str, Return]:
         """Return RMAs by platform id."""
-        found = await self._programs.by_keys("returns", "RMAINQ", ("RMANO", own_numbers(ids, return_id(""))), _return)
+        found = await self._programs.by_keys(
+            "returns", "RMAINQ", ("RMANO", own_numbers(ids, return_id(""))), read_return
+        )
         return {entry.id: entry for entry in found}
 
     async def returns_of_orders(self, order_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
         """Return RMAs per order, oldest first."""
         found: dict[str, list[Return]] = {order_id: [] for order_id in order_ids}
-        for entry in await self._programs.by_keys("returns of orders", "RMAINQ", ("ORDX", found), _return):
+        for entry in await self._programs.by_keys("returns of orders", "RMAINQ", ("ORDX", found), read_return):
             found[entry.order_id].append(entry)
         return {order_id: tuple(entries) for order_id, entries in found.items()}
 
     async def returns_of(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Return, ...]]:
         """Return RMAs per account, newest first."""
         found: dict[str, list[Return]] = {account_id: [] for account_id in account_ids}
-        for entry in await self._programs.by_keys("returns of accounts", "RMAINQ", ("CUSX", found), _return):
+        for entry in await self._programs.by_keys("returns of accounts", "RMAINQ", ("CUSX", found), read_return):
             found[entry.account_id].append(entry)
         return {account_id: tuple(reversed(entries)) for account_id, entries in found.items()}
 
 
-def _return(record: Record) -> Return:
+def read_return(record: Record) -> Return:
+    """Return an RMA."""
     number, created = read_text(record, "RMANO"), read_moment(record, "ENT")
     if created is None:
         raise ValueError(f"return {number} has no time of entry")

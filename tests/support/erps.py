@@ -20,16 +20,21 @@ __all__ = ["CLOUD", "ERP_PORTS", "KINDS", "LEGACY", "ErpConnector", "ErpKind"]
 
 class ErpConnector(
     ports.CustomerMaster,
+    ports.CustomerRegistry,
     ports.PriceBook,
+    ports.PriceChanges,
     ports.OrderBook,
     ports.InvoiceBook,
+    ports.InvoicePostings,
+    ports.InvoiceCorrections,
     ports.ReturnBook,
+    ports.ReturnDesk,
     Protocol,
 ):
     """What every ERP does for its customers."""
 
 
-ERP_PORTS = (ports.CustomerMaster, ports.PriceBook, ports.InvoiceBook, ports.ReturnBook)
+ERP_PORTS = tuple(port for port in ErpConnector.__mro__[1:] if port.__module__.startswith("systems."))
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,15 @@ class TestPrices:
         assert await place.erp.exchange_rate(one, one, date(2026, 1, 1)) == 1
         assert await place.erp.exchange_rate(one, "XXX", since) is None
 
+    @pytest.mark.parametrize(
+        ("group", "currency", "known"),
+        [("PG-01", "USD", True), ("PG-01", "EUR", False), ("PG-99", "USD", None), ("PG-06", "CAD", True)],
+    )
+    async def test_a_price_group_has_prices_in_its_currency(
+        self, place: Place, group: str, currency: str, known: bool | None
+    ):
+        assert await place.erp.group_has_prices(group, currency) is known
+
 
 class TestOrders:
     async def test_an_order_comes_whole(self, place: Place):

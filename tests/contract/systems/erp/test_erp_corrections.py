@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from sandbox.erp.vendor import Erp
 from sandbox.erp_book.posting import post_due
-from sandbox.world.generate import generate_world
-from sandbox.world.model import WorldModel
 from schema.enums import InvoiceStatus
 from schema.records.invoices import InvoicedLine, PostedInvoice, Rebilling
 from schema.records.values import Money
-from systems.business_central import BusinessCentral, BusinessCentralSettings
 from systems.errors import NotFound, Rejected, Unavailable
 from tests.support.erp_orders import order
-from tests.support.sandboxes import ServedSandbox, serve_sandbox
-from tests.support.small_worlds import small_world
-
-NOW = datetime.now(UTC)
-
-
-@pytest.fixture(scope="module")
-def world() -> WorldModel:
-    return small_world(generate_world(42, NOW))
+from tests.support.erps import ErpConnector
+from tests.support.sandboxes import ServedSandbox
 
 
 @pytest.fixture
-async def served(world: WorldModel) -> AsyncIterator[ServedSandbox]:
-    async with serve_sandbox(Erp(), lambda: world) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def erp(served: ServedSandbox) -> AsyncIterator[BusinessCentral]:
-    settings = BusinessCentralSettings(served.url, "crossdock", "sandbox-erp-secret", timeout_s=1)
-    async with BusinessCentral(settings) as connector:
-        yield connector
-
-
-@pytest.fixture
-async def posted(erp: BusinessCentral, served: ServedSandbox) -> PostedInvoice:
+async def posted(erp: ErpConnector, served: ServedSandbox) -> PostedInvoice:
     """An invoice that the ERP has posted of an order."""
     made = await erp.create_order(order(1))
     await erp.allocate("alloc-1", made.id)
@@ -61,14 +36,14 @@ def anew(posted: PostedInvoice, key: str = "rebill-1", price: str = "1.00") -> R
     return Rebilling(key, posted.invoice.number, (InvoicedLine(line.line_no, line.quantity, unit, net),), none, none)
 
 
-async def shown(erp: BusinessCentral, posted: PostedInvoice) -> tuple[Any, ...]:
+async def shown(erp: ErpConnector, posted: PostedInvoice) -> tuple[Any, ...]:
     """Return status and balance of the invoice, and how much of the order is invoiced."""
     invoice = (await erp.invoices([posted.invoice.id]))[posted.invoice.id]
     document = (await erp.orders([str(posted.invoice.order_id)]))[str(posted.invoice.order_id)]
     return invoice.status, invoice.balance.amount, sum(line.invoiced for line in document.lines)
 
 
-async def test_an_invoice_is_credited_as_a_whole_once(erp: BusinessCentral, posted: PostedInvoice):
+async def test_an_invoice_is_credited_as_a_whole_once(erp: ErpConnector, posted: PostedInvoice):
     memo = await erp.credit_invoice("credit-1", posted.invoice.number)
     assert memo.startswith("SC-")
     assert await shown(erp, posted) == (InvoiceStatus.CREDITED, 0, 0)
@@ -78,7 +53,7 @@ async def test_an_invoice_is_credited_as_a_whole_once(erp: BusinessCentral, post
     assert caught.value.reason == "INVOICE_STATE"
 
 
-async def test_a_credit_that_is_taken_back_leaves_the_invoice_as_it_was(erp: BusinessCentral, posted: PostedInvoice):
+async def test_a_credit_that_is_taken_back_leaves_the_invoice_as_it_was(erp: ErpConnector, posted: PostedInvoice):
     before = await shown(erp, posted)
     await erp.credit_invoice("credit-1", posted.invoice.number)
     for _ in range(2):
@@ -88,9 +63,7 @@ async def test_a_credit_that_is_taken_back_leaves_the_invoice_as_it_was(erp: Bus
     assert await shown(erp, posted) == before
 
 
-async def test_what_is_owed_is_billed_anew_and_comes_with_the_next_postings(
-    erp: BusinessCentral, posted: PostedInvoice
-):
+async def test_what_is_owed_is_billed_anew_and_comes_with_the_next_postings(erp: ErpConnector, posted: PostedInvoice):
     await erp.credit_invoice("credit-1", posted.invoice.number)
     assert await erp.find_rebilling("rebill-1") is None
     number = await erp.bill_anew(anew(posted))
@@ -102,9 +75,9 @@ async def test_what_is_owed_is_billed_anew_and_comes_with_the_next_postings(
     assert (await shown(erp, posted))[2] == posted.lines[0].quantity
 
 
-async def test_an_answer_that_is_lost_is_looked_up(erp: BusinessCentral, posted: PostedInvoice, served: ServedSandbox):
+async def test_an_answer_that_is_lost_is_looked_up(erp: ErpConnector, posted: PostedInvoice, served: ServedSandbox):
     await erp.credit_invoice("credit-1", posted.invoice.number)
-    await served.faults(lost_answer_rate=1, only={"methods": ["POST"]})
+    await served.faults(lost_answer_rate=1, hang_s=0.1, only={"methods": ["POST"]})
     with pytest.raises(Unavailable) as caught:
         await erp.bill_anew(anew(posted))
     assert caught.value.outcome_unknown
@@ -113,7 +86,7 @@ async def test_an_answer_that_is_lost_is_looked_up(erp: BusinessCentral, posted:
     assert await erp.find_rebilling("rebill-1") == made.invoice.number
 
 
-async def test_what_stands_is_not_billed_anew_and_no_more_than_was_shipped(erp: BusinessCentral, posted: PostedInvoice):
+async def test_what_stands_is_not_billed_anew_and_no_more_than_was_shipped(erp: ErpConnector, posted: PostedInvoice):
     with pytest.raises(Rejected) as caught:
         await erp.bill_anew(anew(posted))
     assert caught.value.reason == "INVOICE_STATE"
@@ -124,6 +97,6 @@ async def test_what_stands_is_not_billed_anew_and_no_more_than_was_shipped(erp: 
     assert (caught.value.reason, caught.value.fields) == ("QUANTITY", ("lines.0.quantity",))
 
 
-async def test_an_invoice_that_was_never_posted_is_not_found(erp: BusinessCentral):
+async def test_an_invoice_that_was_never_posted_is_not_found(erp: ErpConnector):
     with pytest.raises(NotFound):
         await erp.credit_invoice("credit-1", "SI-0")

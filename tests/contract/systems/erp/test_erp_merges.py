@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from sandbox.erp.vendor import Erp
-from sandbox.world.generate import generate_world
-from sandbox.world.model import WorldModel
-from systems.business_central import BusinessCentral, BusinessCentralSettings
 from systems.errors import Conflict, NotFound, Rejected, Unavailable
+from tests.support.erps import ErpConnector
 from tests.support.onboarding_records import new_customer
-from tests.support.sandboxes import ServedSandbox, serve_sandbox
-from tests.support.small_worlds import small_world
+from tests.support.sandboxes import ServedSandbox
 
-NOW = datetime.now(UTC)
 KEY = "mrg:acc_1:acc_7:prc_1:ERP"
 TABLES = ("customers", "orders", "invoices", "returns", "ship_tos", "prices")
-
-
-@pytest.fixture(scope="module")
-def world() -> WorldModel:
-    return small_world(generate_world(42, NOW))
-
-
-@pytest.fixture
-async def served(world: WorldModel) -> AsyncIterator[ServedSandbox]:
-    async with serve_sandbox(Erp(), lambda: world) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def erp(served: ServedSandbox) -> AsyncIterator[BusinessCentral]:
-    settings = BusinessCentralSettings(served.url, "crossdock", "sandbox-erp-secret", timeout_s=1)
-    async with BusinessCentral(settings) as connector:
-        yield connector
 
 
 @pytest.fixture
@@ -70,9 +45,7 @@ def statuses(served: ServedSandbox, table: str, account_id: str) -> set[str]:
     return {row["status"] for row in rows}
 
 
-async def test_what_is_open_goes_to_the_other_customer(
-    erp: BusinessCentral, served: ServedSandbox, pair: tuple[str, str]
-):
+async def test_what_is_open_goes_to_the_other_customer(erp: ErpConnector, served: ServedSandbox, pair: tuple[str, str]):
     survivor, duplicate = pair
     await erp.merge_customers(KEY, duplicate, survivor)
     assert statuses(served, "orders", duplicate) <= {"Completed", "Cancelled"}
@@ -83,7 +56,7 @@ async def test_what_is_open_goes_to_the_other_customer(
     assert (await erp.terms([duplicate]))[duplicate].blocked == "All"
 
 
-async def test_what_is_owed_goes_too_and_the_duplicate_owes_nothing(erp: BusinessCentral, pair: tuple[str, str]):
+async def test_what_is_owed_goes_too_and_the_duplicate_owes_nothing(erp: ErpConnector, pair: tuple[str, str]):
     survivor, duplicate = pair
     before = await erp.terms(pair)
     await erp.merge_customers(KEY, duplicate, survivor)
@@ -92,7 +65,7 @@ async def test_what_is_owed_goes_too_and_the_duplicate_owes_nothing(erp: Busines
     assert [after[name].credit.open_receivables.amount for name in pair] == [sum(owed), Decimal(0)]
 
 
-async def test_codes_of_delivery_places_stay_apart(erp: BusinessCentral):
+async def test_codes_of_delivery_places_stay_apart(erp: ErpConnector):
     for name in ("acc_a", "acc_b"):
         await erp.create_customer(new_customer(name))
     number = (await erp.terms(["acc_b"]))["acc_b"].number
@@ -114,7 +87,7 @@ def agree(
     return number
 
 
-async def test_agreements_go_too_but_where_the_other_customer_has_its_own(erp: BusinessCentral, served: ServedSandbox):
+async def test_agreements_go_too_but_where_the_other_customer_has_its_own(erp: ErpConnector, served: ServedSandbox):
     for name in ("acc_a", "acc_b"):
         await erp.create_customer(new_customer(name))
     moved = [agree(served, "b-ONE", "acc_b"), agree(served, "b-LATER", "acc_b", end="2199-12-31")]
@@ -133,7 +106,7 @@ async def test_agreements_go_too_but_where_the_other_customer_has_its_own(erp: B
     assert [rule.number for rule in back["acc_b"]] == sorted([*moved, *stays])
 
 
-async def test_the_same_key_merges_once(erp: BusinessCentral, served: ServedSandbox, pair: tuple[str, str]):
+async def test_the_same_key_merges_once(erp: ErpConnector, served: ServedSandbox, pair: tuple[str, str]):
     survivor, duplicate = pair
     await erp.merge_customers(KEY, duplicate, survivor)
     once = state(served)
@@ -141,9 +114,7 @@ async def test_the_same_key_merges_once(erp: BusinessCentral, served: ServedSand
     assert state(served) == once
 
 
-async def test_taking_back_leaves_everything_as_it_was(
-    erp: BusinessCentral, served: ServedSandbox, pair: tuple[str, str]
-):
+async def test_taking_back_leaves_everything_as_it_was(erp: ErpConnector, served: ServedSandbox, pair: tuple[str, str]):
     survivor, duplicate = pair
     before = state(served)
     await erp.merge_customers(KEY, duplicate, survivor)
@@ -155,11 +126,11 @@ async def test_taking_back_leaves_everything_as_it_was(
 
 
 async def test_an_answer_that_is_lost_is_repeated_with_the_same_effect(
-    erp: BusinessCentral, served: ServedSandbox, pair: tuple[str, str]
+    erp: ErpConnector, served: ServedSandbox, pair: tuple[str, str]
 ):
     survivor, duplicate = pair
     await erp.terms([duplicate])
-    await served.faults(lost_answer_rate=1, only={"methods": ["POST"]})
+    await served.faults(lost_answer_rate=1, hang_s=0.1, only={"methods": ["POST"]})
     with pytest.raises(Unavailable) as caught:
         await erp.merge_customers(KEY, duplicate, survivor)
     assert caught.value.outcome_unknown
@@ -169,7 +140,7 @@ async def test_an_answer_that_is_lost_is_repeated_with_the_same_effect(
     assert state(served) == done
 
 
-async def test_a_refused_merge_changes_nothing(erp: BusinessCentral, served: ServedSandbox, pair: tuple[str, str]):
+async def test_a_refused_merge_changes_nothing(erp: ErpConnector, served: ServedSandbox, pair: tuple[str, str]):
     survivor, duplicate = pair
     before = state(served)
     with pytest.raises(NotFound):
@@ -182,7 +153,7 @@ async def test_a_refused_merge_changes_nothing(erp: BusinessCentral, served: Ser
     assert state(served) == before
 
 
-async def test_a_key_merges_one_customer_only(erp: BusinessCentral, pair: tuple[str, str]):
+async def test_a_key_merges_one_customer_only(erp: ErpConnector, pair: tuple[str, str]):
     survivor, duplicate = pair
     await erp.create_customer(new_customer("acc_a"))
     await erp.merge_customers(KEY, duplicate, survivor)

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from sandbox.erp.vendor import Erp
-from sandbox.world.generate import generate_world
-from sandbox.world.model import WorldModel
 from schema.enums import ReturnStatus
 from schema.records.orders import ReturnLine
 from schema.records.returns import NewReturn
 from schema.records.values import Money, Quantity
-from systems.business_central import BusinessCentral
 from systems.errors import NotFound, Rejected, Unavailable
-from tests.support.erp_orders import SETTINGS, order
-from tests.support.sandboxes import ServedSandbox, serve_sandbox
-from tests.support.small_worlds import small_world
+from tests.support.erp_orders import order
+from tests.support.erps import ErpConnector, ErpKind
+from tests.support.sandboxes import ServedSandbox
 
-NOW = datetime.now(UTC)
 NUMBER, ID = "RMA-900001", "rma_RMA-900001"
 
 
-@pytest.fixture(scope="module")
-def world() -> WorldModel:
-    return small_world(generate_world(42, NOW))
-
-
 @pytest.fixture
-async def served(world: WorldModel) -> AsyncIterator[ServedSandbox]:
-    async with serve_sandbox(Erp(), lambda: world) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def erp(served: ServedSandbox) -> AsyncIterator[BusinessCentral]:
-    async with BusinessCentral(replace(SETTINGS, base_url=served.url)) as connector:
-        await connector.create_order(order())
-        yield connector
+async def erp(erp: ErpConnector) -> ErpConnector:
+    """A connector whose ERP has an order to return goods of."""
+    await erp.create_order(order())
+    return erp
 
 
 def goods(quantity: str = "2", uom: str = "EA", number: int = 1, disposition: str | None = None) -> ReturnLine:
@@ -52,7 +33,7 @@ def new(*lines: ReturnLine, key: str = "rma:1:erp", order_id: str = "ord_t1") ->
     return NewReturn(key, NUMBER, order_id, lines or (goods(),))
 
 
-async def test_a_return_is_created_once_per_key(erp: BusinessCentral):
+async def test_a_return_is_created_once_per_key(erp: ErpConnector):
     made = await erp.create_return(new())
     assert await erp.create_return(new()) == made
     assert (made.id, made.order_id, made.account_id, made.status) == (ID, "ord_t1", "acc_1", ReturnStatus.APPROVED)
@@ -60,8 +41,8 @@ async def test_a_return_is_created_once_per_key(erp: BusinessCentral):
     assert (await erp.returns_of_orders(["ord_t1"]))["ord_t1"] == (made,)
 
 
-async def test_a_lost_answer_makes_no_second_return(erp: BusinessCentral, served: ServedSandbox):
-    await served.faults(lost_answer_rate=1, only={"methods": ["POST"], "path": "returnOrders"})
+async def test_a_lost_answer_makes_no_second_return(kind: ErpKind, erp: ErpConnector, served: ServedSandbox):
+    await served.faults(lost_answer_rate=1, hang_s=0.1, only={"path": kind.paths["create return"]})
     with pytest.raises(Unavailable) as lost:
         await erp.create_return(new())
     assert lost.value.outcome_unknown
@@ -79,14 +60,14 @@ async def test_a_lost_answer_makes_no_second_return(erp: BusinessCentral, served
         pytest.param(new(goods(uom="TNE")), "UNKNOWN_UNIT", id="an unknown unit"),
     ],
 )
-async def test_what_is_wrong_is_refused_and_leaves_nothing(erp: BusinessCentral, wanted: NewReturn, reason: str):
+async def test_what_is_wrong_is_refused_and_leaves_nothing(erp: ErpConnector, wanted: NewReturn, reason: str):
     with pytest.raises(Rejected) as refused:
         await erp.create_return(wanted)
     assert refused.value.reason == reason
     assert await erp.returns([ID]) == {}
 
 
-async def test_what_came_is_credited_at_the_price_of_the_order_once(erp: BusinessCentral):
+async def test_what_came_is_credited_at_the_price_of_the_order_once(erp: ErpConnector):
     await erp.create_return(new())
     for _ in range(2):
         await erp.receive_return("rma:1:receipt", NUMBER, (goods("1", disposition="SCRAP"),))
@@ -97,13 +78,13 @@ async def test_what_came_is_credited_at_the_price_of_the_order_once(erp: Busines
     assert [(line.quantity.value, line.disposition) for line in found.lines] == [(1, "SCRAP")]
 
 
-async def test_a_line_of_which_nothing_came_is_credited_nothing(erp: BusinessCentral):
+async def test_a_line_of_which_nothing_came_is_credited_nothing(erp: ErpConnector):
     await erp.create_return(new())
     await erp.receive_return("rma:1:receipt", NUMBER, ())
     assert (await erp.credit_return("rma:1:credit", NUMBER)).amount == 0
 
 
-async def test_a_replaced_return_is_closed_without_a_credit(erp: BusinessCentral):
+async def test_a_replaced_return_is_closed_without_a_credit(erp: ErpConnector):
     await erp.create_return(new())
     await erp.receive_return("rma:1:receipt", NUMBER, (goods(disposition="RESTOCK"),))
     await erp.replace_return("rma:1:repl", NUMBER)
@@ -114,7 +95,7 @@ async def test_a_replaced_return_is_closed_without_a_credit(erp: BusinessCentral
     assert refused.value.reason == "RETURN_STATE"
 
 
-async def test_a_return_is_cancelled_until_something_came(erp: BusinessCentral):
+async def test_a_return_is_cancelled_until_something_came(erp: ErpConnector):
     await erp.create_return(new())
     for _ in range(2):
         await erp.cancel_return(NUMBER)
@@ -124,6 +105,6 @@ async def test_a_return_is_cancelled_until_something_came(erp: BusinessCentral):
         await erp.receive_return("rma:1:receipt", NUMBER, (goods(),))
 
 
-async def test_a_return_that_is_not_there_cannot_be_credited(erp: BusinessCentral):
+async def test_a_return_that_is_not_there_cannot_be_credited(erp: ErpConnector):
     with pytest.raises(NotFound):
         await erp.credit_return("rma:1:credit", "RMA-none")
