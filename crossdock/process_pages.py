@@ -40,6 +40,10 @@ How to read them, for all processes alike:
   done again with the same key and looks what it did before.
 - A system that does not answer is tried a few times, then the process shows `WAITING_SYSTEM` and tries on in growing
   pauses; after a day a person is asked (`RETRY`, `CANCEL`). What the column "when it stays away" says is the exception.
+- What an account has waiting for a system is done in the order in which it was accepted, once the system is back, by
+  whichever program carries it: what comes later waits behind it, other accounts do not. One that fails five times while
+  the system does what others want, or has waited for a day, holds nobody up any more. Until a program has learned of
+  a line that runs of another one stand in, which takes a second at most, its own may overtake.
 - A refusal, or a person who cancels, takes back what was begun, the last first (`COMPENSATING`), and ends in `FAILED`.
   What takes a step back and is refused itself parks the process in `WAITING_HUMAN`, with a task (`RETRY`,
   `DONE_BY_HAND`).

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from events.ports import EventLog
-from processes.steps import Step, StepTimeout, Verdict
+from processes.steps import NotItsTurn, Step, StepTimeout, Undecided, Verdict
 from schema.enums import ProcessState, SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import DeadLetter, ExceptionTask, ProcessRecord, ProcessStepRecord
@@ -54,7 +54,10 @@ PROCESSES = "/dist/processes"
 UNDO = "undo:"
 """What the name of a step that takes another one back begins with."""
 
-_TRANSIENT = (Unavailable, RateLimited, Conflict, Unexpected, AuthFailed, StepTimeout)
+_AWAY = (Unavailable, RateLimited, Unexpected, AuthFailed, StepTimeout)
+"""Failures of a system, whatever it was asked for."""
+
+_TRANSIENT = (*_AWAY, Conflict, Undecided, NotItsTurn)
 
 
 class Case(Protocol):
@@ -118,6 +121,16 @@ class Failure:
     retry_after_s: float
     system: str | None = None
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it was the system that did not answer as it should."""
+        return any(self.error == kind.__name__ for kind in _AWAY)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether nothing was tried, because others of the account come first."""
+        return self.error == NotItsTurn.__name__
+
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """Return what an exception says."""
@@ -172,6 +185,12 @@ class Chronicle:
         }
         told = self._case.news("process.step.failed", f"{step.name}:failed:{attempt}", facts)
         await self.show(ProcessState.WAITING_SYSTEM, told)
+
+    async def show_in_line(self, step: Step[Any], attempt: int) -> None:
+        """Show that the process waits for a system behind others of its account."""
+        if self._state is not ProcessState.WAITING_SYSTEM:
+            self.note(step, "WAITING", attempt, self.now(), str(NotItsTurn(step.name, step.system)))
+            await self.show(ProcessState.WAITING_SYSTEM)
 
     def note(self, step: Step[Any], state: str, attempt: int, started: datetime, error: str | None) -> None:
         """Note how an attempt of a step went; taking a step back is noted at the step itself."""

@@ -40,6 +40,7 @@ from systems.ports import (
     StockBook,
     TaskQueue,
     TransportDesk,
+    WaitingLines,
     WarehouseFloor,
 )
 
@@ -87,6 +88,7 @@ class Dependencies:
         tasks: what persons must decide.
         keys: client idempotency keys.
         process_log: how each process went.
+        lines: who waits for systems that do not answer.
         dead_letters: messages that could not be delivered.
         events: the event log.
         clock: where time comes from.
@@ -110,6 +112,7 @@ class Dependencies:
     tasks: TaskQueue
     keys: KeyRegistry
     process_log: ProcessLog
+    lines: WaitingLines
     dead_letters: DeadLetterStore
     events: EventLog
     clock: Clock

@@ -98,6 +98,12 @@ class OrderCase:
         return self.submission.quote_id or self.order_id
 
     @property
+    def in_line_since(self) -> datetime:
+        """What the order's turn goes by before a system that was out: when it was accepted, until then submitted."""
+        accepted_at = None if self._written is None else self._written.accepted_at
+        return accepted_at or self.request.submitted_at
+
+    @property
     def may_have_sent(self) -> bool:
         """Whether an earlier attempt may have sent what this one would send: look before sending."""
         return self.resumed or self.attempt > 1

@@ -14,7 +14,7 @@ from processes.order_hold import HOLD_DUE, is_price_released, task_suffix
 from processes.order_pricing import PRICING_QUEUE
 from processes.order_sourcing import promised_on
 from processes.rules.price import check_erp_price
-from processes.steps import DONE, Outcome, Verdict
+from processes.steps import DONE, Outcome, Undecided, Verdict
 from schema.enums import HoldKind, OrderStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import ShipTo
@@ -31,7 +31,7 @@ from schema.records.orders import (
 )
 from schema.records.problems import PricingConflict, Stockout
 from schema.records.values import Quantity
-from systems.errors import ConnectorError, Rejected, Unavailable
+from systems.errors import ConnectorError, Rejected
 from systems.ports import AllocationResult
 
 __all__ = [
@@ -74,7 +74,7 @@ async def create_in_erp(case: OrderCase) -> Outcome:
         return await _hold(case, order, document, conflicts)
     if document.status is OrderStatus.VALIDATING:
         said = f"document {document.number} is created and not accepted yet"
-        raise Unavailable(document.home_erp, "create order", said, outcome_unknown=True)
+        raise Undecided(document.home_erp, said)
     await _accept(case, document)
     return DONE
 

@@ -5,6 +5,7 @@
   as they are done at once; the first that is not ends the leg, and goes on by itself from the attempt that it made.
 - A system that does not answer is tried a few times at once, then the process shows itself as waiting and tries on in
   growing pauses, which outlive the program too. Past its time a person is asked.
+- What an account has waiting for a system is done in the order in which it was accepted, once the system is back.
 - A refusal undoes what was begun in reverse order; undoing waits for systems as doing does.
 - What a person must decide is waited for durably: the run looks into the ledgers when it is woken or an alarm is due,
   and goes on by doing the steps that held anew.
@@ -25,7 +26,9 @@ import structlog
 
 from processes.chronicle import BY_HAND, CANCEL, UNDO, Case, Chronicle, Desk, Failure
 from processes.journal import LEG, PARK, problems_from_json, problems_to_json
-from processes.steps import DONE, Alarm, Outage, Outcome, RetryPolicy, Step, StepTimeout, Verdict, Waits
+from processes.standing import Standing
+from processes.steps import DONE, Alarm, NotItsTurn, Outage, Outcome, RetryPolicy, Step, StepTimeout, Verdict, Waits
+from processes.turns import Turns
 from schema.enums import ProcessState, SourceSystem
 from schema.records.problems import DependencyUnavailable, Problem, ValidationFailed
 from systems.errors import ConnectorError
@@ -80,6 +83,7 @@ class Runner(Generic[C]):
         decided: called when whoever started the process has an answer; may be called more than once.
         before: steps that an earlier run has done; they are taken back with those of this one.
         in_legs: whether steps are recorded together; a run that began with an entry for each goes on like that.
+        turns: who waits in line for which system; None when nobody else can.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Runner(Generic[C]):
         before: Sequence[Step[C]] = (),
         *,
         in_legs: bool = True,
+        turns: Turns | None = None,
     ) -> None:
         self._before = before
         self._in_legs = in_legs
@@ -101,6 +106,7 @@ class Runner(Generic[C]):
         self._steps = steps
         self._durable = durable
         self._seen = Chronicle(case, desk)
+        self._line = Standing(case, self._seen, turns)
         self._policy = policy
         self._decided = decided
         self._active = ProcessState.RUNNING
@@ -127,6 +133,7 @@ class Runner(Generic[C]):
                 if ending is not None:
                     return ending
                 held = []
+            await self._insisting(self._passing(self._steps[place + 1 :]))()
             if step.decides and step is not self._steps[-1]:  # the last one decides by ending the process
                 self._decided()
         return await self._end(ProcessState.COMPLETED)
@@ -150,6 +157,17 @@ class Runner(Generic[C]):
 
         kept = await self._durable.step(LEG.join(step.name for step in leg), work)
         self._first_attempts = {step.name: result for step, result in zip(leg, kept["steps"], strict=False)}
+
+    def _passing(self, later: Sequence[Step[C]]) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def work() -> dict[str, Any]:
+            await self._line.passed(later)
+            return {}
+
+        return work
+
+    async def _leave_line(self) -> dict[str, Any]:
+        await self._line.leave()
+        return {}
 
     async def _write_notes(self) -> dict[str, Any]:
         await self._seen.write_notes()
@@ -179,6 +197,7 @@ class Runner(Generic[C]):
 
     async def _decision(self, gate: Step[C], waits: Waits[C]) -> Outcome:
         """Return what persons decided, however long that takes."""
+        await self._insisting(self._leave_line)()
         since = await self._durable.step(f"wait:{gate.name}", self._insisting(self._begin_to_wait))
         self._decided()
         alarms = list(waits.alarms)
@@ -228,7 +247,8 @@ class Runner(Generic[C]):
                 break
             if attempt >= self._policy.quick and step.outage is not Outage.WAIT:
                 return await self._without(step, failure, attempt)
-            await self._durable.sleep(self._pause(attempt, failure))
+            if not failure.is_behind:
+                await self._durable.sleep(self._pause(attempt, failure))
         resolution = await self._park(step, failure)
         if resolution == CANCEL:
             return Outcome(Verdict.REFUSED, (_cancelled(step),))
@@ -242,7 +262,9 @@ class Runner(Generic[C]):
             started = self._seen.now()
             try:
                 await self._seen.begin()
+                await self._take_turn(step, attempt)
                 outcome = await self._in_time(step, attempt)
+                self._line.done(step)
                 self._seen.note(step, outcome.verdict.value, attempt, started, outcome.note)
                 if not is_noted_later:
                     await self._seen.write_notes()
@@ -257,6 +279,15 @@ class Runner(Generic[C]):
 
         return work
 
+    async def _take_turn(self, step: Step[C], attempt: int) -> None:
+        """Wait until those of the same account that wait for the system and come first have done with it."""
+        if not await self._line.is_behind(step):
+            return
+        await self._seen.show_in_line(step, attempt)
+        self._decided()
+        if not await self._line.turn():
+            raise NotItsTurn(step.name, step.system)
+
     async def _tell_failure(
         self, step: Step[C], attempt: int, began: datetime, started: datetime, failure: Failure
     ) -> None:
@@ -268,7 +299,9 @@ class Runner(Generic[C]):
             self._seen.note(step, state, attempt, started, failure.message)
             await self._seen.write_notes()
             is_long = failure.retry_after_s >= self._policy.wait_s
-            if attempt >= self._policy.quick or is_long or failure.error == StepTimeout.__name__:
+            is_out = attempt >= self._policy.quick or is_long or failure.error == StepTimeout.__name__
+            if is_out and not failure.is_behind:
+                await self._line.failed(step, failure)
                 await self._wait_for(step, attempt, failure)
             if began + timedelta(seconds=self._policy.task_after_s) <= self._seen.now():
                 await self._seen.ask(step, failure)
@@ -306,9 +339,11 @@ class Runner(Generic[C]):
         """Take back what was begun, last first, and end refused; the refused step may have been done in part."""
         self._active = ProcessState.COMPENSATING
         self._case.refusal = refusal.problems
+        await self._insisting(self._leave_line)()
         for step in reversed(begun):
             if step.undo is not None and await self._finish(self._undoing(step)) is None:
                 return await self._end(ProcessState.WAITING_HUMAN, refusal.problems)
+            await self._insisting(self._passing(()))()
         return await self._end(ProcessState.FAILED, refusal.problems)
 
     def _undoing(self, step: Step[C]) -> Step[C]:
@@ -351,6 +386,7 @@ class Runner(Generic[C]):
 
     async def _end(self, state: ProcessState, problems: tuple[Problem, ...] = ()) -> Ending:
         async def work() -> dict[str, Any]:
+            await self._line.leave()
             await self._seen.show(state)
             return {}
 

@@ -16,7 +16,19 @@ from typing import Generic, TypeVar
 from schema.enums import SourceSystem
 from schema.records.problems import Problem
 
-__all__ = ["DONE", "Alarm", "Outage", "Outcome", "RetryPolicy", "Step", "StepTimeout", "Verdict", "Waits"]
+__all__ = [
+    "DONE",
+    "Alarm",
+    "NotItsTurn",
+    "Outage",
+    "Outcome",
+    "RetryPolicy",
+    "Step",
+    "StepTimeout",
+    "Undecided",
+    "Verdict",
+    "Waits",
+]
 
 C = TypeVar("C")
 
@@ -63,6 +75,22 @@ class StepTimeout(Exception):
 
     def __init__(self, step: str, seconds: float) -> None:
         super().__init__(f"step {step} got no answer within {seconds:g} s; it may have been carried out")
+
+
+class Undecided(Exception):
+    """A system has taken what it was asked for, and has not decided about it yet: it is asked again later."""
+
+    def __init__(self, system: SourceSystem, message: str) -> None:
+        super().__init__(message)
+        self.system = system
+
+
+class NotItsTurn(Exception):
+    """A step waits for a system behind others of the same account."""
+
+    def __init__(self, step: str, system: SourceSystem) -> None:
+        super().__init__(f"step {step} waits for {system} behind what the account has waiting there")
+        self.system = system
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from processes.shipment_case import ShipmentRequest
 from processes.slot_locks import slot_locks
 from processes.slots import slot_name, take_lowest
 from processes.takeover import SlotKeeper
+from processes.turns import Turns
 from schema.records.operations import ProcessRecord
 
 __all__ = ["PROCESS_VERSION", "EngineSettings", "ProcessEngine"]
@@ -78,9 +79,10 @@ class ProcessEngine:
         self._tell_resumed = resumed
         self._locks = slot_locks(settings.database_url)
         self._slot: int | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: tuple[asyncio.Task[None], ...] = ()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._endings = Endings()
+        self._turns = Turns(dependencies.lines, dependencies.clock)
 
     async def __aenter__(self) -> Self:
         """Take a slot and start DBOS; runs that an earlier engine of this slot left are recovered in the background.
@@ -93,6 +95,7 @@ class ProcessEngine:
         _open(self)
         try:
             self._slot = await take_lowest(self._locks)
+            await self._turns.look()
             await asyncio.to_thread(make_journal, self._settings)
             DBOS(config=dbos_config(self._settings, self._slot))
             # On this thread, so that DBOS adopts this loop for the runs that it recovers.
@@ -101,7 +104,7 @@ class ProcessEngine:
             await self._stop()
             raise
         keeper = SlotKeeper(self._locks, self._slot, self._settings.slot_times, DbosRuns(), self._lose_slot)
-        self._keeper = asyncio.create_task(keeper.run())
+        self._keepers = (asyncio.create_task(keeper.run()), asyncio.create_task(self._turns.run()))
         return self
 
     async def __aexit__(
@@ -210,6 +213,7 @@ class ProcessEngine:
             lambda: self._endings.tell(process_id),
             before,
             in_legs=document.get(IN_LEGS, False),
+            turns=self._turns,
         )
         ending = await runner.run()
         self._endings.keep(process_id, ending)
@@ -240,9 +244,9 @@ class ProcessEngine:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _stop(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         await self._stop_runs()
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1) as thread:

@@ -66,6 +66,7 @@ class Parts:
             tasks=platform.tasks,
             keys=platform.keys,
             process_log=platform.process_log,
+            lines=platform.lines,
             dead_letters=platform.dead_letters,
             events=platform.events,
             clock=self.clock,

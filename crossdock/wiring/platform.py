@@ -27,6 +27,7 @@ from systems.platform import (
     PlatformReturnLedger,
     PlatformStockBook,
     PlatformTaskQueue,
+    PlatformWaitingLines,
 )
 
 __all__ = ["Platform", "open_platform"]
@@ -50,6 +51,7 @@ class Platform:
     tasks: PlatformTaskQueue
     keys: PlatformKeyRegistry
     process_log: PlatformProcessLog
+    lines: PlatformWaitingLines
     dead_letters: PlatformDeadLetterStore
     facts: FactProjection
     audit: SqlAuditLog
@@ -82,6 +84,7 @@ async def open_platform(database_url: str, redis_url: str | None) -> AsyncIterat
             tasks=PlatformTaskQueue(database, events.append_in),
             keys=PlatformKeyRegistry(database, audit.append_in),
             process_log=PlatformProcessLog(database, events.append_in),
+            lines=PlatformWaitingLines(database),
             dead_letters=dead_letters,
             facts=FactProjection(database),
             audit=audit,

@@ -4,6 +4,7 @@ from systems.platform.cursors import PlatformFeedCursors
 from systems.platform.database import AppendEvents, Database
 from systems.platform.dead_letters import PlatformDeadLetterStore
 from systems.platform.keys import PlatformKeyRegistry
+from systems.platform.lines import PlatformWaitingLines
 from systems.platform.merges import PlatformAccountMerges
 from systems.platform.onboardings import PlatformOnboardingStore
 from systems.platform.orders import PlatformOrderLedger
@@ -29,4 +30,5 @@ __all__ = [
     "PlatformReturnLedger",
     "PlatformStockBook",
     "PlatformTaskQueue",
+    "PlatformWaitingLines",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "idempotency_keys",
     "ledger_orders",
     "ledger_returns",
+    "line_places",
     "metadata",
     "number_sequences",
     "onboarding_marks",
@@ -221,6 +222,20 @@ process_steps = Table(
     Column("name", String(200), nullable=False),
     Column("record", document(), nullable=False),
     UniqueConstraint("process_id", "name"),
+)
+
+line_places = Table(
+    "line_places",
+    metadata,
+    Column("process_id", String(200), primary_key=True),
+    Column("system", String(20), nullable=False),
+    Column("account_id", String(80), nullable=False),
+    Column("step", String(200), nullable=False),
+    Column("order_id", String(80)),
+    Column("since", AwareTime, nullable=False),
+    Column("joined_at", AwareTime, nullable=False),
+    Column("aside", Boolean, nullable=False),
+    Index(None, "system", "account_id", "since", "process_id"),
 )
 
 dead_letters = Table(

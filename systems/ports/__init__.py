@@ -16,6 +16,7 @@ from systems.ports.calls import BAD_CURSOR, CallObserver, Clock, SystemCall, Sys
 from systems.ports.crm import AccountDirectory, AccountRegistry, CaseDesk, OrderMirror, SalesContext
 from systems.ports.customers import CustomerMaster, CustomerRegistry
 from systems.ports.items import ItemMaster, PriceBook, PriceChanges
+from systems.ports.lines import Line, Place, WaitingLines
 from systems.ports.merges import AccountMerges
 from systems.ports.onboardings import OnboardingStore
 from systems.ports.orders import AllocationResult, InvoiceBook, InvoiceCorrections, InvoicePostings, OrderBook
@@ -47,10 +48,12 @@ __all__ = [
     "ItemMaster",
     "KeyRegistry",
     "KeyUse",
+    "Line",
     "OnboardingStore",
     "OrderBook",
     "OrderLedger",
     "OrderMirror",
+    "Place",
     "PriceBook",
     "PriceChanges",
     "ProcessLog",
@@ -70,5 +73,6 @@ __all__ = [
     "TenderRequest",
     "TransportDesk",
     "Waiting",
+    "WaitingLines",
     "WarehouseFloor",
 ]

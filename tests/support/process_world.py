@@ -53,6 +53,7 @@ from systems.platform import (
     PlatformReturnLedger,
     PlatformStockBook,
     PlatformTaskQueue,
+    PlatformWaitingLines,
 )
 from tests.support.fake_systems import (
     FakeClock,
@@ -153,6 +154,7 @@ def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | N
         tasks=PlatformTaskQueue(database, log.append_in),
         keys=PlatformKeyRegistry(database, audit.append_in),
         process_log=PlatformProcessLog(database, log.append_in),
+        lines=PlatformWaitingLines(database),
         dead_letters=PlatformDeadLetterStore(database, log.append_in),
         events=log,
         clock=clock,
