@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import make_url
 
+from processes.adoption import adopt
 from processes.engine_settings import EngineSettings
 from processes.journal import JournalSerializer
 from processes.slots import slot_name
@@ -52,7 +54,14 @@ class DbosJournal:
 
 
 class DbosRuns:
-    """:class:`processes.takeover.WaitingRuns` in the journal."""
+    """:class:`processes.takeover.WaitingRuns` in the journal.
+
+    Args:
+        settings: where the journal is, and which versions of processes are known here.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
 
     async def slots_with_runs(self, names: Sequence[str]) -> frozenset[str]:
         """Return those of these slots under which runs are unfinished; not necessarily all of them at once."""
@@ -69,7 +78,8 @@ class DbosRuns:
         return tuple(run.workflow_id for run in found)
 
     async def resume(self, run_ids: Sequence[str]) -> None:
-        """Have the runs carried by whichever program picks them up."""
+        """Have the runs carried by whichever program picks them up; those of earlier versions by one of this."""
+        await asyncio.to_thread(adopt, self._settings, run_ids)
         await DBOS.resume_workflows_async(list(run_ids))
 
 

@@ -10,10 +10,17 @@ from sqlalchemy import make_url
 from processes.slots import SlotTimes
 from processes.steps import RetryPolicy
 
-__all__ = ["PROCESS_VERSION", "EngineSettings"]
+__all__ = ["EARLIER_VERSIONS", "PROCESS_VERSION", "EngineSettings"]
 
-PROCESS_VERSION = "1"
-"""Version of the processes; a new one is needed when a step is added, removed or moved."""
+PROCESS_VERSION = "2"
+"""Version of the processes; ``docs/process-versions.md`` says when a new one is needed.
+
+1. Each step is an entry of the journal; later, steps are recorded together where the run's input says so.
+2. The same, and no program that knows only the first form carries such a run.
+"""
+
+EARLIER_VERSIONS = ("1",)
+"""Versions whose runs go on under this one; each has its histories in the tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +31,14 @@ class EngineSettings:
         database_url: URL of the platform's database. On PostgreSQL the journal is a schema ``dbos`` of the same
             database; beside an SQLite file it is a file of its own, so that both do not wait for one lock.
         version: version of the processes; runs of another version wait for a program that has it.
+        earlier_versions: versions whose runs this one goes on with.
         retries: how systems that do not answer are tried.
         slot_times: when a slot counts as lost or vacant.
     """
 
     database_url: str
     version: str = PROCESS_VERSION
+    earlier_versions: tuple[str, ...] = EARLIER_VERSIONS
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     slot_times: SlotTimes = field(default_factory=SlotTimes)
 

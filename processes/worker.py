@@ -8,7 +8,8 @@ There is one engine per program, as DBOS is one per program.
   slot recovers it within seconds, else another engine takes it over (``processes/takeover.py``). Two engines with the
   same name would run it twice, so every engine holds its slot by a lock.
 - Leaving the engine cancels runs where they are; they go on when the engine starts again.
-- The version of the application is that of the processes, not of the source: an edit strands no run that waits.
+- The version of the application is that of the processes, not of the source: an edit strands no run that waits. Runs
+  of earlier versions go on under this one (``processes/adoption.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import structlog
 from dbos import DBOS, SetWorkflowID
 
 from processes import runs
+from processes.adoption import adopt_slot, leave_unknown
 from processes.chronicle import Case, Desk
 from processes.dbos_journal import DbosJournal, DbosRuns, dbos_config, make_journal
 from processes.dependencies import Dependencies
@@ -97,13 +99,17 @@ class ProcessEngine:
             self._slot = await take_lowest(self._locks)
             await self._turns.look()
             await asyncio.to_thread(make_journal, self._settings)
+            await asyncio.to_thread(adopt_slot, self._settings, slot_name(self._slot))
             DBOS(config=dbos_config(self._settings, self._slot))
             # On this thread, so that DBOS adopts this loop for the runs that it recovers.
             DBOS.launch()
+            await leave_unknown(self._settings, slot_name(self._slot))
         except BaseException:
             await self._stop()
             raise
-        keeper = SlotKeeper(self._locks, self._slot, self._settings.slot_times, DbosRuns(), self._lose_slot)
+        keeper = SlotKeeper(
+            self._locks, self._slot, self._settings.slot_times, DbosRuns(self._settings), self._lose_slot
+        )
         self._keepers = (asyncio.create_task(keeper.run()), asyncio.create_task(self._turns.run()))
         return self
 

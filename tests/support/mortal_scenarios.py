@@ -71,7 +71,7 @@ class Scenario:
         check: asserts how the systems and ledgers are left.
         state: state in which the processes end.
         ordered: an order is submitted, and its process has ended, before the program may be killed.
-        is_new: the releases whose histories are kept did not know of it.
+        is_new: the releases before the present version of processes did not know of it.
     """
 
     act: Callable[[ProcessWorld, ProcessEngine], Awaitable[list[str]]]
