@@ -30,7 +30,7 @@ from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
 from systems import salesforce, tms, wms
 from systems.errors import ConnectorError
-from systems.news import AccountNews, OnboardingNews, ReturnNews, ShipmentNews, StockNews, UnreadableNews
+from systems.news import AccountNews, CaseNews, OnboardingNews, ReturnNews, ShipmentNews, StockNews, UnreadableNews
 from systems.webhooks import Webhook
 
 __all__ = ["Background", "running_background"]
@@ -72,7 +72,7 @@ because its event stands in the log."""
 FORGET_LIMIT = 1_000
 """Handled messages that are forgotten at once."""
 
-_News = ShipmentNews | StockNews | ReturnNews | AccountNews | OnboardingNews
+_News = ShipmentNews | StockNews | ReturnNews | AccountNews | CaseNews | OnboardingNews
 
 _READERS: Mapping[SourceSystem, Callable[[Webhook], _News]] = {
     SourceSystem.CRM: salesforce.read_news,
@@ -141,7 +141,7 @@ class Background:
         except UnreadableNews as error:
             raise UnknownMessage(str(error)) from error
         match news:
-            case AccountNews() | OnboardingNews():
+            case AccountNews() | CaseNews() | OnboardingNews():
                 await self._accounts.handle(news)
             case ReturnNews():
                 await self._returns.handle(news)

@@ -2,8 +2,10 @@
 
 1. What we have written ourselves comes back as news and is left alone.
 2. What is the CRM's own (name, owner, territory) is told to whoever follows the account.
-3. An address, which is the ERP's, starts a process that sets it there (ACCOUNT_EDIT).
-4. A prospect that is to become a customer starts an onboarding.
+3. Contacts and opportunities are told as changes of their account, whose people see them there.
+4. Cases are told as opened, answered and resolved, at the times that the service desk gives.
+5. An address, which is the ERP's, starts a process that sets it there (ACCOUNT_EDIT).
+6. A prospect that is to become a customer starts an onboarding.
 
 News that comes twice, or late, starts nothing twice: processes run under names made of the news' ids.
 """
@@ -21,7 +23,7 @@ from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import AccountValues
 from schema.records.values import Address
-from systems.news import AccountNews, OnboardingNews
+from systems.news import AccountNews, CaseNews, OnboardingNews
 
 __all__ = ["AccountChanges"]
 
@@ -53,7 +55,7 @@ class AccountChanges:
         self._engine = engine
         self._use = engine.dependencies
 
-    async def handle(self, news: AccountNews | OnboardingNews) -> None:
+    async def handle(self, news: AccountNews | CaseNews | OnboardingNews) -> None:
         """Take note of news and start what follows from it.
 
         Cancel/retry: safe to repeat; the same news is told once and starts nothing twice.
@@ -63,6 +65,8 @@ class AccountChanges:
         """
         if isinstance(news, OnboardingNews):
             await self._onboard(news)
+        elif isinstance(news, CaseNews):
+            await self._use.events.append(_case_story(news, await self._story_of(news)))
         elif not news.is_echo:
             await self._take_over(news)
 
@@ -91,6 +95,13 @@ class AccountChanges:
                 await self._engine.start(ACCOUNT_EDITED, self._edit(news, news.billing, customer))
         if told:
             await self._use.events.append([_changed(news, told)])
+
+    async def _story_of(self, news: CaseNews) -> str:
+        """Return the root of the story that a case belongs to: that of its order, or its own."""
+        if news.order_id is None:
+            return news.case_id
+        order = (await self._use.orders.orders([news.order_id])).get(news.order_id)
+        return news.order_id if order is None else order.quote_id or order.id
 
     def _edit(self, news: AccountNews, billing: Address, before: AccountValues) -> AccountChangeRequest:
         return AccountChangeRequest(
@@ -126,6 +137,40 @@ def _changed(news: AccountNews, fields: list[str]) -> Event:
         data={"accountId": news.account_id, "changed": fields, "version": news.version, "by": CRM_USER},
         account_id=news.account_id,
     )
+
+
+def _case_story(news: CaseNews, story: str) -> list[Event]:
+    """Return what has happened to a case so far; what was told before has the same ids and is left out by the log."""
+    facts = {
+        "caseId": news.case_id,
+        "number": news.number,
+        "accountId": news.account_id,
+        "orderId": news.order_id,
+        "priority": news.priority,
+        "status": news.status.value,
+    }
+    steps = (
+        ("opened", None if news.is_ours else news.opened_at),
+        ("answered", news.first_response_at),
+        ("resolved", news.resolved_at),
+    )
+    return [
+        Event(
+            id=f"case:{news.case_id}:{step}",
+            source="/dist/accounts",
+            type=f"case.{step}",
+            subject=news.case_id,
+            partition_key=news.order_id or news.case_id,
+            correlation_id=story,
+            system=SourceSystem.CRM,
+            occurred_at=at,
+            data=facts,
+            account_id=news.account_id,
+            actor=CRM_USER,
+        )
+        for step, at in steps
+        if at is not None
+    ]
 
 
 def _lines(place: Address) -> tuple[str, ...]:

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schema.enums import ReturnStatus, ShipmentStatus, SourceSystem
+from schema.enums import CaseStatus, ReturnStatus, ShipmentStatus, SourceSystem
 from schema.records.inventory import StockPosition
 from schema.records.onboarding import Applicant
 from schema.records.orders import Milestone, ReturnLine
 from schema.records.values import Address
 
-__all__ = ["AccountNews", "OnboardingNews", "ReturnNews", "ShipmentNews", "StockNews", "UnreadableNews", "read_time"]
+__all__ = [
+    "AccountNews",
+    "CaseNews",
+    "OnboardingNews",
+    "ReturnNews",
+    "ShipmentNews",
+    "StockNews",
+    "UnreadableNews",
+    "read_time",
+]
 
 
 class UnreadableNews(Exception):
@@ -88,6 +97,28 @@ class AccountNews:
     billing: Address | None
     at: datetime
     is_echo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseNews:
+    """A service case was opened or has changed.
+
+    Attributes:
+        status, priority: as they are after it.
+        is_ours: we have opened the case.
+    """
+
+    event_id: str
+    case_id: str
+    number: str
+    account_id: str
+    order_id: str | None
+    status: CaseStatus
+    priority: str
+    opened_at: datetime
+    first_response_at: datetime | None
+    resolved_at: datetime | None
+    is_ours: bool
 
 
 @dataclass(frozen=True, slots=True)

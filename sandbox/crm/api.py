@@ -61,7 +61,7 @@ class Api:
                 _allow(call, "POST")
                 target = _object(name)
                 with self._store.transaction():
-                    made = self._records.create(target, call.body)
+                    made = self._records.create(target, call.body, call.client)
                 return _made(target, made, call.base)
             case ["sobjects", name, record_id]:
                 return self._one(call, _object(name), record_id)
@@ -79,7 +79,7 @@ class Api:
             if call.method == "PATCH":
                 self._records.update(target, record_id, call.body, call.client)
             else:
-                self._records.delete(target, record_id)
+                self._records.delete(target, record_id, call.client)
         return Reply(204)
 
     def _by_key(self, call: Call, target: SObject, key: Field, value: str) -> Reply:

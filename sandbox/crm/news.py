@@ -1,10 +1,13 @@
-"""What the CRM tells by itself: that an account was changed, and that a prospect is to become a customer."""
+"""What the CRM tells by itself: of accounts and what belongs to them, and that a prospect is to become a customer."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.crm.objects import SObject
 from sandbox.kit.host import Host
 
 __all__ = ["ChangeNews"]
@@ -13,6 +16,9 @@ _SILENT = frozenset({"LastModifiedDate", "SystemModstamp", "Version__c"})
 """Fields that change with every write."""
 
 _PENDING = "Pending"
+
+_BELONGINGS = {"Contact": "contact.changed", "Opportunity": "opportunity.changed", "Case": "case.changed"}
+"""Objects whose changes are told, and as what."""
 
 
 class ChangeNews:
@@ -35,6 +41,25 @@ class ChangeNews:
             told |= {"contact": self._contact(after["Id"]), "parentKey": self._parent_key(after["ParentId"])}
             self._webhooks.send("onboarding.requested", told, key=key)
 
+    def belonging_changed(self, target: SObject, row: Mapping[str, Any], origin: str, changed: tuple[str, ...]) -> None:
+        """Tell of a change of what belongs to an account; of an account without a key nobody else knows anything."""
+        kind = _BELONGINGS.get(target.name)
+        if kind is None or not changed or row["Crossdock_Id__c"] is None:
+            return
+        sql = 'SELECT "Crossdock_Id__c" AS key, "Version__c" AS version FROM "Account" WHERE "Id" = ?'
+        account = self._store.one(sql, (row["AccountId"],))
+        if account is None or account["key"] is None:
+            return
+        told = {
+            "occurredAt": row["LastModifiedDate"],
+            "origin": origin,
+            "account": {"key": account["key"], "version": int(account["version"] or 1)},
+            "changed": list(changed),
+            target.name.lower(): _case(row) if target.name == "Case" else {"key": row["Crossdock_Id__c"]},
+        }
+        content = hashlib.sha256(json.dumps(dict(row), default=str, sort_keys=True).encode()).hexdigest()[:16]
+        self._webhooks.send(kind, told, key=f"{row['Id']}:{row['LastModifiedDate']}:{content}")
+
     def _contact(self, account_id: str) -> dict[str, Any] | None:
         sql = 'SELECT "Name", "Email" FROM "Contact" WHERE "AccountId" = ? AND NOT "IsDeleted" ORDER BY "Id" LIMIT 1'
         row = self._store.one(sql, (account_id,))
@@ -43,6 +68,20 @@ class ChangeNews:
     def _parent_key(self, parent_id: str | None) -> str | None:
         row = self._store.one('SELECT "Crossdock_Id__c" AS key FROM "Account" WHERE "Id" = ?', (parent_id,))
         return None if row is None else row["key"]
+
+
+def _case(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "key": row["Crossdock_Id__c"],
+        "number": row["CaseNumber"],
+        "status": row["Status"],
+        "priority": row["Priority"],
+        "channel": row["Origin"],
+        "orderKey": row["Crossdock_Order_Id__c"],
+        "openedAt": row["CreatedDate"],
+        "firstResponseAt": row["First_Response_At__c"],
+        "resolvedAt": row["Resolved_At__c"],
+    }
 
 
 def _account(row: Mapping[str, Any]) -> dict[str, Any]:

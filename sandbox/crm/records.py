@@ -20,6 +20,11 @@ __all__ = ["Records", "derived"]
 
 _TYPES: Mapping[Kind, tuple[type, ...]] = {Kind.BOOLEAN: (bool,), Kind.DOUBLE: (int, float)}
 _CLOSED_STAGES = ("Closed Won", "Closed Lost")
+_KEYS = {"Contact": "con_", "Opportunity": "opp_", "Case": "cas_"}
+"""Objects whose records get an external id by themselves when they belong to an account with one, and how it begins."""
+
+_SETTLED = ("Resolved", "Closed")
+"""Statuses of a case that nobody works on any more."""
 
 
 def derived(target: SObject, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,8 +47,8 @@ class Records:
         self._clock = clock
         self._news = news
 
-    def create(self, target: SObject, body: Mapping[str, Any]) -> str:
-        """Make a record and return its id.
+    def create(self, target: SObject, body: Mapping[str, Any], client: str = "") -> str:
+        """Make a record for a client and return its id.
 
         Raises:
             CrmRefusal: it lacks a field, names one that is not there or may not be set, or is there already.
@@ -60,9 +65,12 @@ class Records:
             sql = f'SELECT coalesce(max(CAST("{target.number}" AS INTEGER)), 0) AS n FROM "{target.name}"'  # noqa: S608
             row[target.number] = f"{self._one(sql) + 1:08d}"
         row |= derived(target, row)
+        if target.name in _KEYS and row["Crossdock_Id__c"] is None and self._has_key(row["AccountId"]):
+            row["Crossdock_Id__c"] = f"{_KEYS[target.name]}{row['Id']}"
         names = ", ".join(f'"{name}"' for name in row)
         sql = f'INSERT INTO "{target.name}" ({names}) VALUES ({marks(row)})'  # noqa: S608 - names are ours
         self._store.execute(sql, tuple(row.values()))
+        self._news.belonging_changed(target, row, client, ("created",))
         return str(row["Id"])
 
     def update(self, target: SObject, record_id: str, body: Mapping[str, Any], client: str = "") -> None:
@@ -78,10 +86,14 @@ class Records:
         if target.name == "Account" and "Version__c" not in given:
             given["Version__c"] = (row["Version__c"] or 0) + 1
         now = time_text(self._clock.now())
+        given |= _stamps(target, row, given, now)
         changed = given | derived(target, row | given) | dict.fromkeys(("LastModifiedDate", "SystemModstamp"), now)
         self._set(target, row["Id"], changed)
         if target.name == "Account":
             self._news.account_changed(row, row | changed, client)
+        else:
+            named = tuple(sorted(name for name, value in given.items() if value != row[name]))
+            self._news.belonging_changed(target, row | changed, client, named)
 
     def upsert(
         self, target: SObject, key: Field, value: str, body: Mapping[str, Any], client: str = ""
@@ -96,7 +108,7 @@ class Records:
             raise CrmRefusal(400, "INVALID_FIELD", message, (key.name,))
         found = self.find(target, key, value)
         if found is None:
-            return True, self.create(target, {**body, key.name: value})
+            return True, self.create(target, {**body, key.name: value}, client)
         self.update(target, found, body, client)
         return False, found
 
@@ -111,14 +123,15 @@ class Records:
         shown = {entry.name: show(entry, row[entry.name]) for entry in fields}
         return {"attributes": attributes(target, row["Id"], base), **shown}
 
-    def delete(self, target: SObject, record_id: str) -> None:
-        """Put a record into the bin.
+    def delete(self, target: SObject, record_id: str, client: str = "") -> None:
+        """Put a record into the bin for a client.
 
         Raises:
             CrmRefusal: there is no such record.
         """
-        row = self._row(target, record_id)
-        self._set(target, row["Id"], {"IsDeleted": True, "SystemModstamp": time_text(self._clock.now())})
+        row, now = self._row(target, record_id), time_text(self._clock.now())
+        self._set(target, row["Id"], {"IsDeleted": True, "SystemModstamp": now})
+        self._news.belonging_changed(target, row | {"LastModifiedDate": now}, client, ("deleted",))
 
     def find(self, target: SObject, key: Field, value: str) -> str | None:
         """Return the id of the record with this external id."""
@@ -141,6 +154,10 @@ class Records:
         columns = ", ".join(f'"{name}" = ?' for name in changed)
         sql = f'UPDATE "{target.name}" SET {columns} WHERE "Id" = ?'  # noqa: S608 - names are ours
         self._store.execute(sql, (*changed.values(), record_id))
+
+    def _has_key(self, account_id: str | None) -> bool:
+        sql = 'SELECT 1 FROM "Account" WHERE "Id" = ? AND "Crossdock_Id__c" IS NOT NULL'
+        return self._store.one(sql, (account_id,)) is not None
 
     def _one(self, sql: str) -> int:
         return int(self._store.query(sql)[0]["n"])
@@ -215,6 +232,15 @@ class Records:
         if self._store.one(sql, (known,)) is None:
             raise CrmRefusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", (entry.name,))
         return known
+
+
+def _stamps(target: SObject, row: Mapping[str, Any], given: Mapping[str, Any], now: str) -> dict[str, str]:
+    """Return when a case was answered and resolved, where its status says so for the first time."""
+    status = given.get("Status")
+    if target.name != "Case" or status in (None, "New"):
+        return {}
+    names = ("First_Response_At__c", "Resolved_At__c") if status in _SETTLED else ("First_Response_At__c",)
+    return {name: now for name in names if row[name] is None and name not in given}
 
 
 def _field(target: SObject, name: str) -> Field:

@@ -51,7 +51,7 @@ from systems.salesforce.registry import Registry
 from systems.salesforce.search import behind, conditions, cursor
 from systems.salesforce.session import Session, read_sign_in_refusal
 from systems.salesforce.soql import literal, select
-from systems.salesforce.words import PRIORITY
+from systems.salesforce.words import OUR_CHANNEL, PRIORITY
 
 __all__ = ["Salesforce", "SalesforceSettings"]
 
@@ -286,7 +286,7 @@ class Salesforce(Registry, Belongings):
             "Priority": _priority(priority),
             "Description": body,
             "Status": "New",
-            "Origin": "Crossdock",
+            "Origin": OUR_CHANNEL,
         }
         doubt: Conflict | Unavailable | None = None
         try:

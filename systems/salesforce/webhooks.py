@@ -7,8 +7,9 @@ from typing import Any
 
 from schema.records.onboarding import Applicant
 from schema.records.values import Address
-from systems.news import AccountNews, OnboardingNews, UnreadableNews, read_time
+from systems.news import AccountNews, CaseNews, OnboardingNews, UnreadableNews, read_time
 from systems.salesforce.session import CLIENT
+from systems.salesforce.words import CASE_STATUS, OUR_CHANNEL, PRIORITY, meaning
 from systems.webhooks import Webhook
 
 __all__ = ["read_news"]
@@ -25,7 +26,11 @@ _FIELDS = {
 """Fields that are the CRM's own, in the words of the graph; others than these and the address concern nobody here."""
 
 
-def read_news(webhook: Webhook) -> AccountNews | OnboardingNews:
+_BELONGINGS = {"contact.changed": "contacts", "opportunity.changed": "opportunities"}
+"""What belongs to an account and is told as a change of it, in the words of the graph."""
+
+
+def read_news(webhook: Webhook) -> AccountNews | CaseNews | OnboardingNews:
     """Return what a webhook tells.
 
     Raises:
@@ -34,6 +39,10 @@ def read_news(webhook: Webhook) -> AccountNews | OnboardingNews:
     try:
         if webhook.type == "account.changed":
             return _account_news(webhook)
+        if webhook.type in _BELONGINGS:
+            return _belonging_news(webhook, _BELONGINGS[webhook.type])
+        if webhook.type == "case.changed":
+            return _case_news(webhook)
         if webhook.type == "onboarding.requested":
             return _onboarding_news(webhook)
     except (KeyError, TypeError, ValueError) as error:
@@ -53,6 +62,37 @@ def _account_news(webhook: Webhook) -> AccountNews:
         billing=_address(account["billing"]) if has_moved else None,
         at=read_time(payload, "occurredAt"),
         is_echo=payload["origin"] == CLIENT,
+    )
+
+
+def _belonging_news(webhook: Webhook, what: str) -> AccountNews:
+    payload, account = webhook.payload, webhook.payload["account"]
+    return AccountNews(
+        event_id=webhook.event_id,
+        account_id=_text(account, "key"),
+        version=int(account["version"]),
+        changed=(what,),
+        billing=None,
+        at=read_time(payload, "occurredAt"),
+        is_echo=payload["origin"] == CLIENT,
+    )
+
+
+def _case_news(webhook: Webhook) -> CaseNews:
+    told = webhook.payload["case"]
+    case_id = _text(told, "key")
+    return CaseNews(
+        event_id=webhook.event_id,
+        case_id=case_id,
+        number=_text(told, "number"),
+        account_id=_text(webhook.payload["account"], "key"),
+        order_id=told["orderKey"],
+        status=meaning(CASE_STATUS, told["status"], f"the status of case {case_id}"),
+        priority=meaning(PRIORITY, told["priority"], f"the priority of case {case_id}"),
+        opened_at=read_time(told, "openedAt"),
+        first_response_at=None if told["firstResponseAt"] is None else read_time(told, "firstResponseAt"),
+        resolved_at=None if told["resolvedAt"] is None else read_time(told, "resolvedAt"),
+        is_ours=told["channel"] == OUR_CHANNEL,
     )
 
 

@@ -7,7 +7,16 @@ from typing import TypeVar
 
 from schema.enums import AccountStatus, CaseStatus, ErpHome, OrderStatus
 
-__all__ = ["ACCOUNT_STATUS", "CASE_STATUS", "ERP_HOME", "ORDER_STATUS", "PRIORITY", "meaning", "word"]
+__all__ = [
+    "ACCOUNT_STATUS",
+    "CASE_STATUS",
+    "ERP_HOME",
+    "ORDER_STATUS",
+    "OUR_CHANNEL",
+    "PRIORITY",
+    "meaning",
+    "word",
+]
 
 T = TypeVar("T")
 
@@ -47,6 +56,10 @@ ORDER_STATUS: Mapping[str, OrderStatus] = {
 }
 
 PRIORITY: Mapping[str, str] = {"Low": "LOW", "Medium": "NORMAL", "High": "HIGH"}
+
+
+OUR_CHANNEL = "Crossdock"
+"""Where a case comes from that the platform has opened."""
 
 
 def meaning(words: Mapping[str, T], text: str, what: str) -> T:

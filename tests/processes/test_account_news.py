@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from processes.account_news import AccountChanges
 from processes.worker import EngineSettings, ProcessEngine
-from schema.enums import AccountStatus, OnboardingStatus, ProcessState, SourceSystem
+from schema.enums import AccountStatus, CaseStatus, OnboardingStatus, ProcessState, SourceSystem
 from schema.events.envelope import EventFilter
 from schema.records.accounts import AccountValues
 from schema.records.onboarding import Applicant
 from schema.records.operations import ProcessRecord
 from schema.records.values import PageRequest
 from systems.errors import Rejected, Unavailable
-from systems.news import AccountNews, OnboardingNews
+from systems.news import AccountNews, CaseNews, OnboardingNews
 from tests.support.onboarding_records import address
+from tests.support.platform_records import ledger_order
 from tests.support.process_world import QUICK, ProcessWorld
 from tests.support.rule_records import NOW
 
@@ -168,3 +170,70 @@ async def test_a_prospect_is_onboarded_once_however_often_the_crm_says_so(change
             onboarding = (await world.use.onboardings.onboardings([onboarding.id]))[onboarding.id]
     assert onboarding.status is OnboardingStatus.REJECTED
     assert any("contactEmail" in (problem.path or ()) for problem in onboarding.problems)
+
+
+def case(**changes: Any) -> CaseNews:
+    made = CaseNews(
+        event_id="crm-c1",
+        case_id="cas_1",
+        number="00001",
+        account_id="acc_1",
+        order_id=None,
+        status=CaseStatus.OPEN,
+        priority="NORMAL",
+        opened_at=NOW,
+        first_response_at=None,
+        resolved_at=None,
+        is_ours=False,
+    )
+    return replace(made, **changes)
+
+
+async def story(world: ProcessWorld) -> list[tuple[str, Any]]:
+    """Return what is told of cases, and when it happened."""
+    found = await world.use.events.read(EventFilter(types=("case.*",)), None, 100)
+    return [(stored.event.type, stored.event.occurred_at) for stored in found]
+
+
+ANSWERED, RESOLVED = NOW + timedelta(hours=2), NOW + timedelta(hours=5)
+
+
+async def test_a_case_is_told_as_opened_answered_and_resolved_each_once(changes: AccountChanges, world: ProcessWorld):
+    answered = case(event_id="crm-c2", status=CaseStatus.ANSWERED, first_response_at=ANSWERED)
+    resolved = replace(answered, event_id="crm-c3", status=CaseStatus.RESOLVED, resolved_at=RESOLVED)
+    for news in (case(), answered, answered, resolved, case()):
+        await changes.handle(news)
+    assert await story(world) == [("case.opened", NOW), ("case.answered", ANSWERED), ("case.resolved", RESOLVED)]
+
+
+async def test_news_of_a_case_that_came_late_tell_what_went_before_too(changes: AccountChanges, world: ProcessWorld):
+    await changes.handle(case(status=CaseStatus.ANSWERED, first_response_at=ANSWERED))
+    await changes.handle(case())
+    assert await story(world) == [("case.opened", NOW), ("case.answered", ANSWERED)]
+
+
+async def test_that_we_have_opened_a_case_ourselves_is_told_by_who_opened_it(
+    changes: AccountChanges, world: ProcessWorld
+):
+    await changes.handle(case(is_ours=True))
+    assert await story(world) == []
+    await changes.handle(case(is_ours=True, status=CaseStatus.ANSWERED, first_response_at=ANSWERED))
+    assert await story(world) == [("case.answered", ANSWERED)]
+
+
+async def test_a_case_about_an_order_belongs_to_the_story_of_the_order(changes: AccountChanges, world: ProcessWorld):
+    await world.use.orders.create(ledger_order(1, quote_id="quo_1"))
+    await changes.handle(case(order_id=ledger_order(1).id))
+    await changes.handle(case(case_id="cas_2", order_id="ord_of_the_erp"))
+    found = await world.use.events.read(EventFilter(types=("case.opened",)), None, 100)
+    assert [(stored.event.partition_key, stored.event.correlation_id) for stored in found] == [
+        (ledger_order(1).id, "quo_1"), ("ord_of_the_erp", "ord_of_the_erp"),
+    ]  # fmt: skip
+    assert {stored.event.account_id for stored in found} == {"acc_1"}
+
+
+async def test_a_contact_that_has_changed_is_told_as_a_change_of_its_account(
+    changes: AccountChanges, world: ProcessWorld
+):
+    await changes.handle(moved(changed=("contacts",), billing=None))
+    assert [event["changed"] for event in await told(world)] == [["contacts"]]

@@ -12,9 +12,9 @@ import pytest
 from sandbox.crm.vendor import Crm
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
-from schema.enums import SourceSystem
+from schema.enums import CaseStatus, SourceSystem
 from schema.records.accounts import AccountValues
-from systems.news import AccountNews, OnboardingNews, UnreadableNews
+from systems.news import AccountNews, CaseNews, OnboardingNews, UnreadableNews
 from systems.salesforce import Salesforce, SalesforceSettings, read_news
 from systems.webhooks import Webhook
 from tests.support.onboarding_records import address
@@ -22,7 +22,19 @@ from tests.support.sandboxes import CREDENTIALS, ServedSandbox, serve_sandbox
 from tests.support.webhook_receiver import WebhookReceiver
 
 WITHIN_S = 30.0
-ACCOUNT = "/services/data/v62.0/sobjects/Account"
+OBJECTS = "/services/data/v62.0/sobjects"
+ACCOUNT = f"{OBJECTS}/Account"
+CASE = {
+    "key": "cas_1",
+    "number": "00000001",
+    "status": "New",
+    "priority": "Medium",
+    "channel": "Phone",
+    "orderKey": None,
+    "openedAt": "2026-03-04T15:00:00.000+00:00",
+    "firstResponseAt": None,
+    "resolvedAt": None,
+}
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +148,61 @@ async def test_a_prospect_that_becomes_pending_asks_to_be_a_customer_once(desk: 
     assert more == []
 
 
+async def test_a_case_is_told_from_its_opening_to_its_end(desk: Desk):
+    account = {"Account": {"Crossdock_Id__c": "acc_1"}}
+    made = await desk.write("POST", f"{OBJECTS}/Case", {**account, "Subject": "Where is it?", "Priority": "High"})
+    for status in ("Working", "Working", "Resolved"):
+        await desk.write("PATCH", f"{OBJECTS}/Case/{made['id']}", {"Status": status})
+    told = [news for news in map(read_news, await desk.told(3)) if isinstance(news, CaseNews)]
+    assert [news.status for news in told] == [CaseStatus.OPEN, CaseStatus.ANSWERED, CaseStatus.RESOLVED]
+    assert {(news.account_id, news.case_id, news.priority, news.is_ours) for news in told} == {
+        ("acc_1", f"cas_{made['id']}", "HIGH", False)
+    }
+    first, answered, resolved = told
+    assert (first.first_response_at, first.resolved_at, answered.resolved_at) == (None, None, None)
+    assert answered.first_response_at == resolved.first_response_at is not None
+    assert resolved.resolved_at is not None
+    async with Salesforce(SalesforceSettings(desk.served.url, **CREDENTIALS["crm"])) as crm:
+        shown = (await crm.cases([first.case_id]))[first.case_id]
+    assert (shown.status, shown.resolved_at) == (CaseStatus.RESOLVED, resolved.resolved_at)
+
+
+async def test_a_case_that_we_have_opened_is_told_as_ours(desk: Desk):
+    async with Salesforce(SalesforceSettings(desk.served.url, **CREDENTIALS["crm"])) as crm:
+        opened = await crm.open_case(
+            "key", account_id="acc_1", order_id="ord_1", subject="Late", priority="NORMAL", body="Very late."
+        )
+    news = read_news((await desk.told())[0])
+    assert isinstance(news, CaseNews)
+    assert (news.case_id, news.order_id, news.is_ours) == (opened.id, "ord_1", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "changed"),
+    [
+        pytest.param("Contact", {"LastName": "Example"}, "contacts", id="contact"),
+        pytest.param(
+            "Opportunity",
+            {"Name": "Pumps", "StageName": "Qualification", "CloseDate": "2030-01-31"},
+            "opportunities",
+            id="opportunity",
+        ),
+    ],
+)
+async def test_what_belongs_to_an_account_is_told_as_made_changed_and_gone(
+    desk: Desk, name: str, body: dict[str, Any], changed: str
+):
+    made = await desk.write("POST", f"{OBJECTS}/{name}", {**body, "Account": {"Crossdock_Id__c": "acc_1"}})
+    field = "LastName" if name == "Contact" else "Name"
+    await desk.write("PATCH", f"{OBJECTS}/{name}/{made['id']}", {field: "Another"})
+    await desk.write("PATCH", f"{OBJECTS}/{name}/{made['id']}", {field: "Another"})
+    await desk.write("DELETE", f"{OBJECTS}/{name}/{made['id']}", {})
+    told = [news for news in map(read_news, await desk.told(3)) if isinstance(news, AccountNews)]
+    assert [(news.account_id, news.changed, news.billing, news.is_echo) for news in told] == [
+        ("acc_1", (changed,), None, False)
+    ] * 3
+
+
 async def test_news_that_come_twice_have_one_id(desk: Desk):
     await desk.served.faults(webhooks={"duplicate_rate": 1})
     await desk.edit("acc_1", Name="One")
@@ -151,6 +218,18 @@ async def test_news_that_come_twice_have_one_id(desk: Desk):
         pytest.param("account.changed", {}, id="no account"),
         pytest.param("account.changed", {"account": {"key": None}, "changed": []}, id="an account without a key"),
         pytest.param("account.changed", {"account": 7, "changed": []}, id="no object"),
+        pytest.param("contact.changed", {"account": {"key": None}}, id="a contact of an account without a key"),
+        pytest.param("case.changed", {"account": {"key": "acc_1"}}, id="no case"),
+        pytest.param(
+            "case.changed",
+            {"account": {"key": "acc_1"}, "case": CASE | {"status": "Lost"}},
+            id="a case in a state that nobody knows",
+        ),
+        pytest.param(
+            "case.changed",
+            {"account": {"key": "acc_1"}, "case": CASE | {"openedAt": "yesterday"}},
+            id="a case of no time",
+        ),
         pytest.param("onboarding.requested", {"account": {}, "contact": None}, id="a prospect without an address"),
     ],
 )
