@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest_asyncio
 
 from sandbox.kit.webhooks import signature
 from tests.support.graph_suite import following, until
-from tests.support.whole import Whole, in_process
+from tests.support.whole import FAST, Whole, in_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -152,6 +154,124 @@ async def test_a_dead_letter_and_a_process_are_worked_with_the_page_alone(whole:
     async with following(whole, watch, {**variables, "after": second}) as stream:
         again = await until(stream, lambda event: event["processChanged"]["process"]["state"] == "FAILED")
     assert again[0]["processChanged"]["eventId"] != second
+
+
+@pytest.mark.slow
+async def test_a_customer_is_onboarded_with_the_page_alone(whole: Whole):
+    name = "onboard-a-customer.md"
+    page = operations(name)
+    known = await run(whole, page["Known"])
+    page = operations(name, tax_number_of_the_customer=known["taxRegistrations"][0]["number"])
+    refused = await run(whole, page["Submit"])
+    doubles = [problem for problem in refused["problems"] if problem["__typename"] == "DuplicateAccount"]
+    assert [entry["account"]["id"] for entry in doubles[0]["candidates"]] == [known["id"]]
+    assert refused["onboarding"]["status"] == "REJECTED"
+    made = await run(whole, (page["Submit"][0], variables(name, "onboard-2")))
+    assert made["problems"] == []
+    request = operations(name, id_of_the_onboarding=made["onboarding"]["id"])["Request"]
+    active = await eventually(whole, request, lambda found: found["status"] == "ACTIVE")
+    assert [entry["state"] for entry in active["activations"]] == ["ACTIVE"] * 3
+    assert active["account"]["credit"] == {"limit": {"amount": "8000.00"}}
+    large = (await run(whole, (page["Submit"][0], variables(name, "onboard-3"))))["onboarding"]
+
+    def waits(found: dict[str, Any]) -> bool:
+        return large["id"] in {entry["id"] for entry in found["nodes"]}
+
+    waiting = await eventually(whole, page["Waiting"], waits)
+    (entry,) = (entry for entry in waiting["nodes"] if entry["id"] == large["id"])
+    text, decision = operations(name, id_of_the_onboarding=large["id"])["Decide"]
+    decided = await run(whole, (text, {"input": {**decision["input"], "version": entry["version"]}}))
+    assert [problem["rule"] for problem in decided["problems"]] == ["DECIDER_IS_SUBMITTER"]
+
+
+@pytest.mark.slow
+async def test_two_accounts_are_merged_with_the_page_alone(whole: Whole):
+    name = "merge-two-accounts.md"
+    accounts = (await run(whole, operations(name)["Accounts"]))["nodes"]
+    alone = [entry for entry in accounts if entry["parent"] is None and entry["id"] not in ("acc_1", "acc_2")]
+    duplicate = next(entry for entry in alone if entry["orders"]["nodes"])
+    remains = next(entry for entry in alone if entry["currency"] == duplicate["currency"] and entry != duplicate)
+    page = operations(name, id_of_the_duplicate=duplicate["id"], id_of_the_account_that_remains=remains["id"])
+    merged = await eventually(whole, page["Merge"], lambda found: found["process"]["state"] == "COMPLETED")
+    assert merged["problems"] == []
+    assert {ref["system"] for ref in merged["account"]["externalRefs"] if not ref["current"]} == {"CRM", "CLOUD_ERP"}
+    found = await whole.data(*page["After"])
+    assert (found["duplicate"]["status"], found["remains"]["status"]) == ("MERGED", "ACTIVE")
+    moved = {order["number"] for order in duplicate["orders"]["nodes"]}
+    assert found["duplicate"]["orders"]["nodes"] == []
+    assert moved <= {order["number"] for order in found["remains"]["orders"]["nodes"]}
+    told: Any = await run(whole, operations(name, id_of_the_process=merged["process"]["id"])["Story"])
+    assert [event["actor"] for event in told if event["type"] == "account.merged"] == ["user:usr_1"] * 2
+    assert (await run(whole, page["Agreements"]))["nodes"] is not None
+
+
+@pytest.mark.slow
+async def test_goods_are_taken_back_with_the_page_alone(whole: Whole):
+    name = "take-goods-back.md"
+    delivered = (await run(whole, operations(name)["Delivered"]))["nodes"]
+    since = (datetime.now(UTC) - timedelta(days=25)).isoformat()
+    order, line = next(
+        (order, line)
+        for order in delivered
+        if all((entry["deliveredAt"] or "") > since for entry in order["shipments"])
+        for line in order["lines"]["nodes"]
+        if line["returned"]["value"] == "0" and float(line["unitPrice"]["amount"]) < 400
+    )
+    page = operations(name, id_of_the_order=order["id"], unit=line["delivered"]["uom"])
+    text, asked = page["Request"]
+    asked["input"]["lines"][0]["lineNo"] = line["lineNo"]
+    requested = await run(whole, (text, asked))
+    assert requested["problems"] == []
+    page = operations(name, id_of_the_return=requested["return"]["id"])
+    refused = await run(whole, page["Approve"])
+    assert [problem["__typename"] for problem in refused["problems"]] == ["NotAllowedInState"]
+    approved = await eventually(whole, page["Story"], lambda found: found["status"] != "REQUESTED")
+    assert approved["status"] in ("APPROVED", "IN_TRANSIT")
+    async with following(whole, *page["Follow"]) as stream:
+        first = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)  # the subscription is on its way before the goods are
+        await whole.speed(FAST, "wms")
+        try:
+            told = (await asyncio.wait_for(first, WITHIN_S))["returnStatusChanged"]
+        finally:
+            await whole.speed(1, "wms")
+    assert told["eventId"]
+    back = await eventually(whole, page["Story"], lambda found: found["credit"] is not None)
+    assert "return.credited" in {event["type"] for event in back["order"]["lineage"]["nodes"]}
+
+
+@pytest.mark.slow
+async def test_an_order_is_changed_and_cancelled_with_the_page_alone(whole: Whole):
+    name = "change-or-cancel-an-order.md"
+    placed = (await run(whole, operations(name)["Submit"]))["order"]
+    page = operations(name, id_of_the_order=placed["id"])
+
+    def rests(order: dict[str, Any]) -> bool:
+        return order["status"] == "ACCEPTED" and bool(order["shipments"])
+
+    async def fresh(operation: str, key: str) -> dict[str, Any]:
+        """Run an operation with the version that the order has by now, however often that changes meanwhile."""
+        for turn in itertools.count():
+            version = (await eventually(whole, page["Read"], rests))["version"]
+            text, given = page[operation]
+            asked = {**given["input"], "version": version, "idempotencyKey": f"{key}-{turn}"}
+            found = await run(whole, (text, {"input": asked}))
+            if [problem["__typename"] for problem in found["problems"]] != ["VersionConflict"]:
+                return found
+        raise AssertionError("there is always another turn")
+
+    stale = await run(whole, page["Change"])
+    assert [problem["__typename"] for problem in stale["problems"]] == ["VersionConflict"]
+    assert (await fresh("Change", "changed"))["problems"] == []
+
+    def is_cut(order: dict[str, Any]) -> bool:
+        return rests(order) and order["lines"]["nodes"][0]["allocated"] == {"value": "3"}
+
+    cut = await eventually(whole, page["Read"], is_cut)
+    assert cut["allowedActions"] == ["CHANGE", "CANCEL"]
+    assert (await fresh("Cancel", "cancelled"))["problems"] == []
+    story = await eventually(whole, page["Story"], lambda order: order["status"] == "CANCELLED")
+    assert {"order.change.accepted", "order.cancelled"} <= {event["type"] for event in story["lineage"]["nodes"]}
 
 
 async def test_tasks_are_followed_and_resumed(whole: Whole):
