@@ -22,11 +22,18 @@ class Endings:
         self._fresh: set[str] = set()
         self._told: dict[str, asyncio.Event] = {}
         self._endings: OrderedDict[str, Ending] = OrderedDict()
+        self._undecided: set[str] = set()
+
+    @property
+    def undecided(self) -> int:
+        """Number of processes that began here and have no answer yet for whoever started them."""
+        return len(self._undecided)
 
     def begin(self, process_id: str) -> None:
         """Remember that the process is begun here and now."""
         self._told.setdefault(process_id, asyncio.Event())
         self._fresh.add(process_id)
+        self._undecided.add(process_id)
 
     def forget(self, process_id: str) -> None:
         """Forget how the process ended: it goes on."""
@@ -40,9 +47,14 @@ class Endings:
 
     def tell(self, process_id: str) -> None:
         """Wake whoever waits for an answer of the process."""
+        self._undecided.discard(process_id)
         told = self._told.get(process_id)
         if told is not None:
             told.set()
+
+    def stop(self, process_id: str) -> None:
+        """Remember that the run is not carried here any more, however that came about."""
+        self._undecided.discard(process_id)
 
     async def told(self, process_id: str, timeout_s: float) -> None:
         """Wait until the process has an answer for whoever started it, at most ``timeout_s``."""

@@ -9,6 +9,7 @@ import time
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from processes.api import MAX_WAIT_MS, Started
@@ -18,13 +19,35 @@ from schema.enums import ProcessState, SourceSystem
 from schema.records.audit import AuditEntry
 from schema.records.identity import Principal
 from schema.records.problems import DependencyUnavailable, IdempotencyConflict, Problem
-from systems.errors import ConnectorError
+from systems.errors import ConnectorError, Unavailable
 from systems.ports import KeyUse
 
-__all__ = ["LOOK_S", "RECEIVE_WAIT_S", "Starts", "platform_down", "refused", "seconds", "unanswered"]
+__all__ = [
+    "LOOK_S",
+    "MAX_UNDECIDED",
+    "OVERLOADED",
+    "RECEIVE_WAIT_S",
+    "Starts",
+    "platform_down",
+    "refused",
+    "seconds",
+    "unanswered",
+]
 
 MAX_KEY_LENGTH = 200
 """Characters of an idempotency key."""
+
+OVERLOADED = "OVERLOADED"
+"""Code of the problem that a program has more to do than it can; see ``docs/errors/OVERLOADED.md``."""
+
+MAX_UNDECIDED = 200
+"""Processes of one program that are begun and not decided; who comes then is told to come again.
+
+At the peak of 30 orders a second that is seven seconds of work: whoever came behind them would hardly wait for it.
+"""
+
+OVERLOADED_RETRY_S = 2
+"""When to come again: in that time a program decides dozens."""
 
 RECEIVE_WAIT_S = 2.0
 """An answer waits this long for what was started to be in its ledger, however short the caller wants to wait."""
@@ -45,6 +68,7 @@ class Starts:
         self._engine = engine
         self._use = engine.dependencies
         self._tenant = tenant
+        self._claiming = 0
 
     async def _claim(
         self, operation: str, key: str, principal: Principal, payload: object
@@ -53,6 +77,9 @@ class Starts:
         if not 0 < len(key) <= MAX_KEY_LENGTH:
             said = f"an idempotency key has 1 to {MAX_KEY_LENGTH} characters"
             return refused(failed("IDEMPOTENCY_KEY", said, "idempotencyKey"))
+        under_way = self._engine.undecided + self._claiming
+        if under_way >= MAX_UNDECIDED:
+            return refused(_overloaded(f"{under_way} processes are under way", OVERLOADED_RETRY_S))
         scope = f"{self._tenant}|{principal.subject}|{operation}"
         process_id = _new_process_id()
         asked = AuditEntry(
@@ -64,10 +91,13 @@ class Starts:
             after=_plain(payload),
         )
         mine = KeyUse(scope, key, _digest(payload), process_id, asked)
+        self._claiming += 1
         try:
             known = await self._use.keys.claim(mine, self._use.clock.now())
         except ConnectorError as error:
             return refused(platform_down(error))
+        finally:
+            self._claiming -= 1
         if known.payload_hash != mine.payload_hash:
             return refused(
                 IdempotencyConflict(
@@ -135,10 +165,23 @@ def unanswered(error: ConnectorError) -> DependencyUnavailable:
 
 
 def platform_down(error: ConnectorError) -> DependencyUnavailable:
-    """Return a system's failure as a problem; the platform's own ledger is one too."""
+    """Return a failure of the platform's own ledger as a problem; one that says when to ask again is busy, not gone."""
+    if isinstance(error, Unavailable) and error.retry_after_s is not None:
+        return _overloaded(error.detail, ceil(error.retry_after_s))
     return DependencyUnavailable(
         code="DEPENDENCY_UNAVAILABLE",
         message=f"the platform's ledger does not answer: {error.detail}",
         retryable=True,
         system=SourceSystem.PLATFORM,
+    )
+
+
+def _overloaded(why: str, after_s: int) -> DependencyUnavailable:
+    """Return that this program has more to do than it can; nothing was started or kept."""
+    return DependencyUnavailable(
+        code=OVERLOADED,
+        message=f"too much is under way, nothing was started, repeat with the same key in {after_s} s: {why}",
+        retryable=True,
+        system=SourceSystem.PLATFORM,
+        retry_after_seconds=after_s,
     )

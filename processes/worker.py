@@ -125,6 +125,11 @@ class ProcessEngine:
         return self._use
 
     @property
+    def undecided(self) -> int:
+        """Number of processes that began in this program and have no answer yet for whoever started them."""
+        return self._endings.undecided
+
+    @property
     def slot(self) -> int | None:
         """Number of the slot that this program holds, None while the engine is not open."""
         return self._slot
@@ -221,7 +226,10 @@ class ProcessEngine:
             in_legs=document.get(IN_LEGS, False),
             turns=self._turns,
         )
-        ending = await runner.run()
+        try:
+            ending = await runner.run()
+        finally:
+            self._endings.stop(process_id)
         self._endings.keep(process_id, ending)
         self._endings.tell(process_id)
         return {"state": ending.state.value, "problems": problems_to_json(ending.problems)}
@@ -230,8 +238,12 @@ class ProcessEngine:
         if not is_new and await runs.is_known(process_id):
             return
         self._endings.begin(process_id)
-        with SetWorkflowID(process_id):
-            await DBOS.start_workflow_async(_WORKFLOWS[process.name], _input(request))
+        try:
+            with SetWorkflowID(process_id):
+                await DBOS.start_workflow_async(_WORKFLOWS[process.name], _input(request))
+        except BaseException:
+            self._endings.stop(process_id)
+            raise
 
     async def _fork(self, process_id: str, start: int) -> None:
         self._endings.forget(process_id)

@@ -21,13 +21,16 @@ from schema.enums import SourceSystem
 from systems.errors import Unavailable
 from systems.platform.statements import driver_of, failure, run
 
-__all__ = ["Connections", "commit", "is_in_transaction"]
+__all__ = ["BUSY_RETRY_S", "Connections", "commit", "is_in_transaction"]
 
 IDLE_S = 1.0
 """A connection to a server that was not used for this long is asked whether it still lives before it is used.
 
 One that was used just now is not asked: that would double the round trips of a busy program.
 """
+
+BUSY_RETRY_S = 1.0
+"""When to ask again after all connections were in use: in that time a program does hundreds of transactions."""
 
 _ALIVE = text("SELECT 1")
 
@@ -67,7 +70,9 @@ class Connections:
                 await self._turns.acquire()
         except TimeoutError as error:
             busy = f"no free connection within {wait_s:g} s"
-            raise Unavailable(SourceSystem.PLATFORM, operation, busy, outcome_unknown=False) from error
+            raise Unavailable(
+                SourceSystem.PLATFORM, operation, busy, outcome_unknown=False, retry_after_s=BUSY_RETRY_S
+            ) from error
         try:
             connection = await self._take()
             try:

@@ -34,7 +34,7 @@ from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.audit import AuditEntry, Change
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable
-from systems.platform.connections import Connections, commit
+from systems.platform.connections import BUSY_RETRY_S, Connections, commit
 from systems.platform.statements import run
 
 __all__ = ["MAX_POOL_SIZE", "AppendAudit", "AppendEvents", "Database", "insert_into"]
@@ -219,7 +219,9 @@ class Database:
                 await self._turn.acquire()
         except TimeoutError as error:
             waited = f"another transaction of this process holds the file for more than {wait_s:g} s"
-            raise Unavailable(SourceSystem.PLATFORM, operation, waited, outcome_unknown=False) from error
+            raise Unavailable(
+                SourceSystem.PLATFORM, operation, waited, outcome_unknown=False, retry_after_s=BUSY_RETRY_S
+            ) from error
         try:
             yield
         finally:

@@ -19,6 +19,9 @@ __all__ = ["KEY_LIFETIME", "PlatformKeyRegistry"]
 KEY_LIFETIME = timedelta(days=30)
 """How long a key answers for what it started; afterwards it is as good as new."""
 
+CLAIM_WAIT_S = 1.0
+"""Longest wait of a claim for a connection: whoever asks for something new is told soon that too much is under way."""
+
 
 class PlatformKeyRegistry:
     """:class:`systems.ports.KeyRegistry` in the platform's database."""
@@ -37,7 +40,7 @@ class PlatformKeyRegistry:
             "claimed_at": now,
             "expired": now - KEY_LIFETIME,
         }
-        async with self._database.transaction("claim key") as connection:
+        async with self._database.transaction("claim key", CLAIM_WAIT_S) as connection:
             if await run(connection, _CLAIM[connection.dialect.name], row):
                 await self._note(connection, use, "REQUESTED")
                 return use

@@ -69,8 +69,10 @@ class Moments:
         transaction, moments = Database.transaction, self
 
         @asynccontextmanager
-        async def committed(self: Database, operation: str = "write") -> AsyncIterator[AsyncConnection]:
-            async with transaction(self, operation) as connection:
+        async def committed(
+            self: Database, operation: str = "write", wait_s: float | None = None
+        ) -> AsyncIterator[AsyncConnection]:
+            async with transaction(self, operation, wait_s) as connection:
                 yield connection
             moments.pass_(f"committed {operation}")
 
