@@ -2,12 +2,16 @@
 
     python bench/processes.py --database postgresql --programs 2 --seconds 60
     python bench/processes.py --database sqlite --rate 7.5 --seconds 60
+    python bench/processes.py --database postgresql --programs 2 --rate 30 --minutes 10
     python bench/processes.py --database postgresql --race
 
 Programs share one database. Together they keep ``--clients`` orders under way, or send ``--rate`` orders a second
 whatever becomes of them, and wait for the last one. Systems answer from memory at once, so that what is measured is
 processes, ledgers and journal. An order has two lines. PostgreSQL is the one of ``DATABASE_URL``, else one of our own
 as it is installed: it waits for the disk at each commit.
+
+Every ten seconds (thirty of a run by ``--minutes``) each program tells on stderr how it goes. At the end stands how
+backlog, memory and decisions went over time, all programs together, and what changed from the first third to the last.
 
 ``--race`` lets a hundred clients race for the last five of an item, and ``--webhooks`` tells twenty shipments by ten
 thousand webhooks in any order and compares the end with that of one clean delivery.
@@ -39,6 +43,7 @@ from crossdock.migrations import upgrade
 from processes.api import OrderSubmission
 from processes.registry import Process
 from processes.starter import EngineStarter
+from processes.starts import OVERLOADED
 from processes.worker import EngineSettings, ProcessEngine
 from systems.platform import Database
 from tests.support.databases import PostgresServer, postgres_running
@@ -47,6 +52,7 @@ from tests.support.process_world import REP, line, process_world, submission
 from tests.support.webhook_storm import tell
 
 TELL_S = 10.0
+TELL_OF_MINUTES_S = 30.0
 WAIT_MS = 30_000
 END_S = 120.0
 WARM_S = 3.0
@@ -77,8 +83,14 @@ class Load:
         self.engine = engine
         self.starter = EngineStarter(engine)
         self.sent = 0
+        self.shed = 0
         self.decisions: list[float] = []
-        self.late: list[float] = []
+        self.samples: list[dict[str, float]] = []
+
+    @property
+    def under_way(self) -> int:
+        """Orders sent, taken and not ended."""
+        return self.sent - self.shed - self.engine.states.total()
 
     async def order(self) -> None:
         """Send one order, note when it is decided, and wait for its end."""
@@ -87,6 +99,9 @@ class Load:
         started = await self.starter.submit_order(
             made_order(number), key=f"b-{os.getpid()}-{number}", principal=REP, wait_ms=WAIT_MS
         )
+        if any(problem.code == OVERLOADED for problem in started.problems):
+            self.shed += 1
+            return
         self.decisions.append(time.perf_counter() - began)
         if started.process_id is None or started.problems:
             raise SystemExit(f"order {number}: {started.problems}")
@@ -130,7 +145,7 @@ async def carry(url: str, wanted: argparse.Namespace) -> None:
             await load.keep_under_way(2, time.monotonic() + WARM_S)
             load.decisions.clear()
             before, cpu, began = engine.states["COMPLETED"], cpu_s(), time.monotonic()
-            teller = asyncio.create_task(report(load, began))
+            teller = asyncio.create_task(report(load, began, TELL_OF_MINUTES_S if wanted.minutes else TELL_S))
             until = began + wanted.seconds
             rate, clients = wanted.rate / wanted.programs, max(wanted.clients // wanted.programs, 1)
             await (load.send(rate, until) if rate else load.keep_under_way(clients, until))
@@ -143,23 +158,66 @@ async def carry(url: str, wanted: argparse.Namespace) -> None:
         "took": took,
         "cpu": spent,
         "decisions": load.decisions,
+        "shed": load.shed,
+        "samples": load.samples,
         "mib": resident_mib(),
     }
     print(json.dumps(told))
 
 
-async def report(load: Load, began: float) -> None:
-    """Print now and then how it goes."""
-    before = load.engine.states.total()
+async def report(load: Load, began: float, every_s: float) -> None:
+    """Tell now and then how it goes, and keep it."""
+    before, known, turn = load.engine.states.total(), len(load.decisions), 0
     while True:
-        await asyncio.sleep(TELL_S)
-        ended = load.engine.states.total()
-        print(
-            f"  {time.monotonic() - began:4.0f} s, program {os.getpid()}: {(ended - before) / TELL_S:.1f} a second, "
-            f"{load.sent - ended} under way, {resident_mib():.0f} MiB",
-            flush=True,
-        )
-        before = ended
+        turn += 1
+        await asyncio.sleep(max(began + turn * every_s - time.monotonic(), 0))
+        ended, times = load.engine.states.total(), sorted(load.decisions[known:])
+        sample = {
+            "at": turn * every_s,
+            "rate": (ended - before) / every_s,
+            "under_way": load.under_way,
+            "shed": load.shed,
+            "mib": resident_mib(),
+            "p50": part(times, 0.5) * 1000,
+            "p95": part(times, 0.95) * 1000,
+        }
+        load.samples.append(sample)
+        print(f"  program {os.getpid()}, {line_of(sample)}", file=sys.stderr, flush=True)
+        before, known = ended, len(load.decisions)
+
+
+def part(times: Sequence[float], share: float) -> float:
+    """Return the time within which a share of sorted times lies, 0 when there are none."""
+    return times[min(int(len(times) * share), len(times) - 1)] if times else 0.0
+
+
+def line_of(sample: Mapping[str, float]) -> str:
+    """Return one row of how it went."""
+    return (
+        f"{sample['at']:5.0f} s: {sample['rate']:5.1f} a second, {sample['under_way']:4.0f} under way, "
+        f"{sample['shed']:4.0f} refused, {sample['mib']:6.1f} MiB, "
+        f"decision p50 {sample['p50']:4.0f} ms, p95 {sample['p95']:4.0f} ms"
+    )
+
+
+def print_course(ends: Sequence[Mapping[str, Any]]) -> None:
+    """Print how it went over time, all programs together, and what changed from the first third to the last.
+
+    Percentiles of several programs are the worst of them.
+    """
+    joined = []
+    for rows in zip(*(end["samples"] for end in ends), strict=False):
+        sums = {name: sum(row[name] for row in rows) for name in ("rate", "under_way", "shed", "mib")}
+        worst = {name: max(row[name] for row in rows) for name in ("at", "p50", "p95")}
+        joined.append({**sums, **worst})
+    for sample in joined:
+        print(f"  {line_of(sample)}")
+    third = len(joined) // 3
+    if not third:
+        return
+    for name, unit in (("under_way", "orders"), ("mib", "MiB")):
+        first, last = (sum(row[name] for row in rows) / third for rows in (joined[:third], joined[-third:]))
+        print(f"{name.replace('_', ' ')}: {first:.1f} {unit} in the first third, {last:.1f} in the last")
 
 
 def measure(url: str, wanted: argparse.Namespace, server: PostgresServer | None) -> None:
@@ -170,12 +228,12 @@ def measure(url: str, wanted: argparse.Namespace, server: PostgresServer | None)
     programs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(wanted.programs)]
     told = [program.communicate()[0] for program in programs]
     ends = [json.loads(text.splitlines()[-1]) for text in told]
-    for text in told:
-        print("\n".join(text.splitlines()[:-1]))
+    print_course(ends)
     done, took = sum(end["done"] for end in ends), max(end["took"] for end in ends)
     times = sorted(time_ for end in ends for time_ in end["decisions"])
-    p50, p95, p99 = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.95, 0.99))
-    print(f"{done} orders ACCEPTED and released in {took:.1f} s, {sum(end['failed'] for end in ends)} not")
+    p50, p95, p99 = (part(times, share) * 1000 for share in (0.5, 0.95, 0.99))
+    print(f"{done} orders ACCEPTED and released in {took:.1f} s, {sum(end['failed'] for end in ends)} not", end="")
+    print(f", {sum(end['shed'] for end in ends)} refused as too many")
     print(f"{done / took:.1f} a second; decision p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
     print(f"CPU an order: programs {sum(end['cpu'] for end in ends) / done * 1000:.1f} ms", end="")
     if server is not None:
@@ -257,6 +315,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--minutes", type=float, default=0, help="instead of --seconds, told of in longer steps")
     parser.add_argument("--programs", type=int, default=1)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rate", type=float, default=0)
@@ -264,6 +323,7 @@ def main() -> None:
     parser.add_argument("--webhooks", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
+    wanted.seconds = wanted.minutes * 60 or wanted.seconds
     if wanted.child:
         uvloop.run(carry(wanted.child, wanted))
         return
