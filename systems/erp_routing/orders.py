@@ -5,8 +5,6 @@ An order stays where it was created, wherever its account moves. A new one goes 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,10 +13,11 @@ from decimal import Decimal
 from schema.enums import SourceSystem
 from schema.records.orders import ErpOrder, ErpOrderChange, NewErpOrder, OrderFilter
 from schema.records.values import Money, Page, PageRequest
+from systems.cursors import make_cursor, read_cursor
 from systems.erp_homes import Capability
 from systems.erp_routing.route import AnyErp, Route
-from systems.errors import NotFound, PartlyAnswered, Rejected
-from systems.ports import BAD_CURSOR, AllocationResult
+from systems.errors import NotFound, PartlyAnswered
+from systems.ports import AllocationResult
 
 __all__ = ["Orders"]
 
@@ -70,7 +69,7 @@ class Orders:
             Rejected: with reason ``BAD_CURSOR`` when ``page.after`` is none of this list.
         """
         if page.after is not None:
-            place = _read_cursor(page.after)
+            place = read_cursor(SourceSystem.PLATFORM, page.after)
             where = replace(where, behind=place if where.behind is None else min(place, where.behind))
         everywhere: dict[SourceSystem, list[str]] = {system: [] for system in self._route.erps}
         answers, silent = await self._route.ask(
@@ -84,7 +83,7 @@ class Orders:
             raise PartlyAnswered("search orders", {order.id: order for order in known[: page.first]}, {}, silent)
         shown = known[: page.first]
         has_next = len(known) > len(shown) or any(answer.has_next for answer in answers.values())
-        return Page(shown, tuple(_cursor(order) for order in shown), has_next)
+        return Page(shown, tuple(make_cursor(order.submitted_at, order.id) for order in shown), has_next)
 
     async def open_values(self, account_ids: Sequence[str]) -> Mapping[str, Money]:
         """Return the value of ordered, not yet invoiced quantity per account in its credit currency."""
@@ -186,25 +185,3 @@ def _sum(amounts: Sequence[Money]) -> Money:
         said = ", ".join(sorted({amount.currency for amount in amounts}))
         raise ValueError(f"an account has one credit currency, its ERPs tell {said}")
     return Money(sum((amount.amount for amount in amounts), Decimal(0)), currency)
-
-
-def _cursor(order: ErpOrder) -> str:
-    plain = f"{order.submitted_at.isoformat()}|{order.id}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> tuple[datetime, str]:
-    try:
-        plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-        at, separator, order_id = plain.partition("|")
-        place = datetime.fromisoformat(at), order_id
-    except (ValueError, binascii.Error) as error:
-        raise _unknown(text) from error
-    if not separator or not order_id or place[0].tzinfo is None:
-        raise _unknown(text)
-    return place
-
-
-def _unknown(text: str) -> Rejected:
-    message = f"cursor {text[:80]!r} is not one of this list: start without a cursor"
-    return Rejected(SourceSystem.PLATFORM, "search orders", message, reason=BAD_CURSOR, fields=("after",))

@@ -30,6 +30,7 @@ from systems.ports import (
     OrderBook,
     OrderLedger,
     PriceBook,
+    PriceChanges,
     ReturnBook,
     ReturnDesk,
 )
@@ -57,7 +58,7 @@ class AnyErp(
     """An ERP in which customers are at home."""
 
 
-class ItemErp(AnyErp, ItemMaster, Protocol):
+class ItemErp(AnyErp, ItemMaster, PriceChanges, Protocol):
     """The ERP that also is the item master."""
 
 
