@@ -192,8 +192,19 @@ class Chronicle:
             self.note(step, "WAITING", attempt, self.now(), str(NotItsTurn(step.name, step.system)))
             await self.show(ProcessState.WAITING_SYSTEM)
 
-    def note(self, step: Step[Any], state: str, attempt: int, started: datetime, error: str | None) -> None:
-        """Note how an attempt of a step went; taking a step back is noted at the step itself."""
+    def note(
+        self,
+        step: Step[Any],
+        state: str,
+        attempt: int,
+        started: datetime,
+        error: str | None,
+        system: SourceSystem | None = None,
+    ) -> None:
+        """Note how an attempt of a step went; taking a step back is noted at the step itself.
+
+        ``system`` is the one that kept the attempt from an outcome, None for that of the step.
+        """
         name = step.name.removeprefix(UNDO)
         is_undo = step.name != name
         compensated = is_undo and state == Verdict.DONE.value
@@ -203,7 +214,7 @@ class Chronicle:
             name=name,
             state=state,
             attempts=attempt,
-            system=self._system(step),
+            system=system or self._system(step),
             idempotency_key=self._key(step),
             started_at=started,
             ended_at=self.now(),

@@ -296,7 +296,8 @@ class Runner(Generic[C]):
         _log.warning("step failed", process=process_id, step=step.name, attempt=attempt, error=failure.message)
         try:
             state = "WAITING" if failure.transient else "FAILED"
-            self._seen.note(step, state, attempt, started, failure.message)
+            silent = None if failure.system is None else SourceSystem(failure.system)
+            self._seen.note(step, state, attempt, started, failure.message, silent)
             await self._seen.write_notes()
             is_long = failure.retry_after_s >= self._policy.wait_s
             is_out = attempt >= self._policy.quick or is_long or failure.error == StepTimeout.__name__
