@@ -33,8 +33,11 @@ class _Passage:
     """One request: what the hooks are told of it, once for those who know who asks and once for the others."""
 
     def __init__(self, subgraph: str, request: SubgraphRequest, *, is_stream: bool) -> None:
-        visit = request.caller
-        asked = visit.request if isinstance(visit, Visit) else None
+        visit = request.caller if isinstance(request.caller, Visit) else None
+        asked = None if visit is None else visit.request
+        self.timeout_s = request.timeout_s
+        if is_stream and visit is not None:
+            self.timeout_s = visit.timeout_s  # a stream has no time of its own, and must not begin late for ever
         self.headers = EditableHeaders(request.headers)
         self._blind = self._fetch(subgraph, request, None, is_stream=is_stream)
         self._seeing = self._fetch(subgraph, request, asked, is_stream=is_stream)
@@ -91,19 +94,20 @@ class HookedTransport:
 
     async def _pass(self, passage: _Passage, request: SubgraphRequest) -> SubgraphRequest:
         """Return the request as the hooks want it, with what is left of its time."""
-        timeout_s, began = request.timeout_s, time.monotonic()
+        timeout_s, began = passage.timeout_s, time.monotonic()
         for hook in self._hooks.fetches:
             left_s = None if timeout_s is None else timeout_s - (time.monotonic() - began)
             try:
                 await call(hook, f"fetch of {self._subgraph}", left_s, passage.seen_by(hook))
             except (Refused, ExtensionError) as error:
                 raise _Stopped(error, self._subgraph) from error
-        if timeout_s is not None and self._hooks.fetches:
-            timeout_s -= time.monotonic() - began
-            if timeout_s <= 0:
-                message = f"subgraph {self._subgraph} was not asked: extensions took all the time for the operation"
-                raise SubgraphError(ErrorCode.SUBGRAPH_TIMEOUT, message, subgraph=self._subgraph)
-        return replace(request, headers=passage.headers.pairs, timeout_s=timeout_s)
+        if request.timeout_s is None:
+            return replace(request, headers=passage.headers.pairs)
+        left_s = request.timeout_s - (time.monotonic() - began)
+        if left_s <= 0:
+            message = f"subgraph {self._subgraph} was not asked: extensions took all the time for the operation"
+            raise SubgraphError(ErrorCode.SUBGRAPH_TIMEOUT, message, subgraph=self._subgraph)
+        return replace(request, headers=passage.headers.pairs, timeout_s=left_s)
 
     def _tell(self, passage: _Passage, outcome: Fetched) -> None:
         """Tell how it ended; an answer that came is not given up because somebody failed to take note of it."""

@@ -143,12 +143,12 @@ class Visit:
         deadline: monotonic time at which they are over.
     """
 
-    __slots__ = ("_deadline", "_hooks", "_timeout_s", "request")
+    __slots__ = ("_deadline", "_hooks", "request", "timeout_s")
 
     def __init__(self, hooks: Hooks, request: Request, timeout_s: float | None, deadline: float | None) -> None:
         self._hooks = hooks
         self.request = request
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._deadline = deadline
 
     async def enter(self) -> None:
@@ -172,7 +172,7 @@ class Visit:
     async def respond(self, result: ExecutionResult, *, is_event: bool = False) -> ExecutionResult:
         """Return the answer with what extensions add; one that fails adds its failure to the errors, and no more."""
         for hook in self._hooks.responses:
-            left_s = self._timeout_s if is_event else self._left_s()
+            left_s = self.timeout_s if is_event else self._left_s()
             result = await self._respond(hook, result, left_s)
         return result
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.bootstrap import build_gateway
 from gateway.config import settings_from
 from gateway.errors import ConfigError
-from gateway.extensions import Extension, Request
+from gateway.extensions import Answer, Extension, Request
 from tests.e2e.gateway.test_cli import SHOP, call
 from tests.e2e.gateway.test_reload import compose
 from tests.support.extensions import Recorder
@@ -146,6 +146,9 @@ class Counted(Extension):
     async def request(self, request: Request) -> None:
         opened.append(f"ask {self.label}")
 
+    async def response(self, request: Request, answer: Answer) -> None:
+        opened.append(f"answer {self.label}")
+
 
 class Unready(Extension):
     """Cannot be opened."""
@@ -175,7 +178,31 @@ async def test_an_old_one_is_closed_when_the_last_operation_under_it_has_ended()
         assert (await running).data == {"a": 1}
         await closed.wait()
         await gateway.execute("{ a }")
-    assert opened == ["open one", "ask one", "open two", "close one", "ask two", "close two"]
+    assert opened == [
+        *("open one", "ask one", "open two", "answer one", "close one"),
+        *("ask two", "answer two", "close two"),
+    ]
+
+
+async def test_an_old_one_is_not_closed_before_an_operation_that_still_waits_has_ended():
+    opened.clear()
+    closed.clear()
+    transport = answers()
+    transport.gate = asyncio.Event()
+    load = {"max_running": 1, "max_waiting": 5}
+    settings = settings_from({"extensions": [counted("one")], "load": load}, {})
+    gateway = build_gateway(compose(SDL), {"s": transport}, settings)
+    async with asyncio.timeout(30), gateway:
+        running = [asyncio.create_task(gateway.execute("{ a }")) for _ in range(2)]
+        await transport.started.wait()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await gateway.change_settings(settings_from({"extensions": [counted("two")], "load": load}, {}))
+        assert opened.count("ask one") == 2
+        transport.gate.set()
+        assert [result.data for result in await asyncio.gather(*running)] == [{"a": 1}, {"a": 1}]
+        await closed.wait()
+    assert opened[-4:] == ["answer one", "answer one", "close one", "close two"]
 
 
 async def test_what_was_opened_is_closed_when_the_next_one_cannot_be():
@@ -192,7 +219,7 @@ async def test_a_server_opens_them_before_it_takes_requests():
     async with serve_asgi(gateway.asgi) as address, httpx.AsyncClient(base_url=address, timeout=30) as client:
         assert opened == ["open one"]
         assert (await client.post("/graphql", json={"query": "{ a }"})).json() == {"data": {"a": 1}}
-    assert opened == ["open one", "ask one", "close one"]
+    assert opened == ["open one", "ask one", "answer one", "close one"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import httpx
@@ -170,10 +171,45 @@ class Waits(Extension):
 
 @pytest.mark.parametrize("hook", ["request", "fetch", "response"])
 async def test_a_hook_that_never_ends_is_over_with_the_time_for_the_operation(hook):
-    async with asyncio.timeout(30), http(with_(Waits(hook), traffic={"operation_timeout": "300ms"})) as client:
+    async with asyncio.timeout(30), http(with_(Waits(hook), traffic={"operation_timeout": "500ms"})) as client:
         found = (await post(client, "{ me { name } }", timeout=30)).json()
     assert found["errors"][0]["extensions"]["code"] == "EXTENSION_FAILED"
     assert bool(found.get("data", {}).get("me")) == (hook == "response")
+
+
+async def test_a_hook_that_never_ends_does_not_keep_a_stream_waiting_for_ever():
+    body = {"query": PRICES, "variables": {"upcs": ["table"]}}
+    kit = with_(Waits("fetch"), traffic={"operation_timeout": "500ms"})
+    async with asyncio.timeout(30), http(kit) as client:
+        response = await client.post("/graphql", json=body, headers={"accept": EVENTS}, timeout=30)
+    assert "EXTENSION_FAILED" in response.text
+
+
+class Blocks(Extension):
+    """Computes for longer than the operation may take, without a pause."""
+
+    async def fetch(self, fetch: Fetch) -> None:
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
+            pass
+
+
+async def test_a_request_is_not_sent_when_hooks_have_used_up_its_time():
+    recorder = Recorder()
+    async with http(with_(Blocks(), recorder, traffic={"operation_timeout": "200ms"})) as client:
+        found = (await post(client, "{ me { name } }", timeout=30)).json()
+    assert found["errors"][0]["extensions"]["code"] == "SUBGRAPH_TIMEOUT"
+    assert recorder.outcomes == []
+
+
+async def test_refusals_and_failures_are_counted_by_their_code():
+    kit = with_(
+        Guard("request", Refused("no", reason="CLOSED")), telemetry={"metrics": True, "metrics_path": "/metrics"}
+    )
+    async with http(kit) as client:
+        await post(client, BAD)
+        text = (await client.get("/metrics")).text
+    assert 'gateway_refused_total{code="EXTENSION_REFUSED"} 1.0' in text
 
 
 async def test_headers_of_a_request_to_a_subgraph_are_added_and_replaced():
