@@ -25,7 +25,8 @@ class PartParser:
     """Cuts a body into parts and takes the results out of them.
 
     Most servers write the delimiter before a part. So that an event does not wait for the next one, a part also counts
-    as complete once its JSON is.
+    as complete once its JSON is. Others write it after each part and once more at the end; the part between these two
+    has nothing in it.
     """
 
     def __init__(self, content_type: str, max_bytes: int) -> None:
@@ -43,7 +44,7 @@ class PartParser:
             before, delimiter, rest = self._buffer.partition(self._delimiter)
             if not delimiter:
                 break
-            if self._is_inside and not self._is_taken:
+            if self._is_inside and not self._is_taken and before.strip():
                 yield from _results(_content(before))
             self._is_inside, self._is_taken, self._buffer = True, False, rest
         if self._is_inside and self._buffer.startswith(b"--"):

@@ -441,6 +441,10 @@ PART = b"\r\ncontent-type: application/json\r\n\r\n"
         pytest.param(
             b"--g" + PART + b'{"payload":\r\n{"a":1}\r\n}\r\n--g' + PART + b'{"data":2}\r\n--g--', id="several lines"
         ),
+        pytest.param(
+            PART + b"{}\r\n--g" + PART + b'{"payload":{"a":1}}\r\n--g' + PART + b'{"data":2}\r\n--g\r\n--g--\r\n',
+            id="the delimiter after each part and once more at the end",
+        ),
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 1000])
