@@ -257,3 +257,12 @@ def test_a_field_that_no_key_leads_to_is_refused_with_its_coordinate() -> None:
 
     assert caught.value.code is ErrorCode.NO_PATH
     assert "T.x" in caught.value.message
+
+
+def test_an_operation_that_takes_too_long_to_plan_is_refused_and_a_smaller_one_is_not(monkeypatch) -> None:
+    monkeypatch.setattr("gateway.planner.choose.place.MAX_PLACEMENTS", 4)
+    with pytest.raises(PlanningError, match="select fewer fields") as caught:
+        plan_of(SHOP, "{ items { name weight available } }")
+
+    assert caught.value.code is ErrorCode.PLAN_BUDGET_EXCEEDED
+    assert len(plan_of(SHOP, "{ items { name } }").fetches) == 1
