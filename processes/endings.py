@@ -52,6 +52,11 @@ class Endings:
         if told is not None:
             told.set()
 
+    def has_told(self, process_id: str) -> bool:
+        """Return whether the process has an answer for whoever started it."""
+        told = self._told.get(process_id)
+        return told is not None and told.is_set()
+
     def stop(self, process_id: str) -> None:
         """Remember that the run is not carried here any more, however that came about."""
         self._undecided.discard(process_id)

@@ -26,7 +26,7 @@ from dbos import DBOS, SetWorkflowID
 
 from processes import runs
 from processes.adoption import adopt_slot, leave_unknown
-from processes.chronicle import Case, Desk
+from processes.chronicle import Case, Chronicle, Desk
 from processes.dbos_journal import DbosJournal, DbosRuns, dbos_config, make_journal
 from processes.dependencies import Dependencies
 from processes.endings import Endings
@@ -84,6 +84,7 @@ class ProcessEngine:
         self._keepers: tuple[asyncio.Task[None], ...] = ()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._endings = Endings()
+        self._begun: dict[str, Case] = {}
         self._turns = Turns(dependencies.lines, dependencies.clock)
 
     async def __aenter__(self) -> Self:
@@ -123,6 +124,11 @@ class ProcessEngine:
     def dependencies(self) -> Dependencies:
         """The ports that processes use."""
         return self._use
+
+    @property
+    def _desk(self) -> Desk:
+        use = self._use
+        return Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
 
     @property
     def undecided(self) -> int:
@@ -188,10 +194,16 @@ class ProcessEngine:
         await self._start(_BY_NAME[request.kind], request.process_id, request)
 
     async def decision(self, process_id: str, timeout_s: float) -> None:
-        """Wait until a run has an answer for whoever started it, at most ``timeout_s``."""
+        """Wait until a run has an answer for whoever started it, at most ``timeout_s``.
+
+        A process that has come to nothing by then is recorded all the same: whoever asked for it can look at it.
+        """
         if await self.ending(process_id) is not None:
             return
         await self._endings.told(process_id, timeout_s)
+        case = self._begun.get(process_id)
+        if case is not None and not self._endings.has_told(process_id):
+            await Chronicle(case, self._desk).begin()
 
     async def ending(self, process_id: str) -> Ending | None:
         """Return how a run ended, None while it has not."""
@@ -212,14 +224,12 @@ class ProcessEngine:
             _log.info("process resumed", process=process_id, kind=process.name, key=case.record.business_key)
             if self._tell_resumed is not None:
                 self._tell_resumed(case.record)
-        use = self._use
-        desk = Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
         before, steps = process.parted(getattr(request, "begins_at", None))
         runner: Runner[Any] = Runner(
             case,
             steps,
             DbosJournal(),
-            desk,
+            self._desk,
             self._settings.retries,
             lambda: self._endings.tell(process_id),
             before,
@@ -229,6 +239,7 @@ class ProcessEngine:
         try:
             ending = await runner.run()
         finally:
+            self._begun.pop(process_id, None)
             self._endings.stop(process_id)
         self._endings.keep(process_id, ending)
         self._endings.tell(process_id)
@@ -238,10 +249,12 @@ class ProcessEngine:
         if not is_new and await runs.is_known(process_id):
             return
         self._endings.begin(process_id)
+        self._begun[process_id] = process.case(request, self._use, resumed=True)
         try:
             with SetWorkflowID(process_id):
                 await DBOS.start_workflow_async(_WORKFLOWS[process.name], _input(request))
         except BaseException:
+            self._begun.pop(process_id, None)
             self._endings.stop(process_id)
             raise
 

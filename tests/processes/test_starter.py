@@ -121,6 +121,12 @@ async def test_who_does_not_wait_has_the_order_as_it_was_received(starter: Engin
     assert await ended(world, started) is ProcessState.COMPLETED
 
 
+async def test_what_nobody_has_come_to_yet_can_be_looked_at(starter: EngineStarter, world: ProcessWorld) -> None:
+    started = await starter.prepare_quote(asked_quote(None, 24), key="q-1", principal=REP, wait_ms=0)
+    process_id = started.process_id or ""
+    assert (await world.use.process_log.processes([process_id]))[process_id].kind == "QUOTE_PREPARATION"
+
+
 async def test_a_ledger_that_does_not_answer_is_said_and_nothing_is_started(
     starter: EngineStarter, world: ProcessWorld, monkeypatch
 ) -> None:
