@@ -14,14 +14,13 @@ from pathlib import Path
 import uvicorn
 
 from gateway.bootstrap import Gateway, Origin, Upkeep, build_gateway
-from gateway.composition import compose
 from gateway.config import GatewaySettings, load_settings, settings_from
-from gateway.errors import CompositionError, ConfigError
+from gateway.errors import ConfigError
 from gateway.logs import log_to
 from gateway.server.lean_uvicorn import LeanWebSocketProtocol
 from gateway.server.reload import FileSource, SupergraphSource, UrlSource
 from gateway.server.sdl_directory import SdlDirectory
-from gateway.subgraph_list import read_subgraphs
+from gateway.subgraph_list import SubgraphList
 from gateway.transport.download import DownloadFailed
 from gateway.transport.tls import check_server_tls
 
@@ -75,7 +74,7 @@ def build(options: ServeOptions) -> Gateway:
     if settings.server.tls is not None:
         check_server_tls(settings.server.tls)
     source = _source(options, settings)
-    sdl = _compose(options.subgraphs) if options.subgraphs is not None else _first(source)
+    sdl = _first(source)
     gateway = build_gateway(sdl, settings=settings)
     origin = None
     if options.config is not None:
@@ -88,7 +87,7 @@ def _source(options: ServeOptions, settings: GatewaySettings) -> SupergraphSourc
     """Return where the supergraph comes from: the command line first, then the settings; None for nowhere."""
     given = settings.supergraph
     if options.subgraphs is not None:
-        return None
+        return SubgraphList(options.subgraphs)
     if options.supergraph is not None:
         return FileSource(options.supergraph)
     if given.directory is not None:
@@ -108,13 +107,6 @@ def _first(source: SupergraphSource | None) -> str:
         raise ConfigError(f"{error.filename}: {error.strerror}") from error
     except (ValueError, DownloadFailed) as error:
         raise ConfigError(f"the supergraph cannot be read: {error}") from error
-
-
-def _compose(subgraphs: Path) -> str:
-    composition = compose(read_subgraphs(subgraphs))
-    if composition.supergraph is None:
-        raise CompositionError(str(problem) for problem in composition.errors)
-    return str(composition.supergraph)
 
 
 def serve(gateway: Gateway, where: socket.socket | None = None) -> None:

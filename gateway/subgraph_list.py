@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
-from gateway.composition import SubgraphSource
-from gateway.errors import ConfigError
+from gateway.composition import SubgraphSource, compose
+from gateway.errors import CompositionError, ConfigError
 
-__all__ = ["read_subgraphs"]
+__all__ = ["SubgraphList", "read_subgraphs"]
 
 _KEYS = {"name", "url", "sdl", "sdl_file"}
 
@@ -24,6 +25,33 @@ def read_subgraphs(path: Path) -> list[SubgraphSource]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "name" in entry for entry in entries):
         raise ConfigError(f"{path}: a list of {{name, url, sdl_file or sdl}} is expected")
     return [_source(path, entry) for entry in entries]
+
+
+class SubgraphList:
+    """The list as the source of the supergraph; see :class:`gateway.server.reload.SupergraphSource`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: list[SubgraphSource] | None = None
+
+    async def changed(self) -> str | None:
+        """Return the supergraph when the list or a schema of it is another one than at the last call, else None.
+
+        Raises:
+            CompositionError: the subgraphs do not compose; they are looked at again once they change.
+            ConfigError: the list, or a file that it names, cannot be used.
+        """
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> str | None:
+        found = read_subgraphs(self._path)
+        if found == self._seen:
+            return None
+        self._seen = found
+        composition = compose(found)
+        if composition.supergraph is None:
+            raise CompositionError(str(problem) for problem in composition.errors)
+        return str(composition.supergraph)
 
 
 def _source(path: Path, entry: dict[str, Any]) -> SubgraphSource:

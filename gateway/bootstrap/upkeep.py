@@ -63,7 +63,7 @@ class Upkeep:
 
     async def _start(self) -> None:
         self._follow()
-        if self._origin is not None and hasattr(signal, "SIGHUP"):
+        if hasattr(signal, "SIGHUP"):  # without anything to look at it must not end the process, as it would by itself
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: self._gateway.spawn(self.look_again()))
 

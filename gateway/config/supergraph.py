@@ -22,7 +22,7 @@ class SupergraphSettings(Section):
     """Directory with the schema of each subgraph as ``<name>.graphql``, composed by the gateway; the addresses are
     ``subgraphs.<name>.url``. With ``reload`` it is composed again when a file comes, goes or changes."""
     reload: bool = False
-    """Serve a changed supergraph without a restart."""
+    """Serve a changed supergraph without a restart, also one from ``--supergraph`` or ``--subgraphs``."""
     poll: Duration = 10.0
     """Time between two looks: at time and size of the files, or at the address, which answers by ETag. The signal
     SIGHUP looks at once, after it has read the settings anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from gateway.config import GatewaySettings, load_settings, settings_from
 from gateway.errors import CompositionError, ConfigError
 from gateway.server.reload import Reloader
 from gateway.server.sdl_directory import SdlDirectory
+from gateway.subgraph_list import SubgraphList
 from tests.e2e.gateway.test_reload import compose
 from tests.support.fake_transport import FakeTransport
 from tests.support.serving import serve_asgi
@@ -62,6 +64,33 @@ async def test_what_cannot_be_composed_is_refused_and_the_old_graph_served_on(tm
     assert "the old one is served on" in caplog.text
     with pytest.raises(error, match=said):
         await SdlDirectory(tmp_path, ADDRESSES).changed()
+
+
+async def test_a_list_of_subgraphs_is_composed_again_when_it_or_a_schema_of_it_changes(tmp_path):
+    entries = [{"name": "a", "url": ADDRESSES["a"], "sdl_file": "a.graphql"}]
+    (tmp_path / "list.json").write_text(json.dumps(entries))
+    (tmp_path / "a.graphql").write_text(A)
+    source = SubgraphList(tmp_path / "list.json")
+    assert ADDRESSES["a"] in (await source.changed() or "")
+    assert await source.changed() is None
+    (tmp_path / "a.graphql").write_text(A.replace("a:", "other:"))
+    assert "other: Int" in (await source.changed() or "")
+    (tmp_path / "a.graphql").write_text("type Query { a: What }")
+    with pytest.raises(CompositionError, match="What"):
+        await source.changed()
+    assert await source.changed() is None, "it is told once"
+    (tmp_path / "a.graphql").write_text(A)
+    (tmp_path / "list.json").write_text(json.dumps([*entries, {"name": "b", "url": ADDRESSES["b"], "sdl": B}]))
+    assert ADDRESSES["b"] in (await source.changed() or "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the system has no such signal")
+async def test_sighup_does_not_end_a_gateway_that_has_no_settings_to_read():
+    built = build_gateway(compose(A), {"s": answers()})
+    Upkeep(built, None)
+    before = signal.getsignal(signal.SIGHUP)
+    async with serve_asgi(built.asgi):
+        assert signal.getsignal(signal.SIGHUP) not in {before, signal.SIG_DFL}
 
 
 async def test_an_empty_directory_is_refused(tmp_path):
