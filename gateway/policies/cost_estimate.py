@@ -5,7 +5,8 @@ several object types are possible the dearest one counts. What does not depend o
 operation, so that most operations are a number.
 
 - weight of a field: its ``@cost``, else that of its type, else 1 for an object and 0 for a leaf;
-- size of a list: the largest slicing argument, else the assumed size, else the default of the settings;
+- size of a list: the largest slicing argument, else the assumed size, else the default of the settings; a negative
+  argument counts as none;
 - a mutation costs ``MUTATION`` more: it changes something in a system.
 """
 
@@ -165,7 +166,7 @@ def _slice(given: Mapping[str, Any], size: ListSize, weights: CostWeights, coord
         for step in path[1:]:
             value = value.get(step) if isinstance(value, Mapping) else None
         if isinstance(value, int) and not isinstance(value, bool):
-            found.append(max(value, 0))
+            found.append(value if value >= 0 else otherwise)  # subgraphs differ in what they make of it
     return max(found, default=otherwise)
 
 

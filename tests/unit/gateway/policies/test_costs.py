@@ -68,6 +68,7 @@ def cost(text: str) -> OperationCost:
         pytest.param("{ items(first: 2) { sub { id } } }", 4, id="a slicing argument"),
         pytest.param("{ items(first: 2, last: 5) { id } }", 5, id="the largest of two slicing arguments"),
         pytest.param("{ items { id } }", 4, id="the default of a slicing argument"),
+        pytest.param("{ items(first: -1) { id } }", 6, id="a negative slicing argument"),
         pytest.param("{ items(first: null) { id } }", 4, id="null is no size"),
         pytest.param("{ few { id } }", 3, id="an assumed size"),
         pytest.param("{ many { id } }", 10, id="the default size of the settings"),
@@ -98,7 +99,7 @@ def test_the_cost_of_an_operation(text, expected):
     [
         pytest.param("query($n: Int) { items(first: $n) { id } }", {"n": 50}, 50, id="a size"),
         pytest.param("query($n: Int) { items(first: $n) { id } }", {}, 4, id="a size that is not given"),
-        pytest.param("query($n: Int) { items(first: $n) { id } }", {"n": -5}, 0, id="a negative size"),
+        pytest.param("query($n: Int) { items(first: $n) { id } }", {"n": -5}, 6, id="a negative size"),
         pytest.param("query($n: Int) { connection(first: $n) { edges { id } } }", {"n": 7}, 8, id="sized fields"),
         pytest.param("query($f: Filter) { search(by: $f) { id } }", {"f": {"most": 3, "text": "x"}}, 7, id="an object"),
         pytest.param("query($c: Boolean!) { one @include(if: $c) { id } }", {"c": True}, 1, id="what is included"),
