@@ -39,7 +39,7 @@ from events.ports import CursorUnknown, HistoryOwner
 from events.tables import event_log
 from schema.enums import SourceSystem
 from schema.events.envelope import Event, EventFilter, EventPlace, StoredEvent
-from schema.records.audit import Change
+from schema.records.audit import Change, is_audited
 
 __all__ = ["SqlEventLog", "Transactions", "events_after", "last_position"]
 
@@ -82,6 +82,15 @@ class Transactions(Protocol):
         """Run a statement that was made once, and return its rows."""
         ...
 
+    async def run_last(
+        self,
+        connection: AsyncConnection,
+        asked: Sequence[tuple[ClauseElement, Mapping[str, Any]]],
+        tell: Callable[[list[list[tuple[Any, ...]]]], None],
+    ) -> None:
+        """Run statements as the last ones of a transaction, with its commit where that is possible."""
+        ...
+
 
 Audit = Callable[[AsyncConnection, Sequence[Event], Change | None], Awaitable[None]]
 """Notes within a transaction who caused events, and what record they changed."""
@@ -100,12 +109,12 @@ class SqlEventLog:
         """Append events in one commit and wake followers; known events are left out."""
         if not events:
             return ()
+        stored: list[StoredEvent] = []
         async with self._database.transaction("append events") as connection:
-            stored = await self._insert(connection, events)
-            await self._note(connection, stored, None)
+            await self._append(connection, events, None, stored.extend)
         if stored:
             await self._bus.tell(stored[-1].position)
-        return stored
+        return tuple(stored)
 
     async def append_in(
         self, connection: AsyncConnection, events: Sequence[Event], change: Change | None = None
@@ -116,28 +125,45 @@ class SqlEventLog:
         """
         if not events:
             return
-        stored = await self._insert(connection, events)
-        await self._note(connection, stored, change)
+        await self._append(connection, events, change, self._tell_soon)
+
+    def _tell_soon(self, stored: Sequence[StoredEvent]) -> None:
         if stored:
             task = asyncio.create_task(self._bus.tell(stored[-1].position))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
-    async def _note(self, connection: AsyncConnection, stored: Sequence[StoredEvent], change: Change | None) -> None:
-        if self._audit is not None:
-            await self._audit(connection, [entry.event for entry in stored], change)
-
-    async def _insert(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
+    async def _append(
+        self,
+        connection: AsyncConnection,
+        events: Sequence[Event],
+        change: Change | None,
+        tell: Callable[[Sequence[StoredEvent]], None],
+    ) -> None:
+        """Append events and tell what was stored: at once, or with the commit where nothing else depends on it."""
         is_postgres = connection.dialect.name == "postgresql"
-        if is_postgres:
-            await self._database.run(connection, _LOCK, {"key": _LOCK_KEY})
+        lock = [(_LOCK, {"key": _LOCK_KEY})] if is_postgres else []
         if len(events) > FEW:
-            return await self._insert_many(connection, events)
-        statement, now, stored = _APPEND[is_postgres], datetime.now(UTC), []
-        for event in events:
-            for position, sequence in await self._database.run(connection, statement, _row(event, now)):
-                stored.append(StoredEvent(event, position, sequence, now))
-        return tuple(stored)
+            for statement, values in lock:
+                await self._database.run(connection, statement, values)
+            many = await self._insert_many(connection, events)
+            if self._audit is not None:
+                await self._audit(connection, [entry.event for entry in many], change)
+            tell(many)
+            return
+        now = datetime.now(UTC)
+        asked = [*lock, *((_APPEND[is_postgres], _row(event, now)) for event in events)]
+
+        def stored_of(found: list[list[tuple[Any, ...]]]) -> list[StoredEvent]:
+            rows = zip(events, found[len(lock) :], strict=True)
+            return [StoredEvent(event, place[0], place[1], now) for event, places in rows for place in places]
+
+        if self._audit is None or not is_audited(events):
+            await self._database.run_last(connection, asked, lambda found: tell(stored_of(found)))
+            return
+        stored = stored_of([await self._database.run(connection, statement, values) for statement, values in asked])
+        await self._audit(connection, [entry.event for entry in stored], change)
+        tell(stored)
 
     async def _insert_many(self, connection: AsyncConnection, events: Sequence[Event]) -> tuple[StoredEvent, ...]:
         fresh = await _without_known(connection, events)

@@ -40,10 +40,10 @@ MAX_KEY_LENGTH = 200
 OVERLOADED = "OVERLOADED"
 """Code of the problem that a program has more to do than it can; see ``docs/errors/OVERLOADED.md``."""
 
-MAX_UNDECIDED = 200
+MAX_UNDECIDED = 128
 """Processes of one program that are begun and not decided; who comes then is told to come again.
 
-At the peak of 30 orders a second that is seven seconds of work: whoever came behind them would hardly wait for it.
+At the peak of 30 orders a second that is four seconds of work: whoever came behind them would hardly wait for it.
 """
 
 OVERLOADED_RETRY_S = 2

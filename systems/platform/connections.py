@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
@@ -19,9 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from schema.enums import SourceSystem
 from systems.errors import Unavailable
-from systems.platform.statements import driver_of, failure, run
+from systems.platform.statements import Asked, driver_of, failure, run, run_and_commit
 
-__all__ = ["BUSY_RETRY_S", "Connections", "commit", "is_in_transaction"]
+__all__ = ["BUSY_RETRY_S", "Connections", "Last", "commit", "is_in_transaction"]
 
 IDLE_S = 1.0
 """A connection to a server that was not used for this long is asked whether it still lives before it is used.
@@ -31,6 +31,9 @@ One that was used just now is not asked: that would double the round trips of a 
 
 BUSY_RETRY_S = 1.0
 """When to ask again after all connections were in use: in that time a program does hundreds of transactions."""
+
+Last = tuple[Sequence[Asked], Callable[[list[list[tuple[Any, ...]]]], None]]
+"""Statements that are sent together with the commit, and who is told their rows."""
 
 _ALIVE = text("SELECT 1")
 
@@ -114,12 +117,20 @@ class Connections:
             await _drop(connection)
 
 
-async def commit(connection: AsyncConnection) -> None:
+async def commit(connection: AsyncConnection, last: Sequence[Last] = ()) -> None:
     """Commit what was done on a connection, through SQLAlchemy or past it.
+
+    Args:
+        connection: the connection.
+        last: what is sent together with the commit, and who is told the rows when that is done; on PostgreSQL.
 
     Raises:
         StatementError: as SQLAlchemy raises it.
     """
+    if last:
+        found = iter(await run_and_commit(connection, [entry for asked, _ in last for entry in asked]))
+        for asked, tell in last:
+            tell([next(found) for _ in asked])
     if _is_begun(connection):
         await connection.commit()
         return

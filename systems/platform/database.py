@@ -34,8 +34,8 @@ from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.audit import AuditEntry, Change
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable
-from systems.platform.connections import BUSY_RETRY_S, Connections, commit
-from systems.platform.statements import run
+from systems.platform.connections import BUSY_RETRY_S, Connections, Last, commit
+from systems.platform.statements import Asked, run
 
 __all__ = ["MAX_POOL_SIZE", "AppendAudit", "AppendEvents", "Database", "insert_into"]
 
@@ -74,6 +74,7 @@ WAL_PAUSE_S = 0.01
 STATEMENT_TIMEOUT_S = 30.0
 """Longest run of one statement on PostgreSQL; ledgers read and write by key, so more means trouble."""
 
+_LAST = "platform_last"
 _BEGIN_WRITING = text("BEGIN IMMEDIATE")
 _SQLITE = "sqlite"
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
@@ -173,9 +174,11 @@ class Database:
             async with self._own_turn(operation, turn_wait_s), writers.use(operation, pool_wait_s) as connection:
                 if self.is_sqlite:
                     await run(connection, _BEGIN_WRITING, is_alone=True)
+                last: list[Last] = []
+                connection.info[_LAST] = last
                 yield connection
                 committing = True
-                await commit(connection)
+                await commit(connection, last)
         except StatementError as error:
             raise _translated(error, operation, outcome_unknown=committing) from error
 
@@ -208,6 +211,24 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         """Run a statement that was made once, on a connection of this database; see ``systems.platform.statements``."""
         return await run(connection, statement, parameters)
+
+    async def run_last(
+        self,
+        connection: AsyncConnection,
+        asked: Sequence[Asked],
+        tell: Callable[[list[list[tuple[Any, ...]]]], None],
+    ) -> None:
+        """Run statements as the last ones of a transaction: on PostgreSQL in one go with the commit, on SQLite at once.
+
+        Args:
+            connection: that of the transaction.
+            asked: statements that were made once, with their parameters.
+            tell: is told the rows of each of them.
+        """
+        if self.is_sqlite:
+            tell([await run(connection, statement, values) for statement, values in asked])
+            return
+        connection.info[_LAST].append((asked, tell))
 
     @asynccontextmanager
     async def _own_turn(self, operation: str, wait_s: float) -> AsyncIterator[None]:

@@ -22,12 +22,15 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["by_kind", "driver_of", "failure", "insert_of", "numbered", "run"]
+__all__ = ["Asked", "by_kind", "driver_of", "failure", "insert_of", "numbered", "run", "run_and_commit"]
 
 MAX_PLANS = 1_000
 """Statements whose text is kept, for every engine of this program; statements are made once, so there are fewer."""
 
 Conversion = Callable[[Any], Any]
+
+Asked = tuple[ClauseElement, Mapping[str, Any]]
+"""A statement that was made once, and its parameters."""
 
 _UPSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
@@ -106,6 +109,31 @@ async def run(
     except dialect.loaded_dbapi.Error as error:
         raise await failure(connection, plan.text, bound, error) from error
     return plan.rows(found)
+
+
+async def run_and_commit(connection: AsyncConnection, asked: Sequence[Asked]) -> list[list[tuple[Any, ...]]]:
+    """Run statements and commit, all sent to PostgreSQL in one go; return the rows of each.
+
+    What they lock is locked for as long as the server takes, and not for as long as this program takes to send the
+    next of them: a busy program would keep all others waiting.
+
+    Raises:
+        StatementError: as SQLAlchemy raises it.
+    """
+    driver, dialect = driver_of(connection), connection.dialect
+    plans = [_plan(statement, dialect) for statement, _ in asked]
+    try:
+        async with driver.pipeline():
+            cursors = [
+                await driver.execute(plan.text, plan.bound(values))
+                for plan, (_, values) in zip(plans, asked, strict=True)
+            ]
+            await driver.commit()
+        await driver.commit()  # the one before was none when the transaction began in the same go
+        found = [[] if cursor.description is None else await cursor.fetchall() for cursor in cursors]
+    except dialect.loaded_dbapi.Error as error:
+        raise await failure(connection, "; ".join(plan.text for plan in plans), (), error) from error
+    return [plan.rows(rows) for plan, rows in zip(plans, found, strict=True)]
 
 
 def driver_of(connection: AsyncConnection) -> Any:

@@ -268,3 +268,41 @@ def test_a_database_is_of_the_loop_that_opened_it(sqlite_url: str):
 
 def test_a_url_is_shown_without_its_password():
     assert "secret" not in Database("postgresql+psycopg://u:secret@h/x").url
+
+
+async def test_what_is_asked_as_the_last_thing_is_kept_with_the_rest_and_told_its_rows(database: Database):
+    told: list[list[list[tuple[Any, ...]]]] = []
+    named = insert(number_sequences).returning(number_sequences.c.name)
+    async with database.transaction() as connection:
+        await run(connection, insert(number_sequences).values(row("a")))
+        await database.run_last(connection, [(named.values(row("b")), {}), (named.values(row("c")), {})], told.append)
+    assert told == [[[("b",)], [("c",)]]]
+    async with database.transaction() as connection:
+        await database.run_last(connection, [(named.values(row("d")), {})], told.append)
+    assert await names(database) == ["a", "b", "c", "d"]
+
+
+async def test_the_last_thing_takes_the_rest_with_it_when_it_fails(database: Database):
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await run(connection, insert(number_sequences).values(row("a")))
+            asked = [(insert(number_sequences).values(row(name)), {}) for name in ("b", "a", "c")]
+            await database.run_last(connection, asked, lambda _: None)
+
+    for _ in range(2):
+        with pytest.raises(Conflict):
+            await fail()
+    assert await names(database) == []
+
+
+async def test_the_last_thing_is_not_asked_when_something_before_it_fails(database: Database):
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await database.run_last(connection, [(insert(number_sequences).values(row("a")), {})], lambda _: None)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    async with database.transaction() as connection:
+        await run(connection, insert(number_sequences).values(row("b")))
+    assert await names(database) == ["b"]
