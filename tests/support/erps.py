@@ -44,7 +44,11 @@ class ErpKind:
     Attributes:
         keys_per_call: keys that fit into a call; None when the number of calls does not depend on them.
         accounts_per_call: customers whose newest documents fit into a call.
-        paths: part of the address of writes, for faults that strike these alone.
+        paths: part of the address of calls, for faults that strike these alone.
+        sign_in: what signing in is called towards operators.
+        secret: the setting that proves who we are.
+        revoke: ends every proof of a signing in that its vendor gave.
+        cut: what becomes of a word that the ERP has no code for.
     """
 
     name: str
@@ -55,6 +59,10 @@ class ErpKind:
     keys_per_call: int | None
     accounts_per_call: int
     paths: Mapping[str, str]
+    sign_in: str
+    secret: str
+    revoke: Callable[[Any], None]
+    cut: Callable[[str], str]
 
     def open(self, url: str, *, observer: ports.CallObserver | None = None, **settings: Any) -> Any:
         """Return a connector to a served sandbox, to be entered."""
@@ -73,7 +81,11 @@ CLOUD = ErpKind(
     BusinessCentralSettings("", "crossdock", "sandbox-erp-secret", timeout_s=2),
     None,
     100,
-    {"create order": "orders", "allocate": "allocate", "create return": "returnOrders"},
+    {"create order": "orders", "allocate": "allocate", "create return": "returnOrders", "sign in": "token"},
+    "sign in",
+    "client_secret",
+    Erp.revoke_tokens,
+    lambda word: word,
 )
 LEGACY = ErpKind(
     "legacy",
@@ -83,6 +95,10 @@ LEGACY = ErpKind(
     LegacyErpSettings("", "CROSSDOCK", "sandbox-legacy-secret", timeout_s=2),
     50,
     50,
-    {"create order": "ORDENT", "allocate": "ORDALC", "create return": "RMAENT"},
+    {"create order": "ORDENT", "allocate": "ORDALC", "create return": "RMAENT", "sign in": "SIGNON"},
+    "sign on",
+    "password",
+    LegacyErpSandbox.end_tickets,
+    lambda word: word[:2].upper(),
 )
 KINDS = (CLOUD, LEGACY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,15 +48,26 @@ async def serve_sandbox(
     *,
     webhook_url: str | None = None,
     clock_speed: float = 1.0,
+    database: Path | None = None,
 ) -> AsyncIterator[ServedSandbox]:
     """Serve one sandbox with the demo's credentials."""
     settings = SandboxSettings(
         name=vendor.name,
+        database=database,
         webhook_url=webhook_url,
         webhook_secret=f"sandbox-{vendor.name}-webhook",
         clock_speed=clock_speed,
         credentials=CREDENTIALS.get(vendor.name, {}),
     )
     app = build_app(vendor, settings, world)
-    async with serve_asgi(app) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as http:
+    async with (
+        serve_asgi(app) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=10) as http,
+    ):
         yield ServedSandbox(url, app.state.host, http)
+
+
+def fill(vendor: Vendor, world: WorldModel, database: Path) -> None:
+    """Fill a sandbox's file, copies of which can be served without being filled each."""
+    app = build_app(vendor, SandboxSettings(name=vendor.name, database=database), lambda: world)
+    app.state.host.store.close()
