@@ -114,8 +114,8 @@ def processes(
 
 
 def sandbox(
-    name: Annotated[str, typer.Argument(help="crm, erp, wms, tms, or all.")],
-    port: Annotated[int, typer.Option(help="Port; 'all' takes this one and the three after it; 0 takes free ones.")] = (
+    name: Annotated[str, typer.Argument(help="crm, erp, wms, tms, legacy_erp, or all.")],
+    port: Annotated[int, typer.Option(help="Port; 'all' takes this one and the four after it; 0 takes free ones.")] = (
         _SANDBOX_PORT
     ),
     host: _Host = _LOOPBACK,
@@ -124,7 +124,7 @@ def sandbox(
     speed: Annotated[float, typer.Option(help="How many times faster than ours the clocks run.")] = 1.0,
     stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
-    """Serve made-up systems to run against: a CRM, an ERP, a warehouse, a carrier."""
+    """Serve made-up systems to run against: a CRM, a cloud ERP, a warehouse, a carrier, a legacy ERP."""
     from crossdock.serving import stop_signal  # noqa: PLC0415
     from sandbox.serve import NAMES, Address, serve  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from gateway.config.section import Duration
 __all__ = [
     "BusinessCentralAccess",
     "CrossdockSettings",
+    "LegacyErpAccess",
     "SalesforceAccess",
     "SystemSettings",
     "TerritorySettings",
@@ -63,6 +64,15 @@ class BusinessCentralAccess(_Access):
     """Name of the company whose books are used."""
 
 
+class LegacyErpAccess(_Access):
+    """The legacy ERP, by the façade before its programs."""
+
+    user: str
+    """User that signs on."""
+    password: str = Field(repr=False)
+    """Its password; from the environment."""
+
+
 class WarehouseAccess(_Access):
     """The warehouse system."""
 
@@ -88,6 +98,8 @@ class SystemSettings(_Section):
     """Customers, contacts, opportunities and cases."""
     erp: BusinessCentralAccess
     """Items, prices, credit, orders and invoices."""
+    legacy_erp: LegacyErpAccess | None = None
+    """Credit, contracts, orders and invoices of customers that have not moved to the other ERP; none when all have."""
     wms: WarehouseAccess
     """Stock, releases and shipments."""
     tms: TransportAccess

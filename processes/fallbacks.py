@@ -3,6 +3,7 @@
 A cell that is not there means that the operation asks nothing of the system. ``within`` bounds how old an answer from
 memory may be, or how long work is kept for the system.
 
+- An ERP's cells are about accounts and orders that are at home in it. Items and lists are the cloud ERP's for all.
 - Finance is the ERP's own here: its figures are out when the ERP is. They are not remembered, because a limit that was
   free an hour ago is no ground for an order now: the order waits.
 - PLATFORM stands for what carries news from one program to another. The log keeps everything, whoever follows looks.
@@ -68,6 +69,10 @@ FALLBACKS: Mapping[tuple[SourceSystem, Operation], Fallback] = {
     (_S.CLOUD_ERP, _O.SUBMIT): Fallback(_B.BUFFERED, _DAY),
     (_S.CLOUD_ERP, _O.CHANGE): Fallback(_B.BUFFERED, _DAY),
     (_S.CLOUD_ERP, _O.STATUS): Fallback(_B.READ_MODEL),
+    (_S.LEGACY_ERP, _O.PRICE): Fallback(_B.REMEMBERED, _DAY),
+    (_S.LEGACY_ERP, _O.SUBMIT): Fallback(_B.BUFFERED, _DAY),
+    (_S.LEGACY_ERP, _O.CHANGE): Fallback(_B.BUFFERED, _DAY),
+    (_S.LEGACY_ERP, _O.STATUS): Fallback(_B.READ_MODEL),
     (_S.FINANCE, _O.SUBMIT): Fallback(_B.BUFFERED, _DAY),
     (_S.FINANCE, _O.CHANGE): Fallback(_B.BUFFERED, _DAY),
     (_S.FINANCE, _O.STATUS): Fallback(_B.NULL),

@@ -23,6 +23,7 @@ import uvicorn
 
 from sandbox.kit.host import SandboxSettings, build_app
 from sandbox.world.generate import generate_world
+from sandbox.world.homes import CLOUD, LEGACY, part_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,18 +40,20 @@ __all__ = [
     "WEBHOOK_SECRETS",
     "Address",
     "Moment",
+    "known_to",
     "moment_of",
     "serve",
     "world_of",
 ]
 
-NAMES = ("crm", "erp", "wms", "tms")
+NAMES = ("crm", "erp", "wms", "tms", "legacy_erp")
 
 CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "crm": {"client_id": "crossdock", "client_secret": "sandbox-crm-secret"},
     "erp": {"client_id": "crossdock", "client_secret": "sandbox-erp-secret"},
     "wms": {"api_key": "sandbox-wms-key"},
     "tms": {"api_key": "sandbox-tms-key"},
+    "legacy_erp": {"user": "CROSSDOCK", "password": "sandbox-legacy-secret"},
 }
 """What the sandboxes accept. They hold made-up data and listen on loopback, so these are no secrets."""
 
@@ -62,6 +65,9 @@ WEBHOOK_SECRETS: Mapping[str, str] = {
 
 ERP_COMPANY = "DEMO"
 """Name of the company in the ERP sandbox."""
+
+ERPS: Mapping[str, str] = {"erp": CLOUD, "legacy_erp": LEGACY}
+"""The sandboxes in which customers are at home."""
 
 DEFAULT_SEED = 42
 STOP_S = 5
@@ -114,6 +120,12 @@ def world_of(moment: Moment) -> WorldModel:
     return generate_world(moment.seed, moment.now)
 
 
+def known_to(name: str, world: WorldModel) -> WorldModel:
+    """Return what a system knows of the world: an ERP its own customers, every other system all."""
+    erp = ERPS.get(name)
+    return world if erp is None else part_of(world, erp)
+
+
 def make_vendor(name: str) -> Vendor:
     """Return the vendor of a sandbox.
 
@@ -137,6 +149,10 @@ def make_vendor(name: str) -> Vendor:
             from sandbox.tms.vendor import Tms  # noqa: PLC0415
 
             return Tms()
+        case "legacy_erp":
+            from sandbox.legacy_erp.vendor import LegacyErpSandbox  # noqa: PLC0415
+
+            return LegacyErpSandbox()
     raise ValueError(f"no sandbox is called {name!r}; there are {', '.join(NAMES)}")
 
 
@@ -151,7 +167,7 @@ def make_app(name: str, folder: Path, webhook_base: str | None, clock_speed: flo
         clock_speed=clock_speed,
         credentials=CREDENTIALS[name],
     )
-    return build_app(make_vendor(name), settings, lambda: world_of(moment_of(folder)))
+    return build_app(make_vendor(name), settings, lambda: known_to(name, world_of(moment_of(folder))))
 
 
 async def serve(

@@ -43,6 +43,7 @@ ORDER_PROCESS = "ORDER_SUBMISSION"
 _OUTAGES = (
     (SourceSystem.WMS, 400, 22),
     (SourceSystem.CLOUD_ERP, 210, 9),
+    (SourceSystem.LEGACY_ERP, 150, 35),
     (SourceSystem.TMS, 95, 47),
     (SourceSystem.WMS, 40, 3),
     (SourceSystem.CLOUD_ERP, 12, 14),
@@ -173,6 +174,7 @@ def _ledger_order(order: WorldOrder, around: _Around, names: dict[str, str]) -> 
         process_id=_process_id(order),
         submitted_by=order.submitted_by,
         erp_number=order.number if order.in_erp else None,
+        home_erp=SourceSystem(order.erp),
     )
 
 
@@ -264,7 +266,7 @@ def _process(order: WorldOrder, story: str) -> ProcessRecord:
             name=name,
             state="DONE",
             attempts=1,
-            system=system,
+            system=SourceSystem(order.erp) if system is SourceSystem.CLOUD_ERP else system,
             idempotency_key=key.format(id=order.id),
             started_at=at + place * timedelta(milliseconds=150),
             ended_at=at + (place + 1) * timedelta(milliseconds=150),
@@ -379,7 +381,7 @@ def _order_events(order: WorldOrder, around: _Around) -> Iterator[Event]:
     accepted = order.accepted_at or at
     if accepted - at > DECIDED_BY_A_PERSON:
         yield from _past_hold(order, teller, accepted)
-    erp = SourceSystem.CLOUD_ERP
+    erp = SourceSystem(order.erp)
     yield teller.tell("order.accepted", f"{key}:accepted", accepted, {**facts, "status": "ACCEPTED"}, system=erp)
     if order.status == "CANCELLED":
         gone = {**facts, "status": "CANCELLED"}
@@ -400,7 +402,7 @@ def _order_events(order: WorldOrder, around: _Around) -> Iterator[Event]:
         yield teller.tell("order.released", name, accepted + timedelta(minutes=30), released)
         yield from _shipment_events(shipment, teller)
     for invoice in around.invoices:
-        yield from _invoice_events(invoice, teller)
+        yield from _invoice_events(invoice, erp, teller)
     if order.completed_at is not None:
         completed = {**facts, "status": "COMPLETED"}
         told = {**facts, "channel": "EMAIL", "template": "delivered"}
@@ -476,7 +478,7 @@ def _line_events(
     line = next(line for line in order.lines if line.line_no == line_no)
     facts = {"orderId": order.id, "lineNo": line_no, "sku": line.sku, "uom": line.uom}
     allocated = line.ordered - backordered
-    erp, key = SourceSystem.CLOUD_ERP, f"or:{order.id}:line:{line_no}"
+    erp, key = SourceSystem(order.erp), f"or:{order.id}:line:{line_no}"
     if allocated:
         data = {**facts, "quantity": str(allocated), "warehouse": line.warehouse_code}
         yield teller.tell("order.line.allocated", f"{key}:allocated", at + timedelta(seconds=5), data, system=erp)
@@ -520,7 +522,7 @@ def _shipment_event(code: str) -> str | None:
     return None if kind is None else f"shipment.{kind}"
 
 
-def _invoice_events(invoice: WorldInvoice, teller: _Teller) -> Iterator[Event]:
+def _invoice_events(invoice: WorldInvoice, erp: SourceSystem, teller: _Teller) -> Iterator[Event]:
     subject, key = f"inv_{invoice.number}", f"inv:{invoice.number}"
     facts = {
         "invoiceId": subject,
@@ -528,7 +530,6 @@ def _invoice_events(invoice: WorldInvoice, teller: _Teller) -> Iterator[Event]:
         "total": {"amount": str(invoice.total), "currency": invoice.currency},
         "due": invoice.due_date.isoformat(),
     }
-    erp = SourceSystem.CLOUD_ERP
     yield teller.tell("invoice.posted", f"{key}:posted", invoice.posted_at, facts, subject=subject, system=erp)
     if invoice.status == "PAID":
         paid = datetime.combine(invoice.due_date, invoice.posted_at.timetz())

@@ -46,6 +46,13 @@ STOP_S = 10.0
 MAX_RESUMED = 10
 """Processes that are named in the terminal when they go on after a restart."""
 
+_MADE_UP = (
+    ("crm", "CRM"),
+    ("erp", "ERP"),
+    ("wms", "warehouse"),
+    ("tms", "carriers"),
+    ("legacy_erp", "legacy ERP"),
+)
 _GC_THRESHOLDS = (50_000, 50, 100)
 _FAILED = 1
 
@@ -125,7 +132,7 @@ def _announce(console: Console, url: str, addresses: Mapping[str, str], took_s: 
     table = Table("what", "where", title=f"Crossdock is ready after {took_s:.1f} s", title_justify="left")
     table.add_row("GraphiQL, with examples in tabs", f"{url}/")
     table.add_row("GraphQL: HTTP, events, WebSocket", f"{url}/graphql")
-    for name, what in (("crm", "CRM"), ("erp", "ERP"), ("wms", "warehouse"), ("tms", "carriers")):
+    for name, what in _MADE_UP:
         table.add_row(f"made-up system: {what}", addresses[name])
     console.print(table)
 

@@ -90,7 +90,7 @@ async def open_parts(settings: CrossdockSettings) -> AsyncIterator[Parts]:
     """
     async with AsyncExitStack() as stack:
         platform = await stack.enter_async_context(open_platform(settings.database, settings.redis))
-        systems = await stack.enter_async_context(open_systems(settings.systems))
+        systems = await stack.enter_async_context(open_systems(settings.systems, platform.orders))
         clock = SystemClock()
         served = await stack.enter_async_context(ServedTimes(platform.events, clock))
         yield Parts(

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from crossdock.settings import SystemSettings
+from crossdock.settings import BusinessCentralAccess, LegacyErpAccess, SalesforceAccess, SystemSettings
 from processes.dependencies import Erp
 from schema.enums import SourceSystem
 from systems.business_central import BusinessCentral, BusinessCentralSettings
+from systems.erp_routing import AccountHomes, ErpRouting
 from systems.health import HealthBoard
-from systems.ports import InvoicePostings
+from systems.legacy_erp import LegacyErp, LegacyErpSettings
+from systems.ports import InvoicePostings, OrderLedger
 from systems.salesforce import Salesforce, SalesforceSettings
 from systems.tms import Tms, TmsSettings
 from systems.wms import Wms, WmsSettings
@@ -21,7 +23,7 @@ __all__ = ["Systems", "open_systems"]
 
 @dataclass(frozen=True, slots=True)
 class Systems:
-    """The connectors of one program."""
+    """The connectors of one program; of several ERPs the routing over them."""
 
     crm: Salesforce
     erp: Erp
@@ -32,18 +34,50 @@ class Systems:
 
 
 @asynccontextmanager
-async def open_systems(settings: SystemSettings) -> AsyncIterator[Systems]:
-    """Open every connector; nothing is sent before something is asked."""
-    health = HealthBoard((SourceSystem.CRM, SourceSystem.CLOUD_ERP, SourceSystem.WMS, SourceSystem.TMS))
-    crm, erp, wms, tms = settings.crm, settings.erp, settings.wms, settings.tms
-    salesforce = SalesforceSettings(
+async def open_systems(settings: SystemSettings, ledger: OrderLedger) -> AsyncIterator[Systems]:
+    """Open every connector; nothing is sent before something is asked.
+
+    Args:
+        settings: where the systems are.
+        ledger: knows in which ERP an order is.
+    """
+    cloud_erp, legacy_erp, homes = SourceSystem.CLOUD_ERP, SourceSystem.LEGACY_ERP, AccountHomes()
+    erps = (cloud_erp,) if settings.legacy_erp is None else (cloud_erp, legacy_erp)
+    health = HealthBoard((SourceSystem.CRM, *erps, SourceSystem.WMS, SourceSystem.TMS))
+    wms, tms = settings.wms, settings.tms
+    warehouse = WmsSettings(wms.url, wms.api_key, wms.timeout, wms.max_connections)
+    transport = TmsSettings(tms.url, tms.api_key, tms.timeout, tms.max_connections)
+    async with AsyncExitStack() as stack:
+        crm = await stack.enter_async_context(Salesforce(_salesforce(settings.crm), observer=health, seen=homes.note))
+        cloud = await stack.enter_async_context(BusinessCentral(_business_central(settings.erp), observer=health))
+        erp: Erp = cloud
+        postings: dict[SourceSystem, InvoicePostings] = {cloud_erp: cloud}
+        if settings.legacy_erp is not None:
+            legacy = await stack.enter_async_context(LegacyErp(_legacy_erp(settings.legacy_erp), observer=health))
+            erp = ErpRouting(cloud, {legacy_erp: legacy}, homes, crm, ledger)
+            postings[legacy_erp] = legacy
+        yield Systems(
+            crm=crm,
+            erp=erp,
+            postings=postings,
+            wms=await stack.enter_async_context(Wms(warehouse, observer=health)),
+            tms=await stack.enter_async_context(Tms(transport, observer=health)),
+            health=health,
+        )
+
+
+def _salesforce(crm: SalesforceAccess) -> SalesforceSettings:
+    return SalesforceSettings(
         base_url=crm.url,
         client_id=crm.client_id,
         client_secret=crm.client_secret,
         timeout_s=crm.timeout,
         max_connections=crm.max_connections,
     )
-    business_central = BusinessCentralSettings(
+
+
+def _business_central(erp: BusinessCentralAccess) -> BusinessCentralSettings:
+    return BusinessCentralSettings(
         base_url=erp.url,
         client_id=erp.client_id,
         client_secret=erp.client_secret,
@@ -51,15 +85,13 @@ async def open_systems(settings: SystemSettings) -> AsyncIterator[Systems]:
         timeout_s=erp.timeout,
         max_connections=erp.max_connections,
     )
-    warehouse = WmsSettings(wms.url, wms.api_key, wms.timeout, wms.max_connections)
-    transport = TmsSettings(tms.url, tms.api_key, tms.timeout, tms.max_connections)
-    async with AsyncExitStack() as stack:
-        cloud = await stack.enter_async_context(BusinessCentral(business_central, observer=health))
-        yield Systems(
-            crm=await stack.enter_async_context(Salesforce(salesforce, observer=health)),
-            erp=cloud,
-            postings={SourceSystem.CLOUD_ERP: cloud},
-            wms=await stack.enter_async_context(Wms(warehouse, observer=health)),
-            tms=await stack.enter_async_context(Tms(transport, observer=health)),
-            health=health,
-        )
+
+
+def _legacy_erp(erp: LegacyErpAccess) -> LegacyErpSettings:
+    return LegacyErpSettings(
+        base_url=erp.url,
+        user=erp.user,
+        password=erp.password,
+        timeout_s=erp.timeout,
+        max_connections=erp.max_connections,
+    )

@@ -32,6 +32,7 @@ _CASE_STATUS = {
     "RESOLVED": "Resolved",
     "CLOSED": "Closed",
 }
+_ERP_HOME = {"LEGACY_ERP": "Legacy ERP", "MIGRATING": "Migrating", "CLOUD_ERP": "Cloud ERP"}
 _ORDER_STATUS = {
     "RECEIVED": "Received",
     "VALIDATING": "In Review",
@@ -104,6 +105,7 @@ def _accounts(
             "Legal_Name__c": account.legal_name,
             "Account_Status__c": _ACCOUNT_STATUS[account.status],
             "Version__c": float(account.version),
+            "ERP_Home__c": _ERP_HOME[account.erp_home],
             "ParentId": accounts.get(account.parent_id or ""),
             "Bill_To__c": accounts.get(account.bill_to_id or ""),
             "Territory__c": territories[account.territory_id],

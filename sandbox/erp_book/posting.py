@@ -119,8 +119,10 @@ def _write_documents(store: Store, order: Mapping[str, Any], bill: Bill, at: dat
 
 def write_invoice(store: Store, order: Mapping[str, Any], bill: Bill, at: datetime) -> str:
     """Post an invoice of an order and return its number."""
-    counted = store.one("SELECT count(*) AS n FROM invoices")
-    place = 800_001 + (counted["n"] if counted else 0)
+    taken = store.one("UPDATE number_ranges SET last = last + 1 WHERE name = 'invoice' RETURNING last")
+    if taken is None:
+        raise RuntimeError("the books have no number range for invoices")
+    place = taken["last"]
     amount = format(bill.net + bill.tax + bill.freight, "f")
     store.execute(
         "INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, 'Open', ?, ?, ?, ?, ?, ?)",

@@ -29,8 +29,8 @@ def guid(kind: str, key: str) -> str:
 COMPANY = guid("company", "demo")
 
 
-def seed(store: Store, world: WorldModel) -> None:
-    """Fill an empty store."""
+def seed(store: Store, world: WorldModel, *, invoices_from: int = 800_001) -> None:
+    """Fill an empty store; ERPs side by side number their invoices in ranges of their own."""
     now = utc_text(world.now)
     _insert(
         store, "companies", [{"id": COMPANY, "name": "DEMO", "displayName": "Demo Distribution", "currencyCode": "USD"}]
@@ -104,6 +104,7 @@ def seed(store: Store, world: WorldModel) -> None:
             for position in world.stock
         ),
     )
+    _insert(store, "number_ranges", [{"name": "invoice", "last": invoices_from - 1}])
     _orders(store, world)
     _documents(store, world)
 

@@ -95,6 +95,7 @@ CREATE TABLE IF NOT EXISTS invoices (
 );
 CREATE INDEX IF NOT EXISTS invoices_account ON invoices (accountId, postedAt, number);
 CREATE INDEX IF NOT EXISTS invoices_order ON invoices (orderId);
+CREATE TABLE IF NOT EXISTS number_ranges (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS invoice_postings (
     entryNo INTEGER PRIMARY KEY AUTOINCREMENT, invoiceNumber TEXT NOT NULL UNIQUE, taxAmount TEXT NOT NULL,
     freight TEXT NOT NULL, lines TEXT NOT NULL

@@ -30,6 +30,7 @@ from sandbox.world.model import WorldModel
 __all__ = ["LegacyErpSandbox"]
 
 SIGN_ON = "SIGNON"
+FIRST_INVOICE = 300_001
 
 
 class LegacyErpSandbox:
@@ -44,7 +45,7 @@ class LegacyErpSandbox:
 
     def seed(self, store: Store, world: WorldModel) -> None:
         """Fill an empty store with the customers of a world, or a part of one, and all that is theirs."""
-        seed(store, world)
+        seed(store, world, invoices_from=FIRST_INVOICE)
         journal.begin(store)
 
     def routes(self, host: Host) -> Sequence[BaseRoute]:

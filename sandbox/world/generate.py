@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from sandbox.world.fulfilment import make_fulfilment
+from sandbox.world.homes import with_receivables
 from sandbox.world.items import make_categories, make_items
-from sandbox.world.model import WorldAccount, WorldInvoice, WorldItem, WorldModel, WorldOrder
+from sandbox.world.model import WorldItem, WorldModel, WorldOrder
 from sandbox.world.orders import make_orders
 from sandbox.world.parties import make_parties
 from sandbox.world.planted import planted_accounts, planted_items, planted_prices
@@ -49,7 +49,7 @@ def generate_world(seed: int, now: datetime) -> WorldModel:
         now=now,
         users=parties.users,
         territories=parties.territories,
-        accounts=tuple(_with_receivables(account, done.invoices, now) for account in accounts),
+        accounts=tuple(with_receivables(account, done.invoices, now) for account in accounts),
         ship_tos=parties.ship_tos,
         contacts=parties.contacts,
         opportunities=make_opportunities(seed, now, accounts),
@@ -66,18 +66,6 @@ def generate_world(seed: int, now: datetime) -> WorldModel:
         invoices=done.invoices,
         returns=done.returns,
         quotes=quotes,
-    )
-
-
-def _with_receivables(account: WorldAccount, invoices: Sequence[WorldInvoice], now: datetime) -> WorldAccount:
-    """Return the account with what its open invoices add up to."""
-    mine = [invoice for invoice in invoices if invoice.account_id == account.id and invoice.balance]
-    late = [invoice for invoice in mine if invoice.due_date < now.date()]
-    return replace(
-        account,
-        open_receivables=sum((invoice.balance for invoice in mine), Decimal("0.00")),
-        overdue=sum((invoice.balance for invoice in late), Decimal("0.00")),
-        max_days_past_due=max(((now.date() - invoice.due_date).days for invoice in late), default=0),
     )
 
 

@@ -88,7 +88,10 @@ class WorldTaxRegistration:
 
 @dataclass(frozen=True, slots=True)
 class WorldAccount:
-    """A customer. ``blocked`` is empty, Ship, Invoice or All; ``credit_limit`` None means prepay."""
+    """A customer. ``blocked`` is empty, Ship, Invoice or All; ``credit_limit`` None means prepay.
+
+    ``erp_home`` is LEGACY_ERP, MIGRATING or CLOUD_ERP.
+    """
 
     id: str
     number: str
@@ -114,6 +117,7 @@ class WorldAccount:
     address: WorldAddress
     tax_registrations: tuple[WorldTaxRegistration, ...]
     changed_at: datetime
+    erp_home: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +312,10 @@ class WorldOrderLine:
 
 @dataclass(frozen=True, slots=True)
 class WorldOrder:
-    """An order; ``id`` is ``ord_...``. Orders with ``in_erp`` False are only in the platform's ledger (on hold)."""
+    """An order; ``id`` is ``ord_...``. Orders with ``in_erp`` False are only in the platform's ledger (on hold).
+
+    ``erp`` is the one that has it or is going to: LEGACY_ERP or CLOUD_ERP.
+    """
 
     id: str
     number: str
@@ -334,6 +341,7 @@ class WorldOrder:
     in_erp: bool
     hold_kind: str | None
     hold_reason: str | None
+    erp: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox.world.chance import Chance
+from sandbox.world.homes import erp_of_order
 from sandbox.world.model import WorldAccount, WorldItem, WorldItemUom, WorldOrder, WorldOrderLine, WorldShipTo
 from sandbox.world.planted import COMPLETED_ORDER, HELD_ORDER, ORDERS, STOCK, PlannedOrder
 from sandbox.world.prices import list_price
@@ -204,6 +205,7 @@ def _draft(
         in_erp=not held,
         hold_kind=kind,
         hold_reason=_hold_reason(kind),
+        erp=erp_of_order(account.id, submitted, now),
     )
     return Draft(order, stage)
 

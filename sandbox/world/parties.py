@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sandbox.world.chance import Chance
+from sandbox.world.homes import home_of
 from sandbox.world.identifiers import gln
 from sandbox.world.model import (
     WorldAccount,
@@ -131,6 +132,7 @@ def _account(
         address=address,
         tax_registrations=_registrations(chance, address, now, index),
         changed_at=now - timedelta(days=chance.whole(1, 200), minutes=chance.whole(0, 1_000)),
+        erp_home=home_of(account_id),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ from processes.worker import ProcessEngine
 from sandbox.crm.vendor import Crm
 from sandbox.erp.vendor import Erp
 from sandbox.kit.vendor import Vendor
+from sandbox.legacy_erp.vendor import LegacyErpSandbox
+from sandbox.serve import known_to
 from sandbox.tms.vendor import Tms
 from sandbox.wms.vendor import Wms
 from sandbox.world.generate import generate_world
@@ -52,6 +54,9 @@ SETTLED_WITHIN_S = 60.0
 QUIET_S = 0.3
 """Without a call for this long, the copy of stock is filled."""
 
+POLLED = ("/postedInvoices", "/priceChanges", "/DELTA")
+"""What the ERPs are asked all the time: what they have posted, and what has changed in the price book."""
+
 FAST = 5 * 3_600.0
 """Five hours of warehouse and carrier in a second; from order to door it takes a day at most."""
 
@@ -59,6 +64,10 @@ FAST = 5 * 3_600.0
 @cache
 def demo_world() -> WorldModel:
     return generate_world(42, datetime.now(UTC))
+
+
+def _known_to(name: str) -> WorldModel:
+    return known_to(name, demo_world())
 
 
 @dataclass(frozen=True)
@@ -89,14 +98,9 @@ class Whole:
         return await self.data(shown.query, {**shown.variables, **variables})
 
     async def calls(self) -> int:
-        """Return how many calls the systems have got, but for the regular questions to the ERP what is new."""
+        """Return how many calls the systems have got, but for the regular questions to ERPs what is new."""
         counted = [await sandbox.calls() for sandbox in self.sandboxes.values()]
-        return sum(
-            count
-            for calls in counted
-            for name, count in calls.items()
-            if not name.endswith(("/postedInvoices", "/priceChanges"))
-        )
+        return sum(count for calls in counted for name, count in calls.items() if not name.endswith(POLLED))
 
     async def reset_calls(self) -> None:
         for sandbox in self.sandboxes.values():
@@ -171,11 +175,17 @@ async def _around(folder: Path) -> AsyncIterator[Any]:
     """Start the sandboxes, bring the past into a new database, and take a port for the gateway."""
     where = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{where.getsockname()[1]}"
-    vendors: dict[str, Vendor] = {"crm": Crm(), "erp": Erp(), "wms": Wms(), "tms": Tms()}
+    vendors: dict[str, Vendor] = {
+        "crm": Crm(),
+        "erp": Erp(),
+        "wms": Wms(),
+        "tms": Tms(),
+        "legacy_erp": LegacyErpSandbox(),
+    }
     async with AsyncExitStack() as stack:
         sandboxes = {
             name: await stack.enter_async_context(
-                serve_sandbox(vendor, demo_world, webhook_url=f"{url}/webhooks/{name}")
+                serve_sandbox(vendor, partial(_known_to, name), webhook_url=f"{url}/webhooks/{name}")
             )
             for name, vendor in vendors.items()
         }

@@ -100,6 +100,16 @@ def late(crm: Salesforce, key: str = "sh:S-1:delay", **changes: Any) -> Awaitabl
     return crm.open_case(key, **(given | changes))
 
 
+async def test_whoever_wants_to_is_told_of_every_account_that_is_read(served: ServedSandbox):
+    seen: list[str] = []
+    async with Salesforce(settings(served.url), seen=lambda account: seen.append(account.id)) as crm:
+        await crm.accounts(["acc_1"])
+        await crm.accounts_by_number(["C-10043"])
+        await crm.children(["acc_parent"])
+        await crm.search_accounts(AccountFilter(text="C-10048"), PageRequest(1))
+    assert seen == ["acc_1", "acc_2", "acc_3", "acc_4", "acc_5", "acc_7"]
+
+
 class TestAccounts:
     async def test_an_account_is_what_the_world_says(self, crm: Salesforce, world: WorldModel):
         known = next(account for account in world.accounts if account.parent_id and account.bill_to_id)
@@ -122,7 +132,7 @@ class TestAccounts:
             bill_to_id=known.bill_to_id,
             territory=None,
             owner_id=known.owner_id,
-            erp_home=ErpHome.CLOUD_ERP,
+            erp_home=ErpHome(known.erp_home),
             refs=(),
             changed_at=datetime.fromisoformat(utc_text(known.changed_at)),
         )
@@ -288,8 +298,8 @@ class TestSearching:
                     account.status == "ON_HOLD" and (account.territory_id == "ter_US-W" or account.owner_id == "usr_2")
                 ),
             ),
-            (AccountFilter(erp_home=ErpHome.CLOUD_ERP), lambda account: True),
-            (AccountFilter(erp_home=ErpHome.LEGACY_ERP), lambda account: False),
+            (AccountFilter(erp_home=ErpHome.CLOUD_ERP), lambda account: account.erp_home == "CLOUD_ERP"),
+            (AccountFilter(erp_home=ErpHome.MIGRATING), lambda account: account.id in ("acc_4", "acc_15")),
             (AccountFilter(text="c-1004"), lambda account: account.number.startswith("C-1004")),
             (AccountFilter(text=""), lambda account: True),
             (
@@ -299,7 +309,7 @@ class TestSearching:
         ],
         ids=[
             *("status", "territory", "owner", "a patch", "own accounts alone", "a patch of nobody", "a hostile patch"),
-            *("status within a patch", "home", "no such home", "number", "empty text", "all together"),
+            *("status within a patch", "home", "another home", "number", "empty text", "all together"),
         ],
     )
     async def test_conditions_hold_together(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,17 @@ from processes.fallbacks import FALLBACKS, Behaviour, Fallback, Operation, fallb
 from schema.enums import SourceSystem
 from tests.support.eventually import WITHIN_S, eventually
 from tests.support.graph_suite import BUYER, following, submission, until
-from tests.support.whole import Whole, in_process
+from tests.support.whole import Whole, demo_world, in_process
 
 S, Op, B = SourceSystem, Operation, Behaviour
-SANDBOXES = {S.CLOUD_ERP: "erp", S.WMS: "wms", S.TMS: "tms", S.CRM: "crm", S.FINANCE: "erp"}
+SANDBOXES = {
+    S.CLOUD_ERP: "erp",
+    S.LEGACY_ERP: "legacy_erp",
+    S.WMS: "wms",
+    S.TMS: "tms",
+    S.CRM: "crm",
+    S.FINANCE: "erp",
+}
 """Who is out; finance is with the ERP, so all else that is out then is the ERP's."""
 
 OUT = {"outages": [{"after_s": 0, "for_s": 600}]}
@@ -47,8 +56,29 @@ CANCEL = """mutation ($input: OrderCancelInput!) { orderCancel(input: $input) {
 DRAINED_WITHIN_S = 120.0
 """Pauses between attempts have grown while a system was out."""
 
-STORY = "SO-204511"
-"""An order of the past with two shipments that have arrived."""
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose price is asked for, who orders where to, and an order of the past with two shipments that have arrived."""
+
+    priced: str = "acc_1"
+    buyer: str = BUYER
+    ship_to: str = "shp_19"
+    story: str = "SO-204511"
+
+
+def subject_of(system: SourceSystem) -> Subject:
+    """Return whom a system's outage is about."""
+    if system is not S.LEGACY_ERP:
+        return Subject()
+    world = demo_world()
+    arrived = Counter(shipment.order_id for shipment in world.shipments if shipment.delivered_at is not None)
+    story = next(
+        order.number
+        for order in reversed(world.orders)
+        if (order.account_id, order.status, arrived[order.id]) == ("acc_3", "COMPLETED", 2)
+    )
+    return Subject("acc_3", "acc_3", "shp_3", story)
 
 
 @pytest.fixture
@@ -57,9 +87,9 @@ async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
         yield running
 
 
-async def price(whole: Whole, sku: str = "PMP-0042") -> dict[str, Any]:
+async def price(whole: Whole, sku: str = "PMP-0042", account: str = "acc_1") -> dict[str, Any]:
     lines = [{"sku": sku, "quantity": {"value": "24", "uom": "EA"}}]
-    found: dict[str, Any] = (await whole.data(PRICES, {"account": "acc_1", "lines": lines}))["prices"][0]
+    found: dict[str, Any] = (await whole.data(PRICES, {"account": account, "lines": lines}))["prices"][0]
     return found
 
 
@@ -68,20 +98,25 @@ async def promise(whole: Whole) -> dict[str, Any]:
     return found
 
 
-async def submit(whole: Whole) -> dict[str, Any]:
-    found: dict[str, Any] = (await whole.play("order", input={**submission(), "waitMs": 500}))["orderSubmit"]
+async def submit(whole: Whole, of: Subject) -> dict[str, Any]:
+    given = {**submission(account=of.buyer, ship_to=of.ship_to), "waitMs": 500}
+    found: dict[str, Any] = (await whole.play("order", input=given))["orderSubmit"]
     return found
 
 
 async def priced_from_memory(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
-    now = await price(whole)
+    now = await price(whole, account=before["of"].priced)
     assert cell.within == timedelta(hours=24)
-    assert (now["__typename"], now["unit"], now["source"]) == ("Price", before["price"]["unit"], "CONTRACT")
+    assert (now["__typename"], now["unit"], now["source"]) == (
+        "Price",
+        before["price"]["unit"],
+        before["price"]["source"],
+    )
     assert (before["price"]["freshness"]["stale"], now["freshness"]["stale"]) == (False, True)
 
 
 async def priced_as_ever(whole: Whole, before: dict[str, Any], cell: Fallback | None) -> None:
-    assert (await price(whole))["freshness"]["stale"] is False
+    assert (await price(whole, account=before["of"].priced))["freshness"]["stale"] is False
 
 
 async def promised_without_inbound(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
@@ -104,7 +139,7 @@ async def promised_as_ever(whole: Whole, before: dict[str, Any], cell: Fallback 
 
 async def submitted(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
     """An order is accepted for work; what it needs of the system waits, and nothing of it is lost."""
-    answer = await submit(whole)
+    answer = await submit(whole, before["of"])
     assert answer["problems"] == []
     assert answer["order"]["status"] in ("RECEIVED", "VALIDATING", "ACCEPTED")
     before["submitted"] = answer["order"]["number"]
@@ -142,7 +177,7 @@ async def shown_without_credit(whole: Whole, before: dict[str, Any], cell: Fallb
 
 
 async def shown_from_records(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
-    now = (await whole.data(STATUS, {"number": STORY}))["orderByNumber"]
+    now = (await whole.data(STATUS, {"number": before["of"].story}))["orderByNumber"]
     then = before["status"]
     assert (now["status"], now["account"]) == (then["status"], then["account"])
     assert len(now["shipments"]) == 2
@@ -154,7 +189,7 @@ async def shown_from_records(whole: Whole, before: dict[str, Any], cell: Fallbac
 
 
 async def shown_with_nulls(whole: Whole, before: dict[str, Any], cell: Fallback) -> None:
-    answer = await whole.ask(STATUS, {"number": STORY})
+    answer = await whole.ask(STATUS, {"number": before["of"].story})
     order = answer["data"]["orderByNumber"]
     assert order["account"] is None
     assert order["status"] == before["status"]["status"]
@@ -195,11 +230,13 @@ def test_every_cell_of_the_matrix_has_a_check():
 @pytest.mark.slow
 @pytest.mark.parametrize("system", sorted(SANDBOXES))
 async def test_while_a_system_is_out_every_operation_does_what_its_cell_says(whole: Whole, system: SourceSystem):
+    of = subject_of(system)
     before: dict[str, Any] = {
-        "price": await price(whole),
+        "of": of,
+        "price": await price(whole, account=of.priced),
         "promise": await promise(whole),
-        "status": (await whole.data(STATUS, {"number": STORY}))["orderByNumber"],
-        "ordered": await released(whole),
+        "status": (await whole.data(STATUS, {"number": of.story}))["orderByNumber"],
+        "ordered": await released(whole, of),
     }
     sandbox = whole.sandboxes[SANDBOXES[system]]
     await sandbox.faults(**OUT)
@@ -216,9 +253,9 @@ async def test_while_a_system_is_out_every_operation_does_what_its_cell_says(who
     await eventually(lambda: _order(whole, before), lambda order: order["status"] == "CANCELLED", DRAINED_WITHIN_S)
 
 
-async def released(whole: Whole) -> dict[str, Any]:
+async def released(whole: Whole, of: Subject) -> dict[str, Any]:
     """Return an order that a warehouse has got to pick."""
-    given = {**submission(), "waitMs": 10_000}
+    given = {**submission(account=of.buyer, ship_to=of.ship_to), "waitMs": 10_000}
     placed = {"ordered": (await whole.play("order", input=given))["orderSubmit"]["order"]}
     return await eventually(lambda: _order(whole, placed), lambda order: order.get("fulfillmentStatus") == "RELEASED")
 
@@ -232,7 +269,7 @@ async def test_while_nothing_carries_news_orders_are_taken_and_whoever_follows_l
     ):
         first = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)  # the subscription is on its way before the order is
-        answer = await submit(whole)
+        answer = await submit(whole, Subject())
         assert answer["problems"] == []
         async with asyncio.timeout(WITHIN_S):
             seen = [await first]

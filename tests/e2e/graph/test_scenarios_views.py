@@ -27,9 +27,12 @@ from tests.support.personas import (
     SIBLING,
     acting,
 )
-from tests.support.whole import Whole, in_process
+from tests.support.whole import Whole, demo_world, in_process
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+CLOSED_WITHIN_S = 120.0
+"""A system that gave no answers is left alone for half a minute."""
 
 _numbers = itertools.count(1)
 
@@ -246,48 +249,93 @@ class TestRowsOfCustomers:
 
 
 class TestS11ManyErps:
-    """There is one kind of ERP in this world, so every account is at home in the cloud; the shape is that of any."""
+    """``acc_parent`` is in the cloud, and of its children one, one is in the legacy ERP and one on its way."""
 
-    QUERY = """query MixedErp($p: ID!) { account(id: $p) { name children(first: 20) { nodes {
-        number erpHome currency openOrderValue { amount currency }
-        orders(first: 5) { nodes { number homeErp status freshness { source stale }
-            externalRefs { system id current } } }
-        price(sku: "PMP-0042", quantity: {value: "1", uom: "EA"}) {
-            __typename ... on Price { unit { amount } source } ... on Problem { code } } } } } }"""
+    LEGACY, MOVING, CLOUD = "C-10044", "C-10045", "C-10046"
 
-    async def test_a_parent_sees_the_orders_and_prices_of_its_children_in_one_question(self, whole: Whole):
+    async def children(self, who: Whole) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+        """Ask S11 and return the children by number, with the errors of the answer."""
+        shown = scenario("migration")
+        answer = await who.ask(shown.query, shown.variables)
+        nodes = answer["data"]["account"]["children"]["nodes"]
+        return {child["number"]: child for child in nodes}, answer.get("errors", [])
+
+    async def test_customers_of_both_erps_have_one_shape_and_each_is_asked_for_where_it_is_at_home(self, whole: Whole):
         async with acting(whole, CONTROLLER) as controller:
-            children = (await controller.data(self.QUERY, {"p": "acc_parent"}))["account"]["children"]["nodes"]
-        assert [child["number"] for child in children] == ["C-10044", "C-10045", "C-10046"]
-        for child in children:
-            assert child["erpHome"] == "CLOUD_ERP"
+            await self.children(controller)
+            await whole.reset_calls()
+            children, errors = await self.children(controller)
+            calls = {name: sum((await sandbox.calls()).values()) for name, sandbox in whole.sandboxes.items()}
+        assert not errors
+        homes = {number: child["erpHome"] for number, child in children.items()}
+        assert homes == {self.LEGACY: "LEGACY_ERP", self.MOVING: "MIGRATING", self.CLOUD: "CLOUD_ERP"}
+        for child in children.values():
             assert child["openOrderValue"]["currency"] == child["currency"]
             assert child["price"]["__typename"] == "Price"
             assert child["orders"]["nodes"]
             for order in child["orders"]["nodes"]:
-                assert (order["homeErp"], order["freshness"]["stale"]) == ("CLOUD_ERP", False)
+                home, in_erp = order["homeErp"], order["freshness"]["source"] != "PLATFORM"
+                assert order["freshness"] == {"source": home if in_erp else "PLATFORM", "stale": False}
                 refs = [(ref["system"], ref["id"], ref["current"]) for ref in order["externalRefs"]]
-                in_erp = order["freshness"]["source"] == "CLOUD_ERP"
-                assert refs == ([("CLOUD_ERP", order["number"], True)] if in_erp else [])
+                assert refs == ([(home, order["number"], True)] if in_erp else [])
+        erps = {number: {order["homeErp"] for order in _orders(child)} for number, child in children.items()}
+        both = {"CLOUD_ERP", "LEGACY_ERP"}
+        assert erps == {self.LEGACY: {"LEGACY_ERP"}, self.MOVING: both, self.CLOUD: {"CLOUD_ERP"}}
+        assert 0 < calls["legacy_erp"] <= 6  # what the background asks meanwhile is counted too
+        assert 0 < calls["erp"] <= 8
 
-    async def test_an_erp_that_is_slow_makes_its_orders_stale_and_nothing_else(self, whole: Whole):
-        erp = whole.sandboxes["erp"]
+    async def test_one_that_migrates_has_its_open_orders_of_both_newest_first(self, whole: Whole):
+        query = """{ accountByNumber(number: "C-10045") { openOrderValue { amount }
+            orders(filter: {status: [ACCEPTED]}, first: 1) {
+                nodes { number } pageInfo { hasNextPage endCursor } } } }"""
         async with acting(whole, CONTROLLER) as controller:
-            fresh = (await controller.data(self.QUERY, {"p": "acc_parent"}))["account"]["children"]["nodes"]
-            await erp.faults(hang_rate=1, only={"path": "$batch"})
-            try:
-                slow = (await controller.ask(self.QUERY, {"p": "acc_parent"}))["data"]["account"]["children"]["nodes"]
-            finally:
-                await erp.faults()
-        same = ("number", "erpHome", "currency", "price")
-        assert [{name: child[name] for name in same} for child in slow] == [
-            {name: child[name] for name in same} for child in fresh
+            first = (await controller.data(query))["accountByNumber"]
+            seen, page = [], first["orders"]
+            while page["pageInfo"]["hasNextPage"]:
+                seen += [(node["number"]) for node in page["nodes"]]
+                more = query.replace("first: 1", f'first: 1, after: "{page["pageInfo"]["endCursor"]}"')
+                page = (await controller.data(more))["accountByNumber"]["orders"]
+            seen += [node["number"] for node in page["nodes"]]
+        open_in_world = [
+            order for order in demo_world().orders if order.account_id == "acc_4" and order.status == "ACCEPTED"
         ]
-        orders = [order for child in slow for order in child["orders"]["nodes"]]
-        assert {order["number"] for order in orders} == {
-            order["number"] for child in fresh for order in child["orders"]["nodes"]
-        }
-        assert all(order["freshness"]["stale"] for order in orders if order["externalRefs"])
+        assert seen == [order.number for order in reversed(open_in_world)]
+        assert {order.erp for order in open_in_world} == {"CLOUD_ERP", "LEGACY_ERP"}
+        value = sum(line.extended for order in open_in_world for line in order.lines if line.invoiced < line.ordered)
+        assert Decimal(first["openOrderValue"]["amount"]) == value
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            pytest.param({"hang_rate": 1}, id="is slow"),
+            pytest.param({"error_rate": 1}, id="answers 500"),
+        ],
+    )
+    async def test_a_legacy_erp_that_gives_no_answer_makes_its_own_orders_stale_and_nothing_else(
+        self, whole: Whole, fault: dict[str, Any]
+    ):
+        legacy = whole.sandboxes["legacy_erp"]
+        async with acting(whole, CONTROLLER) as controller:
+            fresh, _ = await self.children(controller)
+            await legacy.faults(**fault)
+            try:
+                slow, errors = await self.children(controller)
+            finally:
+                await legacy.faults()
+            await eventually(lambda: self.children(controller), lambda found: not found[1], CLOSED_WITHIN_S)
+        assert slow[self.CLOUD] == fresh[self.CLOUD]
+        for number in (self.LEGACY, self.MOVING):
+            assert {order["number"] for order in _orders(slow[number])} == {
+                order["number"] for order in _orders(fresh[number])
+            }
+        for order in (order for child in slow.values() for order in _orders(child) if order["externalRefs"]):
+            assert order["freshness"]["stale"] is (order["homeErp"] == "LEGACY_ERP")
+        assert {error["extensions"]["system"] for error in errors} == {"LEGACY_ERP"}
+
+
+def _orders(account: dict[str, Any]) -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = account["orders"]["nodes"]
+    return nodes
 
 
 async def test_s12_the_service_desk_sees_the_whole_story_its_touches_and_what_came_back(whole: Whole):

@@ -168,7 +168,7 @@ def test_answers_take_less_business_time_than_time(world: WorldModel, figures: F
 
 def test_incidents_are_the_long_outages(world: WorldModel, figures: Figures):
     point = figures(K.INTEGRATION_INCIDENTS)["ALL"]
-    assert point.numerator == 3
+    assert point.numerator == 4
     assert 0 < point.value < 10
 
 

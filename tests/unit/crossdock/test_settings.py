@@ -17,7 +17,7 @@ ENVIRONMENT = {
     "CROSSDOCK_CLAIMS_KEY": "claims " + "x" * 32,
     "CROSSDOCK_PRICE_TOKEN_KEY": "prices " + "x" * 32,
     **dict.fromkeys(("CRM_SECRET", "CRM_WEBHOOK_SECRET", "ERP_SECRET", "WMS_KEY", "WMS_WEBHOOK_SECRET"), "secret"),
-    **dict.fromkeys(("TMS_KEY", "TMS_WEBHOOK_SECRET"), "secret"),
+    **dict.fromkeys(("TMS_KEY", "TMS_WEBHOOK_SECRET", "LEGACY_ERP_PASSWORD"), "secret"),
 }
 DEPLOYED = ROOT / "deploy/crossdock.yaml"
 
@@ -65,3 +65,9 @@ def test_every_key_is_described():
     whole = schema()
     models = {"": whole, **whole["$defs"]}
     assert [entry for name, model in models.items() for entry in undescribed(model, name)] == []
+
+
+def test_one_erp_is_enough(tmp_path: Path):
+    systems = yaml.safe_load(DEPLOYED.read_text())["systems"]
+    del systems["legacy_erp"]
+    assert load(changed(tmp_path, systems=systems), ENVIRONMENT).systems.legacy_erp is None

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.world.generate import generate_world
+from sandbox.world.homes import CLOUD, LEGACY, MIGRATING, part_of
 from sandbox.world.identifiers import check_digit, gln, gtin13, gtin14, sscc
 from sandbox.world.model import WorldModel, WorldOrder
 
@@ -87,6 +88,43 @@ class TestProfile:
         assert parent_of["acc_10"] == "acc_4"
         assert parent_of["acc_4"] == "acc_parent"
         assert len({parent for parent in parent_of.values() if parent}) == 12
+
+
+class TestHomes:
+    def test_eighteen_customers_are_in_the_cloud_forty_in_the_legacy_erp_and_two_on_their_way(self, world: WorldModel):
+        assert Counter(account.erp_home for account in world.accounts) == {CLOUD: 18, LEGACY: 40, MIGRATING: 2}
+
+    def test_every_order_is_in_one_erp_with_all_that_belongs_to_it(self, world: WorldModel):
+        cloud, legacy = part_of(world, CLOUD), part_of(world, LEGACY)
+        for name in ("orders", "shipments", "invoices", "returns"):
+            whole, parts = getattr(world, name), (*getattr(cloud, name), *getattr(legacy, name))
+            assert sorted(map(repr, parts)) == sorted(map(repr, whole))
+        for part in (cloud, legacy):
+            accounts, orders = {account.id for account in part.accounts}, {order.id for order in part.orders}
+            assert {order.account_id for order in part.orders} <= accounts
+            assert {place.account_id for place in part.ship_tos} == accounts
+            assert {invoice.order_id for invoice in part.invoices} <= orders
+
+    def test_contracts_are_known_where_their_customers_are_and_lists_in_the_cloud(self, world: WorldModel):
+        contracts = {rule.id for rule in world.price_rules if rule.account_id is not None}
+        cloud, legacy = (part_of(world, erp).price_rules for erp in (CLOUD, LEGACY))
+        assert {rule.id for rule in world.price_rules} - contracts <= {rule.id for rule in cloud}
+        assert {rule.id for rule in legacy} <= contracts
+        shared = {rule.account_id for rule in cloud} & {rule.account_id for rule in legacy}
+        assert shared <= {"acc_4", "acc_15"}
+
+    def test_what_a_customer_on_its_way_owes_is_parted_like_its_invoices(self, world: WorldModel):
+        parts = [part_of(world, erp) for erp in (CLOUD, LEGACY)]
+        for account in world.accounts:
+            owed = [entry.open_receivables for part in parts for entry in part.accounts if entry.id == account.id]
+            assert sum(owed) == account.open_receivables
+
+    def test_a_customer_on_its_way_has_open_orders_in_both(self, world: WorldModel):
+        of = [order for order in world.orders if order.account_id == "acc_4" and order.status == "ACCEPTED"]
+        assert {order.erp for order in of} == {CLOUD, LEGACY}
+        assert max(order.submitted_at for order in of if order.erp == LEGACY) < min(
+            order.submitted_at for order in of if order.erp == CLOUD
+        )
 
 
 class TestNumbers:
