@@ -25,6 +25,7 @@ from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import Invoicing
 from processes.price_news import PriceNews
+from processes.release_watch import ReleaseWatch
 from processes.return_news import Returns
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
@@ -65,6 +66,9 @@ MERGED_S = 60.0
 MISSING_INVOICES_S = 60.0
 """How often it is looked whether what has left is invoiced; it has hours for that."""
 
+RELEASES_S = 15.0
+"""How often it is looked whether a release has missed its cut-off; persons look at that within hours."""
+
 KEPT = timedelta(days=7)
 """How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
 because its event stands in the log."""
@@ -95,6 +99,7 @@ class Background:
         self._invoicing = Invoicing(engine)
         self._invoice_watch = InvoiceWatch(engine.dependencies)
         self._prices = PriceNews(engine.dependencies)
+        self._release_watch = ReleaseWatch(engine.dependencies)
         self._stock = InventorySync(engine.dependencies)
         self._news = asyncio.Event()
 
@@ -113,6 +118,8 @@ class Background:
             tasks.create_task(self._insisting("prices", self._read_prices))
             merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
             tasks.create_task(self._insisting("merged accounts", merged))
+            releases = partial(self._again, self._release_watch.look, RELEASES_S)
+            tasks.create_task(self._insisting("releases", releases))
             tasks.create_task(self._insisting("figures", self._project))
             for routine in INVENTORY_SYNC:
                 if routine.every_s is not None:

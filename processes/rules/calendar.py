@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from schema.records.inventory import Warehouse
 
-__all__ = ["add_working_days", "delivery_date", "first_ship_date", "local_date", "next_working_day"]
+__all__ = ["add_working_days", "cutoff_at", "delivery_date", "first_ship_date", "local_date", "next_working_day"]
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _WORKING = _DAYS[:5]
@@ -25,6 +25,13 @@ def first_ship_date(warehouse: Warehouse, now: datetime) -> date:
     today = local.date()
     missed = local.time() >= time.fromisoformat(warehouse.cutoff)
     return next_working_day(today + _DAY if missed else today)
+
+
+def cutoff_at(warehouse: Warehouse | None, day: date) -> datetime:
+    """Return until when goods must be released to leave on a day; where nobody knows, until the day is over."""
+    if warehouse is None:
+        return datetime.combine(day + _DAY, time(12), UTC)  # by then it is so in every time zone
+    return datetime.combine(day, time.fromisoformat(warehouse.cutoff), ZoneInfo(warehouse.time_zone)).astimezone(UTC)
 
 
 def next_working_day(day: date) -> date:
