@@ -26,6 +26,7 @@ _OUTAGES: Mapping[Outage, str] = {
     Outage.DEAD_LETTER: "kept as a dead letter, goes on",
     Outage.REFUSE: "refused",
 }
+_LOOKED_UP = ", when a look shows that it was not done"
 
 _HEAD = """# Processes
 
@@ -110,7 +111,7 @@ def _row(step: Step[Any]) -> tuple[str, ...]:
         "nothing" if step.undo is None else _says(step.undo),
         f"`{step.key}`",
         f"{step.timeout_s:g} s",
-        _OUTAGES[step.outage],
+        _OUTAGES[step.outage] + (_LOOKED_UP if step.look_up is not None else ""),
     )
 
 

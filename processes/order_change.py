@@ -19,6 +19,7 @@ from processes.amend_lines import amended, check_changes, is_grown, reprice
 from processes.order_commit import allocated_line, places_of, shortages
 from processes.order_delivery import mirror_of, release_round
 from processes.order_pricing import find_credit_hold, order_total, pricing_ground
+from processes.order_sourcing import UNRESERVED
 from processes.rules.supply import free_now, hold_limit
 from processes.rules.uom import factor, tidy
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
@@ -134,10 +135,19 @@ async def reserve(case: AmendCase) -> Outcome:
         return Outcome(Verdict.REFUSED, tuple(short))
     if wanted:
         key, until = case.own_key("resv"), now + RESERVED_FOR
-        _, missing = await case.use.reservations.reserve(key, case.account_id, wanted, until, now)
+        kept, missing = await case.use.reservations.reserve(key, case.account_id, wanted, until, now)
         if missing:
             raise Conflict(SourceSystem.PLATFORM, "reserve", f"stock of order {order.number} changed meanwhile")
+        if not kept:
+            return UNRESERVED
     return DONE
+
+
+async def look_up_reservation(case: AmendCase) -> Outcome:
+    """Return whether an attempt that was given up has held the goods; if not, none that is under way still will."""
+    now = case.use.clock.now()
+    held, _ = await case.use.reservations.reserve(case.own_key("resv"), case.account_id, (), now, now)
+    return DONE if held else UNRESERVED
 
 
 async def give_back(case: AmendCase) -> None:
@@ -282,7 +292,8 @@ ORDER_CHANGE: tuple[Step[AmendCase], ...] = (
     Step("price",    _ERP,      "chg:{id}:{version}:price",   price),
     Step("credit",   _ERP,      "chg:{id}:{version}:credit",  check_credit),
     Step("hold",     _WMS,      "chg:{id}:{version}:wms",     hold,            undo=resume, timeout_s=30.0),
-    Step("reserve",  _PLATFORM, "chg:{id}:{version}:resv",    reserve,         undo=give_back, outage=Outage.SKIP),
+    Step("reserve",  _PLATFORM, "chg:{id}:{version}:resv",    reserve,         undo=give_back, outage=Outage.SKIP,
+         look_up=look_up_reservation),
     Step("change",   _ERP,      "chg:{id}:{version}:erp",     change_document, undo=restore_document),
     Step("allocate", _ERP,      "chg:{id}:{version}:alloc",   allocate,        undo=deallocate),
     Step("withdraw", _WMS,      "chg:{id}:{version}:wms",     cancel_releases),

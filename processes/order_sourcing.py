@@ -23,9 +23,9 @@ from schema.records.inventory import Reservation, ReserveLine, Warehouse
 from schema.records.orders import Allocation, LedgerLine, LedgerOrder
 from schema.records.problems import Stockout, ValidationFailed
 from schema.records.values import Quantity
-from systems.errors import Conflict, NotFound
+from systems.errors import Conflict, ConnectorError, NotFound
 
-__all__ = ["RESERVE_KEY", "give_back", "promised_on", "reserve"]
+__all__ = ["RESERVE_KEY", "UNRESERVED", "give_back", "look_up_reservation", "promised_on", "reserve"]
 
 RESERVE_KEY = "resv"
 RESERVATION_LIFETIME = timedelta(hours=24)
@@ -33,6 +33,8 @@ RESERVATION_LIFETIME = timedelta(hours=24)
 
 MAX_ROUTES = 4
 """Times that an order is routed anew because others took the goods in between."""
+
+UNRESERVED = Outcome(Verdict.SKIPPED, note="nothing is reserved: the ERP alone decides what there is of the goods")
 
 _NONE = Decimal(0)
 Places = Mapping[tuple[str, str], Decimal]
@@ -61,10 +63,32 @@ async def reserve(case: OrderCase) -> Outcome:
         if refused:
             return Outcome(Verdict.REFUSED, refused)
         wanted = [_with_own(line, own) for entry in routing.lines for line in entry.reserve]
-        if await _hold(case, wanted):
+        holds = await _hold(case, wanted)
+        if holds is None:
+            return UNRESERVED
+        if holds:
             await _write(case, routing.lines, ground)
             return DONE
     raise Conflict(SourceSystem.PLATFORM, "reserve", f"stock of order {order.number} changed {MAX_ROUTES} times")
+
+
+async def look_up_reservation(case: OrderCase) -> Outcome:
+    """Return whether an attempt that was given up has reserved the goods; if not, none that is under way still will.
+
+    An order without a reservation goes on: the ERP alone decides what there is of its goods, and promises a day.
+    """
+    now = case.use.clock.now()
+    held, _ = await case.use.reservations.reserve(case.key(RESERVE_KEY), case.account_id, (), now, now)
+    if not held:
+        return UNRESERVED
+    if case.submission.reservation_ids:
+        await case.use.reservations.release(case.submission.reservation_ids)
+    try:
+        ground = await _ground(case)
+    except ConnectorError as error:
+        return Outcome(Verdict.DONE, note=f"reserved; a day is promised when the ERP has allocated: {error}")
+    await _write(case, _from_reservations(await case.order(), held, ground), ground)
+    return DONE
 
 
 async def give_back(case: OrderCase) -> None:
@@ -131,19 +155,24 @@ def _with_own(line: ReserveLine, own: Places) -> ReserveLine:
     return replace(line, limit=line.limit + own.get((line.sku, line.warehouse_code), _NONE))
 
 
-async def _hold(case: OrderCase, wanted: Sequence[ReserveLine]) -> bool:
-    """Hold the lines, then release the earlier reservations that they replace; False when others were quicker."""
+async def _hold(case: OrderCase, wanted: Sequence[ReserveLine]) -> bool | None:
+    """Hold the lines, then release the earlier reservations that they replace; False when others were quicker.
+
+    None means that the order has gone on without a reservation before.
+    """
     now = case.use.clock.now()
     if wanted:
         told = [
             _stock_news(case, "inventory.reserved", line.sku, line.warehouse_code, line.quantity, line.uom)
             for line in wanted
         ]
-        _, short = await case.use.reservations.reserve(
+        held, short = await case.use.reservations.reserve(
             case.key(RESERVE_KEY), case.account_id, wanted, now + RESERVATION_LIFETIME, now, told
         )
         if short:
             return False
+        if not held:
+            return None
     if case.submission.reservation_ids:
         await case.use.reservations.release(case.submission.reservation_ids)
     return True

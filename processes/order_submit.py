@@ -13,7 +13,7 @@ from processes.order_delivery import acknowledge, cancel_releases, release
 from processes.order_hold import ORDER_HOLD
 from processes.order_intake import enrich, receive, refuse, validate
 from processes.order_pricing import check_credit, price_order
-from processes.order_sourcing import give_back, reserve
+from processes.order_sourcing import give_back, look_up_reservation, reserve
 from processes.steps import Outage, Step
 from schema.enums import SourceSystem
 
@@ -33,7 +33,8 @@ ORDER_SUBMIT: tuple[Step[OrderCase], ...] = (
     Step("validate",    _PLATFORM, "or:{id}:val",       validate,      joins=True),
     Step("price",       _ERP,      "or:{id}:price:1",   price_order,   joins=True),
     Step("credit",      _ERP,      "or:{id}:credit:1",  check_credit,  waits=ORDER_HOLD, joins=True),
-    Step("reserve",     _PLATFORM, "or:{id}:resv",      reserve,       undo=give_back, outage=Outage.SKIP, joins=True),
+    Step("reserve",     _PLATFORM, "or:{id}:resv",      reserve,       undo=give_back, outage=Outage.SKIP,
+         look_up=look_up_reservation, joins=True),
     Step("create",      _ERP,      "or:{id}:erp",       create_in_erp, undo=cancel_in_erp, timeout_s=4.0,
          waits=ORDER_HOLD),
     Step("allocate",    _ERP,      "or:{id}:alloc:1",   allocate,      undo=deallocate, decides=True),

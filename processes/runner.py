@@ -367,11 +367,16 @@ class Runner(Generic[C]):
         async def work() -> dict[str, Any]:
             if is_letter:
                 await self._seen.keep_letter(step, failure, attempt)
-            state = "DEAD_LETTER" if is_letter else Verdict.SKIPPED.value
-            self._seen.note(step, state, attempt, self._seen.now(), failure.message)
+            outcome = Outcome(Verdict.SKIPPED, note=failure.message)
+            if step.look_up is not None:
+                outcome = await step.look_up(self._case)
+                if outcome.verdict is not Verdict.DONE:
+                    outcome = replace(outcome, note=f"{outcome.note} ({failure.message})")
+            state = "DEAD_LETTER" if is_letter else outcome.verdict.value
+            self._seen.note(step, state, attempt, self._seen.now(), outcome.note)
             await self._seen.write_notes()
             await self._seen.show(self._active)
-            return _to_json(Outcome(Verdict.SKIPPED, note=failure.message))
+            return _to_json(outcome)
 
         return _outcome_from(await self._durable.step(f"without:{step.name}", self._insisting(work)))
 

@@ -130,6 +130,8 @@ class Step(Generic[C]):
         outage: what happens when the system stays away.
         waits: makes the step a gate: when it or one before it has held, the process waits so for persons.
         decides: the starter has its answer after this step.
+        look_up: for a step that is gone on without (SKIP): looks whether an attempt was carried out although its answer
+            was lost, and sees to it that none is from then on. DONE means that one was, SKIPPED that none was.
         joins: recorded in the journal together with the step before it. A run that dies in between does both anew, so
             it is for steps behind one that is cheap to repeat, and that asks another system by its key when it changes
             something there.
@@ -144,6 +146,7 @@ class Step(Generic[C]):
     outage: Outage = Outage.WAIT
     decides: bool = False
     waits: Waits[C] | None = None
+    look_up: Callable[[C], Awaitable[Outcome]] | None = None
     joins: bool = False
 
 
