@@ -58,7 +58,7 @@ INVOICES_S = 5.0
 """How often each ERP is asked what it has posted."""
 
 PRICES_S = 5.0
-"""How often the ERP is asked which prices have changed."""
+"""How often each ERP is asked which prices have changed."""
 
 MERGED_S = 60.0
 """How often what was written for merged accounts follows them."""
@@ -115,7 +115,8 @@ class Background:
             for erp in self._parts.systems.postings:
                 tasks.create_task(self._insisting(f"invoices of {erp}", partial(self._read_invoices, erp)))
             tasks.create_task(self._insisting("missing invoices", self._watch_invoices))
-            tasks.create_task(self._insisting("prices", self._read_prices))
+            for erp in self._parts.systems.price_changes:
+                tasks.create_task(self._insisting(f"prices of {erp}", partial(self._read_prices, erp)))
             merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
             tasks.create_task(self._insisting("merged accounts", merged))
             releases = partial(self._again, self._release_watch.look, RELEASES_S)
@@ -161,9 +162,9 @@ class Background:
                 pass
             await asyncio.sleep(INVOICES_S)
 
-    async def _read_prices(self) -> None:
+    async def _read_prices(self, erp: SourceSystem) -> None:
         while True:
-            while await self._prices.read() > 0:
+            while await self._prices.read(erp) > 0:
                 pass
             await asyncio.sleep(PRICES_S)
 

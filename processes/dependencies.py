@@ -56,7 +56,6 @@ class Erp(
     CustomerRegistry,
     ItemMaster,
     PriceBook,
-    PriceChanges,
     OrderBook,
     InvoiceBook,
     InvoiceCorrections,
@@ -75,6 +74,7 @@ class Dependencies:
         crm: customers, opportunities, cases.
         erp: terms and credit, items, prices, orders.
         postings: what each ERP posts, in an order of its own.
+        price_changes: what is changed in the price book of each ERP that logs it, in an order of its own.
         wms: stock and shipments.
         tms: loads and milestones.
         orders: ledger of submissions.
@@ -99,6 +99,7 @@ class Dependencies:
     crm: Crm
     erp: Erp
     postings: Mapping[SourceSystem, InvoicePostings]
+    price_changes: Mapping[SourceSystem, PriceChanges]
     wms: WarehouseFloor
     tms: TransportDesk
     orders: OrderLedger

@@ -1,4 +1,4 @@
-"""Changes of the ERP's price book become events, one per item that they concern.
+"""Changes of the ERPs' price books become events, one per item that they concern.
 
 1. Changes are read in the order in which the ERP made them, each once; the place is kept in the ledger.
 2. A change says from which day on it holds: the first one for which the row says something else than before.
@@ -25,8 +25,8 @@ __all__ = ["PRICE_CHANGED", "PriceNews", "row_change_of"]
 
 PRICE_CHANGED = "price.changed"
 
-FEED = "erp.prices"
-"""Name of the place up to which changes of prices are read."""
+_FEEDS = {SourceSystem.CLOUD_ERP: "erp.prices", SourceSystem.LEGACY_ERP: "erp.prices.legacy"}
+"""Names of the places up to which the changes of each ERP's price book are read."""
 
 AT_ONCE = 100
 """Changes that are read at once."""
@@ -36,7 +36,7 @@ ITEMS_AT_ONCE = 200
 
 
 class PriceNews:
-    """Follows the ERP's price book.
+    """Follows the price book of each ERP.
 
     Args:
         use: systems and ledgers.
@@ -45,32 +45,32 @@ class PriceNews:
     def __init__(self, use: Dependencies) -> None:
         self._use = use
 
-    async def read(self) -> int:
-        """Tell of the next changes, and return how many there were.
+    async def read(self, erp: SourceSystem = SourceSystem.CLOUD_ERP) -> int:
+        """Tell of the next changes in an ERP, and return how many there were.
 
         Cancel/retry: safe to repeat; a change that is read twice is told once.
 
         Raises:
             ConnectorError: the ERP or the platform's ledgers do not answer.
         """
-        place = await self._use.cursors.place(FEED)
-        found = await self._use.erp.price_changes_after(place, AT_ONCE)
+        place = await self._use.cursors.place(_FEEDS[erp])
+        found = await self._use.price_changes[erp].price_changes_after(place, AT_ONCE)
         for change in found:
             since = effective_from(RowChange(change.before, change.after), change.at.date())
             if since is not None:
-                await self._tell(change, since)
-            await self._use.cursors.move(FEED, change.entry)
+                await self._tell(erp, change, since)
+            await self._use.cursors.move(_FEEDS[erp], change.entry)
         return len(found)
 
-    async def _tell(self, change: PriceChange, since: date) -> None:
+    async def _tell(self, erp: SourceSystem, change: PriceChange, since: date) -> None:
         for row in _scopes(change):
             if row.sku is not None:
-                await self._use.events.append([_event(change, row.sku, since)])
+                await self._use.events.append([_event(erp, change, row.sku, since)])
                 continue
             where, after = ItemFilter(category_code=row.category_code, brand=row.brand), None
             while True:
                 page = await self._use.erp.search_items(where, PageRequest(ITEMS_AT_ONCE, after))
-                await self._use.events.append([_event(change, item.sku, since) for item in page.items])
+                await self._use.events.append([_event(erp, change, item.sku, since) for item in page.items])
                 if not page.has_next or not page.cursors:
                     break
                 after = page.cursors[-1]
@@ -99,18 +99,18 @@ def _scopes(change: PriceChange) -> Iterator[PriceRule]:
             yield row
 
 
-def _event(change: PriceChange, sku: str, since: date) -> Event:
+def _event(erp: SourceSystem, change: PriceChange, sku: str, since: date) -> Event:
     row = _rows(change)[0]
     account_id = row.account_id if row.level is PriceLevel.CONTRACT else None
     key = sku if account_id is None else f"{account_id}:{sku}"
     return Event(
-        id=f"erp:price:{change.entry}:{sku}",
+        id=f"{_FEEDS[erp]}:{change.entry}:{sku}",
         source="/dist/catalog",
         type=PRICE_CHANGED,
         subject=item_id(sku),
         partition_key=key,
         correlation_id=key,
-        system=SourceSystem.CLOUD_ERP,
+        system=erp,
         occurred_at=change.at,
         data={
             "sku": sku,

@@ -53,6 +53,7 @@ class Parts:
             crm=systems.crm,
             erp=systems.erp,
             postings=systems.postings,
+            price_changes=systems.price_changes,
             wms=self.floor,
             tms=systems.tms,
             orders=platform.orders,

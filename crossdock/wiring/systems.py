@@ -13,7 +13,7 @@ from systems.business_central import BusinessCentral, BusinessCentralSettings
 from systems.erp_routing import AccountHomes, ErpRouting
 from systems.health import HealthBoard
 from systems.legacy_erp import LegacyErp, LegacyErpSettings
-from systems.ports import InvoicePostings, OrderLedger
+from systems.ports import InvoicePostings, OrderLedger, PriceChanges
 from systems.salesforce import Salesforce, SalesforceSettings
 from systems.tms import Tms, TmsSettings
 from systems.wms import Wms, WmsSettings
@@ -28,6 +28,7 @@ class Systems:
     crm: Salesforce
     erp: Erp
     postings: Mapping[SourceSystem, InvoicePostings]
+    price_changes: Mapping[SourceSystem, PriceChanges]
     wms: Wms
     tms: Tms
     health: HealthBoard
@@ -52,14 +53,16 @@ async def open_systems(settings: SystemSettings, ledger: OrderLedger) -> AsyncIt
         cloud = await stack.enter_async_context(BusinessCentral(_business_central(settings.erp), observer=health))
         erp: Erp = cloud
         postings: dict[SourceSystem, InvoicePostings] = {cloud_erp: cloud}
+        price_changes: dict[SourceSystem, PriceChanges] = {cloud_erp: cloud}
         if settings.legacy_erp is not None:
             legacy = await stack.enter_async_context(LegacyErp(_legacy_erp(settings.legacy_erp), observer=health))
             erp = ErpRouting(cloud, {legacy_erp: legacy}, homes, crm, ledger)
-            postings[legacy_erp] = legacy
+            postings[legacy_erp] = price_changes[legacy_erp] = legacy
         yield Systems(
             crm=crm,
             erp=erp,
             postings=postings,
+            price_changes=price_changes,
             wms=await stack.enter_async_context(Wms(warehouse, observer=health)),
             tms=await stack.enter_async_context(Tms(transport, observer=health)),
             health=health,

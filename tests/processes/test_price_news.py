@@ -67,7 +67,17 @@ async def test_changes_that_are_read_again_are_told_once(world: ProcessWorld, mo
     monkeypatch.setattr(world.use.cursors, "place", nowhere)
     for _ in range(2):
         assert await PriceNews(world.use).read() == 2
-    assert [stored.event.id for stored in await told(world)] == ["erp:price:1:PMP-0042", "erp:price:2:PMP-0042"]
+    assert [stored.event.id for stored in await told(world)] == ["erp.prices:1:PMP-0042", "erp.prices:2:PMP-0042"]
+
+
+async def test_each_erp_is_read_in_an_order_of_its_own(world: ProcessWorld):
+    world.erp.change_price(None, DEAL, NOW)
+    legacy = SourceSystem.LEGACY_ERP
+    news = PriceNews(replace(world.use, price_changes={**world.use.price_changes, legacy: world.erp}))
+    assert (await news.read(), await news.read(legacy), await news.read(legacy)) == (1, 1, 0)
+    assert [(stored.event.id, stored.event.system) for stored in await told(world)] == [
+        ("erp.prices:1:PMP-0042", SourceSystem.CLOUD_ERP), ("erp.prices.legacy:1:PMP-0042", legacy),
+    ]  # fmt: skip
 
 
 async def test_an_erp_that_is_away_is_read_later_and_nothing_is_lost(world: ProcessWorld):

@@ -141,6 +141,7 @@ def make_world(database: Database, *, now: datetime | None = NOW, kept: Path | N
         crm=crm,
         erp=erp,
         postings={erp.system: erp},
+        price_changes={erp.system: erp},
         wms=wms,
         tms=tms,
         orders=PlatformOrderLedger(database, log.append_in),

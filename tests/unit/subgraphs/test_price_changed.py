@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -179,10 +179,13 @@ async def test_a_client_that_comes_back_gets_what_it_missed_once(shop: Shop):
 
 async def test_live_changes_are_told_as_they_come(shop: Shop):
     async with shop.following() as stream:
-        first = asyncio.ensure_future(take(stream))
-        await asyncio.sleep(0)
-        while not first.done():
-            await shop.change(None, replace(DEAL, unit=money(Decimal(30 + len(shop.world.erp.price_changes) % 5))))
+        first, before = asyncio.ensure_future(take(stream)), None
+        for unit in itertools.count(10):
+            after = at(DEAL, f"{unit}.00")
+            await shop.change(before, after)
+            before = after
+            if first.done():
+                break
         assert (await first)["price"]["source"] == "CONTRACT"
 
 
