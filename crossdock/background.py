@@ -20,6 +20,7 @@ from crossdock.wiring.parts import Parts
 from events.inbox import InboxMessage, UnknownMessage
 from processes.account_merge import carry_rest
 from processes.account_news import AccountChanges
+from processes.crm_mirror import CrmMirror
 from processes.fulfilment import Fulfilment
 from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoice_watch import InvoiceWatch
@@ -63,6 +64,9 @@ PRICES_S = 5.0
 MERGED_S = 60.0
 """How often what was written for merged accounts follows them."""
 
+MIRROR_S = 1.0
+"""How often it is looked for completed orders that the CRM does not show yet; it has 5 s for nearly all of them."""
+
 MISSING_INVOICES_S = 60.0
 """How often it is looked whether what has left is invoiced; it has hours for that."""
 
@@ -98,6 +102,7 @@ class Background:
         self._returns = Returns(engine)
         self._invoicing = Invoicing(engine)
         self._invoice_watch = InvoiceWatch(engine.dependencies)
+        self._crm_mirror = CrmMirror(engine.dependencies)
         self._prices = PriceNews(engine.dependencies)
         self._release_watch = ReleaseWatch(engine.dependencies)
         self._stock = InventorySync(engine.dependencies)
@@ -117,6 +122,7 @@ class Background:
             tasks.create_task(self._insisting("missing invoices", self._watch_invoices))
             for erp in self._parts.systems.price_changes:
                 tasks.create_task(self._insisting(f"prices of {erp}", partial(self._read_prices, erp)))
+            tasks.create_task(self._insisting("mirror in the CRM", self._mirror_orders))
             merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
             tasks.create_task(self._insisting("merged accounts", merged))
             releases = partial(self._again, self._release_watch.look, RELEASES_S)
@@ -167,6 +173,12 @@ class Background:
             while await self._prices.read(erp) > 0:
                 pass
             await asyncio.sleep(PRICES_S)
+
+    async def _mirror_orders(self) -> None:
+        while True:
+            while await self._crm_mirror.look() > 0:
+                pass
+            await asyncio.sleep(MIRROR_S)
 
     async def _watch_invoices(self) -> None:
         while True:

@@ -188,8 +188,8 @@ async def _agreements_task(case: MergeCase) -> ExceptionTask | None:
         order_id=None,
         account_id=case.account_id,
         process_id=case.request.process_id,
-        summary=f"agreements {named} of the merged account {case.duplicate_id} were left behind: {case.account_id} has "
-        "agreements of its own for the same",
+        summary=f"agreements {named} stay with the merged account {case.duplicate_id}: {case.account_id} has its own "
+        "for the same, or its ERP does not move them",
         opened_at=now,
         due_at=now + AGREEMENTS_DUE,
         assignee=None,

@@ -98,12 +98,12 @@ class InvoiceWatch:
         await self._use.tasks.open_task(task, [told])
 
 
-async def pass_over(events: EventLog, cursors: FeedCursors) -> None:
-    """Take every shipment of the log as looked at: a past that was brought in is not asked about."""
-    place = await cursors.place(FEED)
-    while found := await events.read_on(_SHIPPED, place, AT_ONCE):
+async def pass_over(events: EventLog, cursors: FeedCursors, feed: str = FEED, where: EventFilter = _SHIPPED) -> None:
+    """Take every event of a feed as looked at, by default every shipment: a past that was brought in is over."""
+    place = await cursors.place(feed)
+    while found := await events.read_on(where, place, AT_ONCE):
         place = found[-1].position
-    await cursors.move(FEED, place)
+    await cursors.move(feed, place)
 
 
 async def _is_unbilled(use: Dependencies, order: ErpOrder) -> bool:

@@ -13,6 +13,7 @@ from crossdock.scenarios import scenarios
 from crossdock.settings import CrossdockSettings, SystemSettings
 from crossdock.wiring.platform import open_platform
 from gateway.config import DevelopmentIdentity, ExampleTab, GatewaySettings, IdentitySettings, ServerSettings
+from processes.crm_mirror import pass_over_completions
 from processes.invoice_watch import pass_over
 from sandbox.serve import CREDENTIALS, ERP_COMPANY, WEBHOOK_SECRETS, moment_of
 from sandbox.world.generate import generate_world
@@ -52,6 +53,7 @@ async def prepare(state: Path) -> None:
         world = await asyncio.to_thread(generate_world, moment.seed, moment.now)
         await import_history(platform.database, platform.events.append_in, history_of(world))
         await pass_over(platform.events, platform.cursors)
+        await pass_over_completions(platform.events, platform.cursors)
 
 
 def demo_settings(state: Path, systems: Mapping[str, str], secret: str) -> CrossdockSettings:

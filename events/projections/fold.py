@@ -25,10 +25,22 @@ from events.stories import order_of
 from schema.enums import SourceSystem
 from schema.events.envelope import Event, StoredEvent
 
-__all__ = ["ACCOUNTS", "LATE_STATUSES", "MILESTONES", "PRICES", "STATUSES", "STOCK", "apply", "keys_of"]
+__all__ = [
+    "ACCOUNTS",
+    "LATE_MIRRORS",
+    "LATE_STATUSES",
+    "MILESTONES",
+    "MIRRORS",
+    "PRICES",
+    "STATUSES",
+    "STOCK",
+    "apply",
+    "keys_of",
+]
 
 MILESTONES, STOCK = "MILESTONE_PUBLISHED", "STOCK_PUBLISHED"
 STATUSES, LATE_STATUSES = "STATUS_PUBLISHED_5S", "STATUS_PUBLISHED_60S"
+MIRRORS, LATE_MIRRORS = "CRM_MIRRORED_5S", "CRM_MIRRORED_60S"
 ACCOUNTS = "ACCOUNT_CHANGED"
 PRICES = {
     "PRICE_AND_PROMISE_800MS": "quick",
@@ -55,9 +67,12 @@ _SPREADS = (
     _Spread(STOCK, ("inventory.position.changed",), "receivedAt", timedelta(seconds=60)),
     _Spread(STATUSES, ("order.fulfillment.changed",), "receivedAt", timedelta(seconds=5)),
     _Spread(LATE_STATUSES, ("order.fulfillment.changed",), "receivedAt", timedelta(seconds=60)),
+    _Spread(MIRRORS, ("crm.order.mirrored",), "toldAt", timedelta(seconds=5)),
+    _Spread(LATE_MIRRORS, ("crm.order.mirrored",), "toldAt", timedelta(seconds=60)),
     _Spread(ACCOUNTS, ("account.changed",), "askedAt", timedelta(seconds=60)),
 )
-"""News of shipments, stock and orders are with those who follow them, and changes in every system, within a time."""
+"""News of shipments, stock and orders are with those who follow them, completions in the CRM, and changes in every
+system, within a time."""
 
 _ONBOARDING = ("account.onboarding.", "account.activated")
 

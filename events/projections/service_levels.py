@@ -12,7 +12,16 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from events.projections.facts import OnboardingFact, OrderFact, TallyFact
-from events.projections.fold import ACCOUNTS, LATE_STATUSES, MILESTONES, PRICES, STATUSES, STOCK
+from events.projections.fold import (
+    ACCOUNTS,
+    LATE_MIRRORS,
+    LATE_STATUSES,
+    MILESTONES,
+    MIRRORS,
+    PRICES,
+    STATUSES,
+    STOCK,
+)
 from events.projections.gauges import Point, Share
 from events.projections.measure import Measure
 from events.projections.period import ALL, Period
@@ -32,6 +41,8 @@ OBJECTIVES = {
     KEPT: Decimal(1),
     STATUSES: Decimal("0.95"),
     LATE_STATUSES: Decimal("0.99"),
+    MIRRORS: Decimal("0.95"),
+    LATE_MIRRORS: Decimal("0.99"),
     ACCOUNTS: Decimal("0.95"),
     **dict(zip(PRICES, (Decimal("0.95"), Decimal("0.99"), Decimal("0.999")), strict=True)),
     INVOICES: Decimal("0.95"),

@@ -77,6 +77,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "order.delayed": _all("Order delayed|: {problem.message}"),
     "order.fulfillment.changed": _all("Fulfilment went on|: a shipment is {shipmentStatus:words}"),
     "order.billing.changed": _inside("Billing of the order changed|: {problem.message}"),
+    "crm.order.mirrored": _inside("The CRM shows the order| as {status:words}"),
     "order.completed": _all("Order| {number}| completed"),
     "order.cancelled": _all("Order| {number}| cancelled|: {problems.0.message}|: {reason}"),
     "order.change.requested": _all("Change of the order requested|: {reason}"),

@@ -157,7 +157,7 @@ async def test_agreements_that_were_left_behind_are_asked_about(starter: EngineS
     started = await merge(starter)
     (asked,) = (await world.use.tasks.search_tasks("PRICING", "OPEN", PageRequest(10))).items
     assert (asked.kind, asked.account_id, asked.process_id) == ("AgreementsLeft", "acc_1", started.process_id)
-    assert "agreements both of the merged account acc_2" in asked.summary
+    assert "agreements both stay with the merged account acc_2" in asked.summary
     opened = await world.use.events.read(EventFilter(types=("task.opened",)), None, 10)
     assert [stored.event.data["taskId"] for stored in opened] == [asked.id]
 

@@ -31,6 +31,7 @@ from crossdock.wiring.platform import open_platform
 from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
 from gateway.bootstrap import build_gateway
 from gateway.config import GatewaySettings, IdentitySettings, SubgraphClaims, SubgraphSettings
+from processes.crm_mirror import pass_over_completions
 from processes.decider import EngineDecider
 from processes.invoice_watch import pass_over
 from processes.worker import ProcessEngine
@@ -195,5 +196,6 @@ async def _around(folder: Path) -> AsyncIterator[Any]:
         async with open_platform(settings.database, None) as platform:
             await import_history(platform.database, platform.events.append_in, history_of(demo_world()))
             await pass_over(platform.events, platform.cursors)
+            await pass_over_completions(platform.events, platform.cursors)
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False, timeout=30))
         yield where, url, sandboxes, settings, http

@@ -298,6 +298,9 @@ SPREADS = [
     ("order.fulfillment.changed", "receivedAt", 5, shares(STATUS_PUBLISHED_5S="100", STATUS_PUBLISHED_60S="100")),
     ("order.fulfillment.changed", "receivedAt", 6, shares(STATUS_PUBLISHED_5S="0", STATUS_PUBLISHED_60S="100")),
     ("order.fulfillment.changed", "receivedAt", 61, shares(STATUS_PUBLISHED_5S="0", STATUS_PUBLISHED_60S="0")),
+    ("crm.order.mirrored", "toldAt", 5, shares(CRM_MIRRORED_5S="100", CRM_MIRRORED_60S="100")),
+    ("crm.order.mirrored", "toldAt", 6, shares(CRM_MIRRORED_5S="0", CRM_MIRRORED_60S="100")),
+    ("crm.order.mirrored", "toldAt", 61, shares(CRM_MIRRORED_5S="0", CRM_MIRRORED_60S="0")),
     ("account.changed", "askedAt", 60, shares(ACCOUNT_CHANGED="100")),
     ("account.changed", "askedAt", 61, shares(ACCOUNT_CHANGED="0")),
 ]
