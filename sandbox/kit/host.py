@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Router
 from starlette.types import Receive, Scope, Send
 
@@ -117,7 +118,7 @@ def build_app(vendor: Vendor, settings: SandboxSettings, world: Callable[[], Wor
 
 
 class _InVendorsWords:
-    """ASGI middleware that answers unknown paths and unexpected failures in the vendor's error format."""
+    """ASGI middleware that answers unknown paths and methods and unexpected failures in the vendor's error format."""
 
     def __init__(self, routes: Router, vendor: Vendor) -> None:
         self._routes = routes
@@ -128,6 +129,8 @@ class _InVendorsWords:
         """Handle a request."""
         try:
             await self._routes(scope, receive, send)
+        except HTTPException as refused:
+            await self._vendor.failure(refused.status_code, refused.detail)(scope, receive, send)
         except Exception:  # noqa: BLE001 - a bug of the sandbox answers as a vendor's failure would
             _log.exception("%s failed at %s", self._vendor.name, scope.get("path"))
             await self._vendor.failure(500, "unexpected failure")(scope, receive, send)

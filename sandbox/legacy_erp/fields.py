@@ -132,6 +132,8 @@ def day_of(number: int, name: str) -> date | None:
     """
     if number == NO_DAY:
         return None
+    if number >= NO_END:
+        raise BadField(ErpError.FIELD, f"{number} is no day as CYYMMDD", name)
     try:
         return date(number // 10_000 + 1900, number // 100 % 100, number % 100)
     except ValueError as error:

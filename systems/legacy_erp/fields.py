@@ -159,10 +159,14 @@ def _money(number: int, decimals: int, currency: str) -> Money:
     return Money(exact, currency)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=KEPT, typed=True)
 def _date(name: str, value: Any) -> date | None:
     number = _number(name, value)
+    if number == NO_DATE:
+        return None
+    if number > NO_END:
+        raise ValueError(f"{name} {number} is no CYYMMDD date")
     try:
-        return None if number == NO_DATE else date(number // 10_000 + 1900, number // 100 % 100, number % 100)
+        return date(number // 10_000 + 1900, number // 100 % 100, number % 100)
     except ValueError as error:
         raise ValueError(f"{name} {number} is no CYYMMDD date") from error
