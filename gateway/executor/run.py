@@ -36,7 +36,7 @@ from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.executor.result import ExecutionResult
 from gateway.executor.streamed import ListPlace, complete_stream
 from gateway.executor.verification import is_same_text
-from gateway.transport.base import SubgraphRequest, SubgraphResponse
+from gateway.transport.base import SubgraphRequest, SubgraphResponse, annotate
 
 __all__ = ["complete_event", "run", "run_deferred", "variables_of"]
 
@@ -272,7 +272,9 @@ class _Execution:
         async def send(variables: Mapping[str, Any], is_fresh: bool, lookup: str | None) -> SubgraphResponse:
             body = fetch.bare_body or fetch.prefix + orjson.dumps(variables) + b"}"
             request = self._request(fetch, body)
-            request = replace(request, is_fresh=is_fresh, lookup=lookup)
+            request = replace(request, is_fresh=is_fresh)
+            if lookup is not None:
+                request = annotate(request, lookup=lookup)
             return await self._context.transport(fetch.fetch.subgraph).send(request)
 
         answer, body = await cache.fetch(fetch.fetch.id, variables_of(fetch, self._context), asked, send)
@@ -306,14 +308,8 @@ class _Execution:
         context = self._context
         is_mutation = fetch.fetch.kind == "mutation"
         left_s = context.left_s(fetch.fetch.subgraph)
-        return SubgraphRequest(
-            body,
-            context.headers,
-            left_s,
-            is_mutation,
-            has_key=is_mutation and context.has_keys,
-            caller=context.caller,
-        )
+        request = SubgraphRequest(body, context.headers, left_s, is_mutation, has_key=is_mutation and context.has_keys)
+        return request if context.caller is None else annotate(request, caller=context.caller)
 
     def _merge_root(self, fetch: CompiledFetch, data: dict[str, Any] | None, errors: Sequence[dict[str, Any]]) -> None:
         if data is not None:

@@ -25,7 +25,7 @@ from gateway.executor.context import ExecutionContext
 from gateway.executor.result import ExecutionResult
 from gateway.executor.resumption import LONGEST_PAUSE_S, ResumableStream, Resume, pauses
 from gateway.executor.run import complete_event, variables_of
-from gateway.transport.base import SharingTerms, SubgraphRequest
+from gateway.transport.base import SharingTerms, SubgraphRequest, annotate
 
 __all__ = ["subscribe"]
 
@@ -123,9 +123,11 @@ async def _follow_on(
 def _request(context: ExecutionContext, body: bytes, terms: SharingTerms) -> SubgraphRequest:
     audience = context.audience
     if audience is None:
-        return SubgraphRequest(body, context.headers, caller=context.caller)
-    headers = context.headers if audience.headers is None else audience.headers
-    return SubgraphRequest(body, headers, sharing=replace(terms, audience=audience.who), caller=context.caller)
+        request = SubgraphRequest(body, context.headers)
+    else:
+        headers = context.headers if audience.headers is None else audience.headers
+        request = SubgraphRequest(body, headers, sharing=replace(terms, audience=audience.who))
+    return request if context.caller is None else annotate(request, caller=context.caller)
 
 
 class _EndedAfter(SubgraphError):

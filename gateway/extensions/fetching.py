@@ -14,7 +14,7 @@ from gateway.extensions.facts import Fetch, Fetched, Request
 from gateway.extensions.headers import EditableHeaders
 from gateway.extensions.hooks import Hook, Hooks, Visit, call
 from gateway.extensions.refusal import Refused
-from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport
+from gateway.transport.base import AnnotatedRequest, SubgraphRequest, SubgraphResponse, SubgraphTransport
 
 __all__ = ["HookedTransport"]
 
@@ -33,7 +33,8 @@ class _Passage:
     """One request: what the hooks are told of it, once for those who know who asks and once for the others."""
 
     def __init__(self, subgraph: str, request: SubgraphRequest, *, is_stream: bool) -> None:
-        visit = request.caller if isinstance(request.caller, Visit) else None
+        caller = request.caller if isinstance(request, AnnotatedRequest) else None
+        visit = caller if isinstance(caller, Visit) else None
         asked = None if visit is None else visit.request
         self.timeout_s = request.timeout_s
         if is_stream and visit is not None:

@@ -27,7 +27,7 @@ from gateway.errors import SubgraphError
 from gateway.tracing.context import TraceContext, current, read_context
 from gateway.tracing.lookups import Lookups, lookups
 from gateway.tracing.ways import entered
-from gateway.transport.base import SubgraphRequest, SubgraphResponse, SubgraphTransport
+from gateway.transport.base import AnnotatedRequest, SubgraphRequest, SubgraphResponse, SubgraphTransport
 
 __all__ = ["Spans"]
 
@@ -81,7 +81,7 @@ class _SpanTransport:
 
     async def send(self, request: SubgraphRequest) -> SubgraphResponse:
         with self._spans.fetching(self._subgraph) as span:
-            if request.lookup is not None:
+            if isinstance(request, AnnotatedRequest) and request.lookup is not None:
                 span.set_attribute("crossdock.cache.outcome", request.lookup)
             try:
                 response = await self._inner.send(_told(request, _from_span(span)))

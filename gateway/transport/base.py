@@ -7,12 +7,21 @@ mapped at the one place where the library's own exceptions are caught.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Hashable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 from gateway.transport.upload import Upload
 
-__all__ = ["ACCEPT", "SharingTerms", "SubgraphRequest", "SubgraphResponse", "SubgraphTransport", "read_retry_after"]
+__all__ = [
+    "ACCEPT",
+    "AnnotatedRequest",
+    "SharingTerms",
+    "SubgraphRequest",
+    "SubgraphResponse",
+    "SubgraphTransport",
+    "annotate",
+    "read_retry_after",
+]
 
 
 ACCEPT = "application/graphql-response+json, application/json;q=0.9"
@@ -49,8 +58,6 @@ class SubgraphRequest:
         upload: files that go with the body, which is then the ``operations`` of a multipart request.
         sharing: with whom its stream may be shared; None for nobody, and where there is no stream.
         is_fresh: True forbids waiting for the answer of an equal request that began earlier.
-        caller: whose request it is, for wrappers that want to know; no part of what is sent.
-        lookup: what the cache had before (``miss``, ``partial``, ``bypass``), None where it was not looked for.
     """
 
     body: bytes
@@ -61,8 +68,27 @@ class SubgraphRequest:
     has_key: bool = False
     sharing: SharingTerms | None = None
     is_fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedRequest(SubgraphRequest):
+    """A request with what wrappers want to know of it; no part of what is sent.
+
+    Attributes:
+        caller: whose request it is, None where nobody wants to know.
+        lookup: what the cache had before (``miss``, ``partial``, ``bypass``), None where it was not looked for.
+    """
+
     caller: object | None = None
     lookup: str | None = None
+
+
+def annotate(request: SubgraphRequest, **notes: Any) -> AnnotatedRequest:
+    """Return the same request with further attributes of :class:`AnnotatedRequest`.
+
+    Few requests have any, and all others should not pay for them.
+    """
+    return AnnotatedRequest(**{**{item.name: getattr(request, item.name) for item in fields(request)}, **notes})
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ async def test_an_operation_is_refused_and_its_neighbour_is_not(hook):
     refusal = Refused("come back later", reason="CLOSED", http_status=429, retry_after_s=7)
     async with http(with_(Guard(hook, refusal), recorder)) as client:
         refused, allowed = await post(client, BAD), await post(client, GOOD)
-    extensions = {"code": "EXTENSION_REFUSED", "reason": "CLOSED"}
+    extensions = {"code": "EXTENSION_REFUSED", "reason": "CLOSED", "retryable": True}
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "7")
     assert refused.json() == {"errors": [{"message": "come back later", "extensions": extensions}]}
     assert allowed.json() == {"data": ALL}
