@@ -2,7 +2,9 @@
 
 1. Changes are read in the order in which the ERP made them, each once; the place is kept in the ledger.
 2. A change says from which day on it holds: the first one for which the row says something else than before.
-3. A row for a category, a brand or everything is told for each of its items, so that whoever follows an item hears of
+3. Contracts are those of the ERP that the customer is at home in; lists, groups and promotions of another ERP than the
+   item master decide no price, and their changes are told nobody.
+4. A row for a category, a brand or everything is told for each of its items, so that whoever follows an item hears of
    every change by the item's name, in order per item, and for contracts per customer and item.
 
 What a change means for a customer is for whoever follows to work out: the event carries the row before and after.
@@ -27,6 +29,9 @@ PRICE_CHANGED = "price.changed"
 
 _FEEDS = {SourceSystem.CLOUD_ERP: "erp.prices", SourceSystem.LEGACY_ERP: "erp.prices.legacy"}
 """Names of the places up to which the changes of each ERP's price book are read."""
+
+ITEM_MASTER = SourceSystem.CLOUD_ERP
+"""The ERP whose lists, groups and promotions hold for everybody."""
 
 AT_ONCE = 100
 """Changes that are read at once."""
@@ -57,7 +62,7 @@ class PriceNews:
         found = await self._use.price_changes[erp].price_changes_after(place, AT_ONCE)
         for change in found:
             since = effective_from(RowChange(change.before, change.after), change.at.date())
-            if since is not None:
+            if since is not None and (erp is ITEM_MASTER or _rows(change)[0].level is PriceLevel.CONTRACT):
                 await self._tell(erp, change, since)
             await self._use.cursors.move(_FEEDS[erp], change.entry)
         return len(found)

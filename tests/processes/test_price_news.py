@@ -80,6 +80,15 @@ async def test_each_erp_is_read_in_an_order_of_its_own(world: ProcessWorld):
     ]  # fmt: skip
 
 
+async def test_lists_of_another_erp_than_the_item_master_are_told_nobody(world: ProcessWorld):
+    for row in (LIST, WIDE):
+        world.erp.change_price(None, row, NOW)
+    legacy = SourceSystem.LEGACY_ERP
+    news = PriceNews(replace(world.use, price_changes={legacy: world.erp}))
+    assert await news.read(legacy) == 2
+    assert await told(world) == []
+
+
 async def test_an_erp_that_is_away_is_read_later_and_nothing_is_lost(world: ProcessWorld):
     del world.erp.items_by_sku["VLV-0007"]
     world.erp.change_price(None, DEAL, NOW)
