@@ -167,7 +167,7 @@ class Chronicle:
             await self._desk.process_log.set_state(self._case.record.id, state, self.now(), told)
             self._state = state
 
-    def _system(self, step: Step[Any]) -> SourceSystem:
+    def system_of(self, step: Step[Any]) -> SourceSystem:
         """Return whom a step talks to: of several ERPs the one that the case is about."""
         return self._case.home_erp or step.system if step.system in ERPS else step.system
 
@@ -178,7 +178,7 @@ class Chronicle:
         facts = {
             "processId": self._case.record.id,
             "step": step.name,
-            "system": failure.system or self._system(step).value,
+            "system": failure.system or self.system_of(step).value,
             "attempts": attempt,
             "error": failure.error,
             "message": failure.message,
@@ -214,7 +214,7 @@ class Chronicle:
             name=name,
             state=state,
             attempts=attempt,
-            system=system or self._system(step),
+            system=system or self.system_of(step),
             idempotency_key=self._key(step),
             started_at=started,
             ended_at=self.now(),
@@ -230,7 +230,7 @@ class Chronicle:
 
     async def tell_compensated(self, step: Step[Any]) -> None:
         """Tell that a step was taken back."""
-        facts = {"processId": self._case.record.id, "step": step.name, "system": self._system(step).value}
+        facts = {"processId": self._case.record.id, "step": step.name, "system": self.system_of(step).value}
         await self._desk.events.append([self._case.news("process.step.compensated", f"{step.name}:undone", facts)])
 
     async def ask(self, step: Step[Any], failure: Failure) -> str | None:
@@ -250,7 +250,7 @@ class Chronicle:
         return None
 
     def _step_task(self, step: Step[Any], failure: Failure, turn: int) -> ExceptionTask:
-        record, now, system = self._case.record, self.now(), self._system(step)
+        record, now, system = self._case.record, self.now(), self.system_of(step)
         return ExceptionTask(
             id=_step_task_id(record.id, step.name, turn),
             queue=INTEGRATION_QUEUE,

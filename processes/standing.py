@@ -58,7 +58,7 @@ class Standing:
     def done(self, step: Step[Any]) -> None:
         """Note that a step was done."""
         if self._turns is not None:
-            self._turns.answered(step.system)
+            self._turns.answered(self._seen.system_of(step))
 
     async def failed(self, step: Step[Any], failure: Failure) -> None:
         """Take a place for a step whose system is away, or stand aside when only this run fails there.
@@ -67,7 +67,7 @@ class Standing:
         """
         if self._turns is None or step.outage is not Outage.WAIT:
             return
-        system = step.system if failure.system is None else SourceSystem(failure.system)
+        system = self._seen.system_of(step) if failure.system is None else SourceSystem(failure.system)
         line = self._line_of(system) if failure.is_away else None
         if line is None:
             await self.passed(())
