@@ -1,7 +1,8 @@
 """Dead letters handled again: raw messages through the inbox, messages of a process by its step.
 
-A message keeps its id and the time at which it came. What it leads to is marked as replayed, and customers are not told
-again of what is past. A letter is gone when its message was handled; one that fails again stays.
+They are handled in the order in which they first failed, however they are asked for. A message keeps its id and the
+time at which it came. What it leads to is marked as replayed, and customers are not told again of what is past. A
+letter is gone when its message was handled; one that fails again stays.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ async def replay_letters(engine: CarriesOn, inbox: Reopens, asked: Replay, key: 
 
 
 async def _chosen(engine: CarriesOn, asked: Replay, done: set[str]) -> tuple[Sequence[DeadLetter], tuple[Problem, ...]]:
-    """Return the letters that are asked for, or why that cannot be."""
+    """Return the letters that are asked for, the oldest first, or why that cannot be."""
     store = engine.dependencies.dead_letters
     if asked.letter_ids is not None:
         found = await store.letters(asked.letter_ids)
@@ -93,7 +94,7 @@ async def _chosen(engine: CarriesOn, asked: Replay, done: set[str]) -> tuple[Seq
     if len(letters) > MAX_REPLAYED:
         said = f"more than {MAX_REPLAYED} messages fit: narrow the range, and replay the rest afterwards"
         return (), (failed("TOO_MANY", said, "to"),)
-    return letters, ()
+    return sorted(letters, key=lambda letter: (letter.first_seen, letter.id)), ()
 
 
 async def _search(engine: CarriesOn, asked: Replay) -> list[DeadLetter]:

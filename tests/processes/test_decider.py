@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,14 +16,16 @@ from processes.api import OrderCancellation, QuotePreparation, QuoteRequestLine,
 from processes.authority import NotEntitled
 from processes.decider import EngineDecider
 from processes.decision_api import HoldRelease, ProcessRetry, QuoteDecision, Replay, TaskResolution
+from processes.replay import replay_letters
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import HoldKind, OrderStatus, ProcessState, QuoteStatus, SourceSystem
 from schema.events.envelope import EventFilter
 from schema.records.identity import Principal
-from schema.records.operations import ExceptionTask
+from schema.records.operations import DeadLetter, ExceptionTask
 from schema.records.problems import NotAllowedInState, VersionConflict
 from schema.records.values import Money, PageRequest, Quantity
 from systems.errors import NotFound, Unavailable
+from tests.support.platform_records import letter
 from tests.support.process_world import QUICK, REP, ProcessWorld, line, problem_names, process_world, submission
 from tests.support.rule_records import credit, item, terms
 
@@ -375,15 +378,15 @@ async def test_a_dead_letter_of_a_step_is_delivered_again_and_the_customer_hears
     world.script.before["mirror_order"] += [away] * QUICK.quick
     started = await desk.submit_order(submission(line(6)), key="o-1", principal=REP, wait_ms=WAIT)
     await stopped(world, started.process_id, ProcessState.COMPLETED)
-    (letter,) = (await world.use.dead_letters.search(None, PageRequest(10))).items
+    (kept,) = (await world.use.dead_letters.search(None, PageRequest(10))).items
 
     async def is_gone() -> bool:
         return not (await world.use.dead_letters.search(None, PageRequest(10))).items
 
-    counted = await desk.replay_messages(Replay((letter.id,), dry_run=True), key="m-0", principal=OPERATOR)
+    counted = await desk.replay_messages(Replay((kept.id,), dry_run=True), key="m-0", principal=OPERATOR)
     assert (counted.accepted, world.kept.all("mirror")) == (1, [])
     for _ in range(2):
-        answer = await desk.replay_messages(Replay((letter.id,)), key="m-1", principal=OPERATOR)
+        answer = await desk.replay_messages(Replay((kept.id,)), key="m-1", principal=OPERATOR)
         assert (answer.problems, answer.accepted) == ((), 1)
         await until(is_gone)
     assert world.kept.all("mirror") == ["ACCEPTED"]
@@ -400,6 +403,25 @@ async def test_a_replay_says_which_messages(desk: EngineDecider) -> None:
     ]
     with pytest.raises(NotEntitled):
         await desk.replay_messages(Replay(("dl_404",)), key="m-3", principal=CONTROLLER)
+
+
+async def test_dead_letters_are_handled_again_oldest_first_however_they_are_asked_for(world: ProcessWorld) -> None:
+    for number in (3, 1, 2):
+        await world.use.dead_letters.put(letter(number))
+    inbox = _Reopened()
+    engine: Any = SimpleNamespace(dependencies=world.use)
+    answer = await replay_letters(engine, inbox, Replay(("dl_2", "dl_3", "dl_1")), "m-1", OPERATOR)
+    assert (answer.accepted, inbox.ids) == (3, ["dl_1", "dl_2", "dl_3"])
+
+
+class _Reopened:
+    """Stands for the inbox: takes note of what is to be handled again."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    async def reopen(self, letter: DeadLetter) -> None:
+        self.ids.append(letter.id)
 
 
 # --- states
