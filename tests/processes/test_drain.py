@@ -6,16 +6,22 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from processes.rules.turns import STANDS_ASIDE_AFTER
+from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import ProcessState, SourceSystem
 from systems.errors import Unavailable
+from systems.ports import Line, Place, WaitingLines
 from tests.support.mortal_scenarios import end
 from tests.support.outages import ACCOUNTS, accepted, all_wait, come_back, kept_of, outage, submit, submit_all, when
-from tests.support.process_world import ProcessWorld
+from tests.support.process_world import QUICK, ProcessWorld, process_world
 
 ROOT = Path(__file__).parents[2]
 EACH = 8
@@ -30,6 +36,32 @@ async def all_end(world: ProcessWorld, processes: list[str]) -> None:
 async def nobody_waits(world: ProcessWorld, *steps: str) -> bool:
     found = [await world.use.lines.places(system, steps, None, 1) for system in (WMS, ERP)]
     return found == [(), ()]
+
+
+class Counted:
+    """Lines that count what is asked of them, but for the look at all of them that every program takes each second."""
+
+    def __init__(self, lines: WaitingLines) -> None:
+        self._lines = lines
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(self._lines, name)
+
+    async def first(self, joined_after: datetime, line: Line | None = None) -> Mapping[Line, Place]:
+        if line is not None:
+            self.asked.append("first")
+        return await self._lines.first(joined_after, line)
+
+
+async def test_while_every_system_answers_an_order_asks_nothing_about_lines(sqlite_url: str) -> None:
+    async with process_world(sqlite_url) as world:
+        counted = Counted(world.use.lines)
+        use = replace(world.use, lines=counted)
+        async with ProcessEngine(EngineSettings(sqlite_url, retries=QUICK), use) as engine:
+            assert await end(world, await submit(engine, "acc_1", "o-1")) is ProcessState.COMPLETED
+        assert counted.asked == []
 
 
 @pytest.mark.slow
