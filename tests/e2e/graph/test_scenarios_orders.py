@@ -318,10 +318,14 @@ async def test_s09_releases_wait_for_a_warehouse_that_is_down_and_are_done_in_or
                 orders.append((await known_order(rep, given))["id"])
                 await order_when(rep, orders[-1], "status", status="ACCEPTED")
             down = await eventually(
-                lambda: seen(operator), lambda entry: (entry["circuit"], entry["queued"]) == ("OPEN", len(orders))
+                lambda: seen(operator),
+                lambda entry: (entry["circuit"], entry["queued"]) == ("OPEN", len(orders)),
+                RECOVERED_WITHIN_S,
             )
             assert down["oldestQueuedSeconds"] >= 0
-            asked = await eventually(lambda: late(operator), lambda found: set(orders) <= set(found), within_s=60)
+            asked = await eventually(
+                lambda: late(operator), lambda found: set(orders) <= set(found), RECOVERED_WITHIN_S
+            )
             for order_id in orders:
                 task = asked[order_id]
                 assert (task["kind"], task["resolutions"]) == ("FulfillmentDelay", ["INFORM_CUSTOMER", "WAIT"])
@@ -336,7 +340,7 @@ async def test_s09_releases_wait_for_a_warehouse_that_is_down_and_are_done_in_or
                 rep, order_id, "fulfillmentStatus", within_s=RECOVERED_WITHIN_S, fulfillmentStatus="RELEASED"
             )
         up = await eventually(lambda: seen(operator), lambda entry: entry["queued"] == 0)
-        await eventually(lambda: late(operator), lambda found: not set(orders) & set(found), within_s=60)
+        await eventually(lambda: late(operator), lambda found: not set(orders) & set(found), RECOVERED_WITHIN_S)
     assert (up["circuit"], up["oldestQueuedSeconds"]) == ("CLOSED", None)
     rows = wms.host.store.query("SELECT order_ref FROM shipments ORDER BY length(number), number")
     released = [row["order_ref"] for row in rows if row["order_ref"] in orders]
