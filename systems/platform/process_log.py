@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -74,6 +74,13 @@ class PlatformProcessLog:
         """Return processes with their steps in order by id."""
         found: dict[str, ProcessRecord] = {}
         async with self._database.reading("processes") as connection:
+            if len(ids) == 1:  # whoever started one asks so for its state
+                rows = await run(connection, _PROCESS, {"process_id": ids[0]})
+                if not rows:
+                    return {}
+                steps = await run(connection, _STEPS, {"process_id": ids[0]})
+                state, ended_at, record = rows[0]
+                return {ids[0]: _process(state, ended_at, record, [step for (step,) in steps])}
             for batch in batches(ids):
                 read = await _read(connection, processes.c.id.in_(batch))
                 found.update({process.id: process for process in read})
@@ -149,6 +156,14 @@ _SET_STATE = (
     .values(state=bindparam("new_state"), ended_at=bindparam("ended", type_=processes.c.ended_at.type))
     .returning(processes.c.id)
 )
+_PROCESS = select(processes.c.state, processes.c.ended_at, processes.c.record).where(
+    processes.c.id == bindparam("process_id")
+)
+_STEPS = (
+    select(process_steps.c.record)
+    .where(process_steps.c.process_id == bindparam("process_id"))
+    .order_by(process_steps.c.position)
+)
 _STATE = select(processes.c.state).where(processes.c.id == bindparam("process_id"))
 
 
@@ -161,17 +176,18 @@ async def _read(connection: AsyncConnection, where: ColumnElement[bool]) -> list
             .order_by(processes.c.started_at, processes.c.id)
         )
     ).all()
-    steps: dict[str, list[ProcessStepRecord]] = defaultdict(list)
+    steps: dict[str, list[Any]] = defaultdict(list)
     for batch in batches(row.id for row in rows):
         chosen = select(process_steps.c.process_id, process_steps.c.record).where(process_steps.c.process_id.in_(batch))
         for process_id, record in await connection.execute(chosen.order_by(process_steps.c.position)):
-            steps[process_id].append(decode(ProcessStepRecord, record))
-    return [
-        replace(
-            decode(ProcessRecord, row.record),
-            state=ProcessState(row.state),
-            ended_at=row.ended_at,
-            steps=tuple(steps[row.id]),
-        )
-        for row in rows
-    ]
+            steps[process_id].append(record)
+    return [_process(row.state, row.ended_at, row.record, steps[row.id]) for row in rows]
+
+
+def _process(state: str, ended_at: datetime | None, record: Any, steps: Iterable[Any]) -> ProcessRecord:
+    return replace(
+        decode(ProcessRecord, record),
+        state=ProcessState(state),
+        ended_at=ended_at,
+        steps=tuple(decode(ProcessStepRecord, step) for step in steps),
+    )

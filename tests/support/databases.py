@@ -240,7 +240,7 @@ def _start(binaries: Path, folder: Path, settings: str) -> PostgresServer:
     port = _free_port()
     options = (
         f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} "
-        f"-c max_connections=60 {settings}"
+        f"-c max_connections=100 {settings}"
     )
     log = str(folder / "log")
     _run(
