@@ -97,12 +97,14 @@ class Embedded:
 
     Attributes:
         protocol: serves its connections.
+        stops: ends its streams.
     """
 
     def __init__(self, gateway: Gateway, webhooks: ASGIApp) -> None:
         self._gateway = gateway.asgi
         self._webhooks = webhooks
         self.protocol = gateway.connections.protocol
+        self.stops = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

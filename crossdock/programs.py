@@ -22,6 +22,7 @@ from crossdock.webhooks import webhook_routes
 from crossdock.wiring.parts import open_parts
 from crossdock.wiring.subgraphs import NEEDS_ENGINE, build_subgraph
 from gateway.logs import log_to
+from gateway.server.graceful import Stops
 from processes.decider import EngineDecider
 from processes.worker import ProcessEngine
 
@@ -71,13 +72,19 @@ async def run_embedded(settings: CrossdockSettings, config: Path | None = None) 
     """
     where = listening(settings.gateway.server.host, settings.gateway.server.port)
     async with open_embedded(settings, config) as app:
-        await _serve(app, where, "crossdock", app.protocol)
+        await _serve(app, where, "crossdock", app.protocol, app.stops)
 
 
-async def _serve(app: ASGIApp, where: socket.socket, name: str, protocol: type[asyncio.Protocol] | None = None) -> None:
+async def _serve(
+    app: ASGIApp,
+    where: socket.socket,
+    name: str,
+    protocol: type[asyncio.Protocol] | None = None,
+    stops: Stops | None = None,
+) -> None:
     log_to(sys.stderr)
     until = stop_signal()
-    async with serving(app, where, protocol):
+    async with serving(app, where, protocol, stops):
         host, port = where.getsockname()[:2]
         sys.stdout.write(f"{name} listens on http://{host}:{port}\n")
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from gateway.server.graceful import GracefulServer, Stops
 from gateway.server.lean_uvicorn import LeanHttpProtocol, LeanWebSocketProtocol
 
 __all__ = ["listening", "serving", "stop_signal"]
@@ -33,11 +34,11 @@ def listening(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: Any, where: socket.socket, protocol: type[asyncio.Protocol] | None = None
+    app: Any, where: socket.socket, protocol: type[asyncio.Protocol] | None = None, stops: Stops | None = None
 ) -> AsyncIterator[None]:
     """Serve an application on a socket while the context is open; signals are the caller's business.
 
-    ``protocol`` is what serves each connection, instead of the server's own.
+    ``protocol`` is what serves each connection, instead of the server's own; ``stops`` ends its streams.
     """
     config = uvicorn.Config(
         app,
@@ -53,7 +54,7 @@ async def serving(
         timeout_graceful_shutdown=STOP_S,
     )
     config.load()
-    server = uvicorn.Server(config)
+    server = GracefulServer(config, stops)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[where])
     loop = asyncio.create_task(server.main_loop())

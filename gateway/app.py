@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ class GatewayApp:
             lifespan=self._lifespan,
         )
 
+    def announce_stop(self) -> None:
+        """Tell by ``/health/ready`` from now on that no more requests should come."""
+        self._is_ready = False
+
     def on_start(self, start: Callable[[], Awaitable[None]]) -> None:
         """Add what is awaited when the server starts."""
         self._starts.append(start)
@@ -81,11 +86,16 @@ class GatewayApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if self._tracing is not None and scope["type"] != "lifespan" and self._is_graphql(scope):
-            with self._tracing.request(scope):
+        try:
+            if self._tracing is not None and scope["type"] != "lifespan" and self._is_graphql(scope):
+                with self._tracing.request(scope):
+                    await self._serve(scope, receive, send)
+            else:
                 await self._serve(scope, receive, send)
-        else:
-            await self._serve(scope, receive, send)
+        except asyncio.CancelledError:
+            if self._is_ready:
+                raise
+            # the server stops and waits no longer: that is no fault to be logged with its trace
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._has_edge or scope["type"] == "websocket":

@@ -17,6 +17,7 @@ from gateway.bootstrap import Gateway, Origin, Upkeep, build_gateway
 from gateway.config import GatewaySettings, load_settings, settings_from
 from gateway.errors import ConfigError
 from gateway.logs import log_to
+from gateway.server.graceful import GracefulServer
 from gateway.server.lean_uvicorn import LeanWebSocketProtocol
 from gateway.server.reload import FileSource, SupergraphSource, UrlSource
 from gateway.server.sdl_directory import SdlDirectory
@@ -111,8 +112,9 @@ def _first(source: SupergraphSource | None) -> str:
 
 def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
     """Serve until SIGTERM or SIGINT; on a socket that listens already, or at the address of the settings."""
-    # uvicorn drains, puts back the handler that it found, and raises the signal again: then the work is done.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # uvicorn drains, puts back the handlers that it found, and raises the signal again: then the work is done.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     log_to(sys.stderr)
     given = gateway.settings.server
     tls = given.tls
@@ -138,4 +140,4 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
         ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
         timeout_graceful_shutdown=STOP_S,
     )
-    uvicorn.Server(config).run(sockets=None if where is None else [where])
+    GracefulServer(config, gateway).run(sockets=None if where is None else [where])

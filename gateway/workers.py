@@ -1,7 +1,8 @@
 """Several processes that serve one gateway: all take connections from one socket that this process listens on.
 
 1. Each worker builds the gateway by itself, follows settings and supergraph by itself, and shares its metrics.
-2. SIGHUP goes to every worker; SIGTERM and SIGINT let every worker finish, and then this process ends.
+2. SIGHUP goes to every worker; SIGTERM and SIGINT let every worker finish, and then this process ends. A second SIGINT
+   ends them at once.
 3. A worker that ends by itself is started anew in its place, after a longer pause each time when it ends soon again.
    While none has served yet, one that cannot use its input ends all with its exit code.
 4. When this process dies, the workers notice and stop.
@@ -61,6 +62,7 @@ class Workers:
         self._pauses: dict[int, float] = {}
         self._due: dict[int, float] = {}
         self._is_stopping = False
+        self._interrupts = 0
 
     def run(self) -> int:
         """Serve until it is asked to stop, and return the exit code.
@@ -125,9 +127,10 @@ class Workers:
         _log.error("worker %d ended with %s; another one starts in %.1f s", place, process.exitcode, pause_s)
         process.close()
 
-    def _stop(self, _: int, __: FrameType | None) -> None:
+    def _stop(self, number: int, _: FrameType | None) -> None:
         self._is_stopping = True
-        self._signal(signal.SIGTERM)
+        self._interrupts += number == signal.SIGINT
+        self._signal(signal.SIGKILL if self._interrupts > 1 else signal.SIGTERM)
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
         self._signal(number)
@@ -140,7 +143,7 @@ class Workers:
     def _end_all(self) -> None:
         self._is_stopping = True
         self._signal(signal.SIGTERM)
-        until = time.monotonic() + KILL_AFTER_S
+        until = time.monotonic() + KILL_AFTER_S + (self._settings.server.stop_notice or 0.0)
         for process in self._running.values():
             process.join(max(0.0, until - time.monotonic()))
             if process.is_alive():

@@ -93,7 +93,7 @@ async def run_demo(options: DemoOptions) -> int:
         addresses = await sandboxes.addresses()
         settings = demo_settings(options.state, addresses, secrets.token_urlsafe(32))
         app = await stack.enter_async_context(open_embedded(settings, resumed=_Resumed(console).tell))
-        await stack.enter_async_context(serving(app, where, app.protocol))
+        await stack.enter_async_context(serving(app, where, app.protocol, app.stops))
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)

@@ -14,6 +14,7 @@ from gateway.server.http import HttpEndpoint, HttpLimits
 from gateway.server.invalidation import invalidation_route
 from gateway.server.pipeline import Pipeline
 from gateway.server.sse_single import SharedStreams
+from gateway.server.stopping import OpenConnections
 from gateway.server.streams import SubscriptionCounter
 from gateway.server.ws import WsEndpoint
 from gateway.transport.upstream import Upstream
@@ -33,11 +34,13 @@ class Doors:
         given = settings.subscriptions
         self._pipeline = pipeline
         self.counter = SubscriptionCounter(given.max_total, given.max_per_client)
+        self._connections = OpenConnections()
         self._upstream = upstream
         self.callbacks = CallbackPlace(upstream.callbacks)
         self._shared = SharedStreams(
             pipeline,
             self.counter,
+            self._connections,
             stream_limits(settings),
             max_per_connection=given.max_per_connection,
             open_within_s=given.init_timeout,
@@ -54,6 +57,7 @@ class Doors:
             self._pipeline,
             generation.identity,
             self.counter,
+            self._connections,
             propagate=captured,
             clients=clients,
             csrf=CsrfPolicy(settings.csrf),
@@ -68,6 +72,7 @@ class Doors:
             self._pipeline,
             generation.identity,
             self.counter,
+            self._connections,
             propagate=captured,
             clients=clients,
             stream_limits=limits,
@@ -92,6 +97,10 @@ class Doors:
         self._shared.change(
             stream_limits(settings), max_per_connection=given.max_per_connection, open_within_s=given.init_timeout
         )
+
+    async def leave(self, within_s: float) -> None:
+        """Let who stays until its client leaves finish what is under way, and then close."""
+        await self._connections.leave(within_s)
 
     async def aclose(self) -> None:
         """End the streams that outlive a request."""

@@ -123,6 +123,19 @@ class Gateway:
         await self._generation.retire(None)
         await self._lifecycle.aclose()
 
+    def announce_stop(self) -> float:
+        """Tell by ``/health/ready`` that the gateway is about to stop; return the seconds until it should."""
+        self.asgi.announce_stop()
+        return self.settings.server.stop_notice or 0.0
+
+    async def finish(self, within_s: float) -> None:
+        """End subscriptions after what had arrived, and the connections that carry them.
+
+        Clients are told where to resume. What is under way on such a connection may take so many seconds yet.
+        """
+        self._pipeline.end_subscriptions()
+        await self._doors.leave(within_s)
+
     async def reload(self, supergraph_sdl: str) -> None:
         """Serve another supergraph; what is under way ends with the one before, within the time to drain.
 

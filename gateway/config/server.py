@@ -52,6 +52,9 @@ class ServerSettings(Section):
     """Headers of every answer, such as ``strict-transport-security``."""
     keep_alive: Duration = 5.0
     """Time for which a connection is kept open after an answer, for the next request."""
+    stop_notice: Duration | None = None
+    """Time for which a gateway that was asked to stop goes on as before, while ``/health/ready`` answers 503 already:
+    load balancers send requests elsewhere meanwhile. null ends streams at once."""
     watch_settings: Duration | None = None
     """Pause between two looks at time and size of the settings file; null looks at it on SIGHUP only. A changed one is
     checked as a whole and taken over: what is under way ends with the old settings. Only ``host``,

@@ -40,6 +40,7 @@ from gateway.server.respond import (
 )
 from gateway.server.sse import EVENTS
 from gateway.server.sse_single import SharedStreams
+from gateway.server.stopping import OpenConnections, stopping
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 from gateway.server.upload import read_upload
 
@@ -90,6 +91,7 @@ class HttpEndpoint:
         pipeline: Pipeline,
         identity: Identity,
         counter: SubscriptionCounter,
+        connections: OpenConnections,
         *,
         propagate: tuple[str, ...] = (),
         clients: ClientReader | None = None,
@@ -104,6 +106,7 @@ class HttpEndpoint:
         self._pipeline = pipeline
         self._identity = identity
         self._counter = counter
+        self._connections = connections
         self._propagate = frozenset(name.lower().encode() for name in propagate)
         self._csrf = csrf
         self._clients = clients or ClientReader()
@@ -150,7 +153,7 @@ class HttpEndpoint:
                 request = request or read_body(body)
                 if await self._serve_stream(scope, accepted, request, context, receive, send):
                     return
-            status, answer, more = await self._answer(body, request, context)
+            status, answer, more = await self._answer_in_time(body, request, context)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
             if isinstance(error, RequestError) and error.code is ErrorCode.UNAUTHENTICATED:
                 self._pipeline.turned_away(error, self._clients(scope))
@@ -271,7 +274,7 @@ class HttpEndpoint:
             answer = HttpSubscription(framing, write, self._stream_limits.write_s)
             answer.subscription = self._pipeline.subscription(prepared, request, context, answer.wake)
             del prepared  # the stream moves from graph to graph, and must not keep the first one
-            await answer.serve(receive, self._heartbeats)
+            await answer.serve(receive, self._heartbeats, self._connections)
         finally:
             give_back()
 
@@ -310,6 +313,14 @@ class HttpEndpoint:
             raise RequestError(ErrorCode.BAD_REQUEST, message)
         await self._shared_streams.start(token, read_body(body), read_operation_id(body), context)
         await respond(send, 202, b"text/plain; charset=utf-8", b"")
+
+    async def _answer_in_time(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> Told:
+        try:
+            return await self._answer(body, request, context)
+        except asyncio.CancelledError as error:
+            if not self._connections.are_leaving:
+                raise
+            raise stopping() from error  # the server waits no longer
 
     async def _answer(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> Told:
         if request is None and self._is_batch(body):

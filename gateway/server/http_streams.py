@@ -31,6 +31,7 @@ class Framing(Generic[R]):
         end: what closes the body.
         result: writes one result.
         fault: writes what ended a stream before its time.
+        broken_off: what closes the body where the stream is to go on by another connection; None is ``end``.
     """
 
     content_type: bytes
@@ -39,6 +40,7 @@ class Framing(Generic[R]):
     end: bytes
     result: Callable[[R], bytes]
     fault: Callable[[ExecutionResult], bytes]
+    broken_off: bytes | None = None
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:

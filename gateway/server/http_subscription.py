@@ -14,6 +14,7 @@ from gateway.server.heartbeats import Heartbeats
 from gateway.server.http_streams import Framing, Receive, Send
 from gateway.server.pushing import Pusher
 from gateway.server.shared_results import Event
+from gateway.server.stopping import LAST_WORDS_S, OpenConnections, has_stopped
 
 __all__ = ["HttpSubscription"]
 
@@ -25,7 +26,7 @@ class HttpSubscription(Pusher):
         write_s: seconds after which a write that does not end means that the connection is to be cut.
     """
 
-    __slots__ = ("_beat_is_due", "_error", "_framing", "_is_quiet", "_life", "_send", "_write_s")
+    __slots__ = ("_beat_is_due", "_error", "_framing", "_is_quiet", "_leaving", "_life", "_send", "_write_s")
 
     def __init__(self, framing: Framing[ExecutionResult], send: Send, write_s: float) -> None:
         super().__init__()
@@ -36,10 +37,12 @@ class HttpSubscription(Pusher):
         self._beat_is_due = False
         self._error: Exception | None = None
         self._life = asyncio.timeout(None)
+        self._leaving: asyncio.TimerHandle | None = None
 
-    async def serve(self, receive: Receive, heartbeats: Heartbeats) -> None:
+    async def serve(self, receive: Receive, heartbeats: Heartbeats, connections: OpenConnections) -> None:
         """Write each result until the end, or until the client goes away or does not take a write."""
         slot = heartbeats.join(self) if self._framing.heartbeat else None
+        connections.join(self)
         try:
             async with self._life:
                 await self._begin()
@@ -48,6 +51,9 @@ class HttpSubscription(Pusher):
         except TimeoutError:
             pass  # it is over; the server cuts a connection whose answer is not complete
         finally:
+            connections.forget(self)
+            if self._leaving is not None:
+                self._leaving.cancel()
             if slot is not None:
                 heartbeats.leave(self, slot)
             await self.aclose()
@@ -74,7 +80,8 @@ class HttpSubscription(Pusher):
         """See :class:`Pusher`."""
         if fault is not None:
             await self._write(self._framing.fault(error_result(fault)))
-        await self._write(self._framing.end, more=False)
+        end = self._framing.broken_off if has_stopped(fault) else None
+        await self._write(self._framing.end if end is None else end, more=False)
         self._end()
 
     async def rest(self) -> None:
@@ -82,6 +89,11 @@ class HttpSubscription(Pusher):
         if self._beat_is_due:
             self._beat_is_due = False
             await self._write(self._framing.heartbeat)
+
+    def leave(self, within_s: float) -> None:  # noqa: ARG002 - nothing of a subscription is under way but its end
+        """See :class:`gateway.server.stopping.Leaves`."""
+        if self._leaving is None:
+            self._leaving = asyncio.get_running_loop().call_later(LAST_WORDS_S, self._end)
 
     def cut(self, error: Exception) -> None:
         """See :class:`Pusher`."""

@@ -14,6 +14,7 @@ from gateway.server.pipeline import Pipeline
 from gateway.server.pushing import Pusher
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.shared_results import Event
+from gateway.server.stopping import has_stopped
 from gateway.server.streams import SubscriptionCounter
 from gateway.transport.fan_out import Bell
 
@@ -146,6 +147,8 @@ class _Operation(Pusher):
         try:
             if fault is None:
                 await self._home.sink.complete(self.identifier)
+            elif has_stopped(fault):
+                await self.give([Event(error_result(fault))])
             else:
                 await self._home.sink.fail(self.identifier, error_result(fault).errors)
         finally:

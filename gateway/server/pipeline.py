@@ -95,6 +95,10 @@ class Pipeline:
         """
         return self._preparer.prepare(request, principal, in_parts=in_parts, brings_key=brings_key)
 
+    def end_subscriptions(self) -> None:
+        """End every subscription after what had arrived, and take no more."""
+        self._shared.stop()
+
     async def open(self, request: GraphQLRequest, context: RequestContext, *, in_parts: bool = False) -> Prepared:
         """Return the prepared operation of a request, which may name a persisted document instead of sending one.
 

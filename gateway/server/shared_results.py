@@ -21,6 +21,7 @@ from gateway.executor.resumption import Resume
 from gateway.extensions.hooks import Visit
 from gateway.server.prepared import Prepared
 from gateway.server.request import RequestContext
+from gateway.server.stopping import stopping
 from gateway.transport.fan_out import FanOut
 
 __all__ = ["Event", "MovedOn", "SharedResults"]
@@ -57,12 +58,27 @@ class SharedResults:
 
     def __init__(self) -> None:
         self._running: dict[Hashable, list[FanOut[Event]]] = {}
+        self._all: set[FanOut[Event]] = set()
+        """Those that run, shared or not."""
+        self._has_stopped = False
+
+    def stop(self) -> None:
+        """End every subscription after what had arrived, and take no more."""
+        self._has_stopped = True
+        for stream in tuple(self._all):
+            stream.close(stopping())
 
     def find(
         self, prepared: Prepared, execution: ExecutionContext, context: RequestContext, resume: Resume | None
     ) -> FanOut[Event]:
-        """Return a stream that takes in who comes with the cursor of ``resume``; a new one where none does."""
+        """Return a stream that takes in who comes with the cursor of ``resume``; a new one where none does.
+
+        Raises:
+            RequestError: STOPPING, none is taken any more.
+        """
         after = None if resume is None else resume.after
+        if self._has_stopped:
+            raise stopping(after)
         hooks = prepared.graph.rules.hooks
         key = None if hooks is not None and hooks.responses else _key(prepared, execution, context)
         streams = [] if key is None else self._running.setdefault(key, [])
@@ -71,6 +87,7 @@ class SharedResults:
                 return stream
 
         def forget() -> None:
+            self._all.discard(stream)
             streams.remove(stream)
             if not streams and self._running.get(key) is streams:
                 del self._running[key]
@@ -85,6 +102,7 @@ class SharedResults:
             patience_s=limits.patience_s,
         )
         streams.append(stream)
+        self._all.add(stream)
         stream.reader.add_done_callback(lambda _: forget())
         return stream
 

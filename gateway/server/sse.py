@@ -39,4 +39,5 @@ EVENTS: Framing[ExecutionResult] = Framing(
     end=b"event: complete\ndata:\n\n",
     result=_event,
     fault=_event,
+    broken_off=b"",
 )

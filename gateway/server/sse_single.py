@@ -28,6 +28,7 @@ from gateway.server.principal import Principal
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.shared_results import Event
 from gateway.server.sse import EVENTS, json_line
+from gateway.server.stopping import LAST_WORDS_S, OpenConnections
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 
 __all__ = ["SharedStreams"]
@@ -43,6 +44,7 @@ class SharedStreams:
         self,
         pipeline: Pipeline,
         counter: SubscriptionCounter,
+        connections: OpenConnections,
         limits: StreamLimits,
         *,
         max_per_connection: int,
@@ -50,6 +52,7 @@ class SharedStreams:
     ) -> None:
         self._pipeline = pipeline
         self._counter = counter
+        self._connections = connections
         self._limits = limits
         self._most = max_per_connection
         self._open_within_s = open_within_s
@@ -71,6 +74,7 @@ class SharedStreams:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         stream = _Stream(self._pipeline, self._counter, self._limits, self._most, principal, client)
         self._streams[token] = stream
+        self._connections.join(stream)
 
         def lapse() -> None:
             if not stream.is_open:
@@ -83,6 +87,7 @@ class SharedStreams:
             finally:
                 timer.cancel()
                 del self._streams[token]
+                self._connections.forget(stream)
                 give_back()
                 await stream.operations.aclose()
 
@@ -163,6 +168,7 @@ class _Stream:
         self._limits = limits
         self._opened = asyncio.Event()
         self._send: Send | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -185,6 +191,22 @@ class _Stream:
             for task in (beating, gone, ended):
                 task.cancel()
             await asyncio.gather(beating, gone, ended, self.keeper, return_exceptions=True)
+
+    def leave(self, within_s: float) -> None:
+        """See :class:`gateway.server.stopping.Leaves`."""
+        if self._leaving is None:
+            self._leaving = asyncio.get_running_loop().create_task(self._leave(within_s))
+
+    async def _leave(self, within_s: float) -> None:
+        await self.operations.finish(within_s)
+        try:
+            if self._send is not None:
+                async with asyncio.timeout(LAST_WORDS_S):
+                    await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            pass  # the client does not read; its connection is cut
+        finally:
+            self.ended.set()
 
     async def next(self, identifier: str, events: Sequence[Event]) -> None:
         """See :class:`gateway.server.operations.Sink`."""

@@ -4,7 +4,7 @@
 2. When ``wake`` is called, :meth:`Subscription.take` has results, or it is over, or it has to move.
 3. A resumable one moves when another supergraph is served, and when it was too slow for those with whom it shared: it
    joins again after the last event that it took, and misses nothing.
-4. It ends with the stream, with its token, or with SLOW_CLIENT; ``fault`` says why.
+4. It ends with the stream, with its token, with the gateway, or with SLOW_CLIENT; ``fault`` says why.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gateway.server.prepared import Prepared
 from gateway.server.reception import MAX_NOTED_ERRORS, Reception
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.shared_results import Event, MovedOn, SharedResults
+from gateway.server.stopping import has_stopped, stopping
 from gateway.transport.fan_out import Bell, FellBehind, Member
 
 __all__ = ["Subscription", "results_of"]
@@ -193,6 +194,8 @@ class Subscription:
         return isinstance(fault, FellBehind) and fault.held_up_others and self._cursor is not None
 
     def _reason(self, fault: Exception | None) -> Exception | None:
+        if has_stopped(fault):
+            return stopping(self._cursor)
         if not isinstance(fault, FellBehind):
             return None if fault is None else fault.with_traceback(None)
         limits = self._prepared.graph.rules.stream_limits

@@ -26,6 +26,7 @@ from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, client_of, identify
 from gateway.server.request import RequestContext, read_payload
 from gateway.server.shared_results import Event
+from gateway.server.stopping import LAST_WORDS_S, OpenConnections
 from gateway.server.streams import StreamLimits, SubscriptionCounter
 from gateway.server.ws_dialects import Dialect, choose_dialect
 from gateway.server.ws_frames import text_frame
@@ -41,6 +42,7 @@ class WsEndpoint:
         pipeline: Pipeline,
         identity: Identity,
         counter: SubscriptionCounter,
+        connections: OpenConnections,
         *,
         propagate: tuple[str, ...] = (),
         clients: ClientReader | None = None,
@@ -52,6 +54,7 @@ class WsEndpoint:
         self.pipeline = pipeline
         self.identity = identity
         self.counter = counter
+        self.connections = connections
         self.propagate = tuple(name.lower() for name in propagate)
         self.clients = clients or ClientReader()
         self.stream_limits = stream_limits or StreamLimits()
@@ -91,16 +94,19 @@ class _Connection:
         self._life = asyncio.timeout(None)
         self._looks = 0
         self._beating: asyncio.Task[None] | None = None
+        self._expiring: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        leaving: asyncio.Task[None] | None = None
         slot: int | None = None
+        self._endpoint.connections.join(self)
         try:
             async with self._life:
                 context = await self._shake_hands()
                 slot = self._endpoint.heartbeats.join(self)
                 if context.principal.expires_at is not None:
-                    leaving = asyncio.get_running_loop().create_task(self._leave_at(context.principal.expires_at))
+                    expiring = self._leave_at(context.principal.expires_at)
+                    self._expiring = asyncio.get_running_loop().create_task(expiring)
                 client = client_of(context.principal, context.client.address)
                 while True:
                     await self._handle(await self._receive(), context, client)
@@ -111,9 +117,10 @@ class _Connection:
             pass  # it takes nothing any more, it was closed when its token expired, or it went away
         finally:
             self._is_closed = True
+            self._endpoint.connections.forget(self)
             if slot is not None:
                 self._endpoint.heartbeats.leave(self, slot)
-            tasks = [task for task in (leaving, self._beating) if task is not None]
+            tasks = [task for task in (self._expiring, self._leaving, self._beating) if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, self._operations.aclose(), return_exceptions=True)
@@ -157,7 +164,8 @@ class _Connection:
     async def _handle(self, message: dict[str, Any], context: RequestContext, client: str) -> None:
         dialect, kind = self._dialect, message["type"]
         if kind == dialect.subscribe:
-            self._subscribe(message, context, client)
+            if self._leaving is None:  # else its client repeats it by the connection that comes after this one
+                self._subscribe(message, context, client)
         elif kind == dialect.stop:
             self._operations.stop(str(message.get("id")))
         elif kind == "connection_init":
@@ -212,11 +220,21 @@ class _Connection:
     async def _leave_at(self, expires_at: float) -> None:
         """Close the socket once the token that opened it has expired; each operation is told so before."""
         await sleep_until_expiry(expires_at)
-        await self._operations.finish(self._limits.write_s)
+        await self._finish(4403, "Forbidden: the token has expired", self._limits.write_s, self._limits.write_s)
+
+    def leave(self, within_s: float) -> None:
+        """See :class:`gateway.server.stopping.Leaves`."""
+        if self._leaving is None:
+            going = self._finish(1001, "the gateway is stopping; connect again", within_s, LAST_WORDS_S)
+            self._leaving = asyncio.get_running_loop().create_task(going)
+
+    async def _finish(self, code: int, reason: str, within_s: float, closing_s: float) -> None:
+        """Close the socket once no operation is under way, or the time for them is over."""
+        await self._operations.finish(within_s)
         self._is_closed = True
         try:
-            async with asyncio.timeout(self._limits.write_s):
-                await self._socket.close(4403, "Forbidden: the token has expired")
+            async with asyncio.timeout(closing_s):
+                await self._socket.close(code, reason)
         finally:
             self._end()
 
