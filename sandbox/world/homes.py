@@ -19,12 +19,12 @@ CLOUD = "CLOUD_ERP"
 LEGACY = "LEGACY_ERP"
 MIGRATING = "MIGRATING"
 
-MOVED_BEFORE = timedelta(days=10)
+MOVED_BEFORE = timedelta(days=11)
 """How long ago orders of customers that migrate began to go to the cloud."""
 
 _NUMBERS_IN_CLOUD = (1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 19, 20, 21, 58, 59)
 _IN_CLOUD = frozenset({"acc_parent", *(f"acc_{number}" for number in _NUMBERS_IN_CLOUD)})
-_ON_THEIR_WAY = frozenset({"acc_4", "acc_15"})
+_ON_THEIR_WAY = frozenset({"acc_3", "acc_16"})
 
 
 def home_of(account_id: str) -> str:

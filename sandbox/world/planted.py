@@ -9,8 +9,7 @@
 - acc_1 has an order with a backorder, one whose shipment is delayed, open cases, an open opportunity opp_9.
 - acc_58 and acc_59 are acc_20 and acc_21, entered a second time.
 - acc_2 has two contracts on FIT-0013 that contradict each other.
-- Of acc_parent's children acc_3 is a customer of the legacy ERP and acc_5 one of the cloud; acc_4 migrates, with an
-  open order in each.
+- Of acc_parent's children acc_4 is a customer of the legacy ERP and acc_5 one of the cloud; acc_3 migrates.
 """
 
 from __future__ import annotations
@@ -94,8 +93,6 @@ ORDERS: tuple[PlannedOrder, ...] = (
     PlannedOrder(5, "acc_1", "delayed", (("HSE-0021", 40), ("FIT-0030", 100))),
     PlannedOrder(8, "acc_1", "partial", (("VLV-0042", 20), ("FLT-0020", 8))),
     PlannedOrder(20, "acc_1", "shipped", (("LUB-0030", 12), ("SEL-0040", 10))),
-    PlannedOrder(3, "acc_4", "allocated", (("FIT-0030", 12),)),
-    PlannedOrder(45, "acc_4", "allocated", (("SEL-0040", 6), ("FLT-0020", 4))),
 )
 
 

@@ -299,7 +299,7 @@ class TestSearching:
                 ),
             ),
             (AccountFilter(erp_home=ErpHome.CLOUD_ERP), lambda account: account.erp_home == "CLOUD_ERP"),
-            (AccountFilter(erp_home=ErpHome.MIGRATING), lambda account: account.id in ("acc_4", "acc_15")),
+            (AccountFilter(erp_home=ErpHome.MIGRATING), lambda account: account.id in ("acc_3", "acc_16")),
             (AccountFilter(text="c-1004"), lambda account: account.number.startswith("C-1004")),
             (AccountFilter(text=""), lambda account: True),
             (

@@ -76,9 +76,9 @@ def subject_of(system: SourceSystem) -> Subject:
     story = next(
         order.number
         for order in reversed(world.orders)
-        if (order.account_id, order.status, arrived[order.id]) == ("acc_3", "COMPLETED", 2)
+        if (order.account_id, order.status, arrived[order.id]) == ("acc_4", "COMPLETED", 2)
     )
-    return Subject("acc_3", "acc_3", "shp_3", story)
+    return Subject("acc_4", "acc_4", "shp_4", story)
 
 
 @pytest.fixture

@@ -251,7 +251,7 @@ class TestRowsOfCustomers:
 class TestS11ManyErps:
     """``acc_parent`` is in the cloud, and of its children one, one is in the legacy ERP and one on its way."""
 
-    LEGACY, MOVING, CLOUD = "C-10044", "C-10045", "C-10046"
+    LEGACY, MOVING, CLOUD = "C-10045", "C-10044", "C-10046"
 
     async def children(self, who: Whole) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
         """Ask S11 and return the children by number, with the errors of the answer."""
@@ -285,7 +285,7 @@ class TestS11ManyErps:
         assert 0 < calls["erp"] <= 8
 
     async def test_one_that_migrates_has_its_open_orders_of_both_newest_first(self, whole: Whole):
-        query = """{ accountByNumber(number: "C-10045") { openOrderValue { amount }
+        query = """{ accountByNumber(number: "C-10044") { openOrderValue { amount }
             orders(filter: {status: [ACCEPTED]}, first: 1) {
                 nodes { number } pageInfo { hasNextPage endCursor } } } }"""
         async with acting(whole, CONTROLLER) as controller:
@@ -297,7 +297,7 @@ class TestS11ManyErps:
                 page = (await controller.data(more))["accountByNumber"]["orders"]
             seen += [node["number"] for node in page["nodes"]]
         open_in_world = [
-            order for order in demo_world().orders if order.account_id == "acc_4" and order.status == "ACCEPTED"
+            order for order in demo_world().orders if order.account_id == "acc_3" and order.status == "ACCEPTED"
         ]
         assert seen == [order.number for order in reversed(open_in_world)]
         assert {order.erp for order in open_in_world} == {"CLOUD_ERP", "LEGACY_ERP"}

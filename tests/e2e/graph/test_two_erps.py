@@ -17,8 +17,8 @@ from tests.support.whole import FAST, Whole, in_process
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
-LEGACY = {"account": "acc_3", "ship_to": "shp_3"}
-MOVING = {"account": "acc_4", "ship_to": "shp_4"}
+LEGACY = {"account": "acc_4", "ship_to": "shp_4"}
+MOVING = {"account": "acc_3", "ship_to": "shp_3"}
 CLOUD = {"account": "acc_9", "ship_to": "shp_9"}
 """Its credit is its own: what is owed by others of a group has to be known of all of them."""
 SUBMIT = scenario("order").query
@@ -107,7 +107,7 @@ async def test_a_new_order_goes_to_the_erp_that_takes_those_of_its_account(
 
 
 async def test_an_account_that_has_moved_keeps_its_ids_and_finishes_its_orders_where_they_started(whole: Whole):
-    query = """{ accountByNumber(number: "C-10056") { id erpHome orders(first: 3) { nodes { id homeErp status } } } }"""
+    query = """{ accountByNumber(number: "C-10057") { id erpHome orders(first: 3) { nodes { id homeErp status } } } }"""
     before = (await whole.data(query))["accountByNumber"]
     store = whole.sandboxes["crm"].host.store
     store.execute("UPDATE Account SET ERP_Home__c = 'Cloud ERP' WHERE Crossdock_Id__c = ?", (before["id"],))
@@ -116,7 +116,7 @@ async def test_an_account_that_has_moved_keeps_its_ids_and_finishes_its_orders_w
         assert (before["erpHome"], after["erpHome"]) == ("MIGRATING", "CLOUD_ERP")
         assert after["orders"] == before["orders"]
         assert "LEGACY_ERP" in {order["homeErp"] for order in after["orders"]["nodes"]}
-        placed = await submit(whole, {"account": before["id"], "ship_to": "shp_15"})
+        placed = await submit(whole, {"account": before["id"], "ship_to": "shp_16"})
         assert documents(whole, placed) == ["erp"]
     finally:
         store.execute("UPDATE Account SET ERP_Home__c = 'Migrating' WHERE Crossdock_Id__c = ?", (before["id"],))

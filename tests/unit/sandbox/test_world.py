@@ -111,7 +111,7 @@ class TestHomes:
         assert {rule.id for rule in world.price_rules} - contracts <= {rule.id for rule in cloud}
         assert {rule.id for rule in legacy} <= contracts
         shared = {rule.account_id for rule in cloud} & {rule.account_id for rule in legacy}
-        assert shared <= {"acc_4", "acc_15"}
+        assert shared <= {"acc_3", "acc_16"}
 
     def test_what_a_customer_on_its_way_owes_is_parted_like_its_invoices(self, world: WorldModel):
         parts = [part_of(world, erp) for erp in (CLOUD, LEGACY)]
@@ -119,8 +119,9 @@ class TestHomes:
             owed = [entry.open_receivables for part in parts for entry in part.accounts if entry.id == account.id]
             assert sum(owed) == account.open_receivables
 
-    def test_a_customer_on_its_way_has_open_orders_in_both(self, world: WorldModel):
-        of = [order for order in world.orders if order.account_id == "acc_4" and order.status == "ACCEPTED"]
+    @pytest.mark.parametrize("account_id", ["acc_3", "acc_16"])
+    def test_customers_of_the_demo_on_their_way_have_open_orders_in_both(self, demo: WorldModel, account_id: str):
+        of = [order for order in demo.orders if order.account_id == account_id and order.status == "ACCEPTED"]
         assert {order.erp for order in of} == {CLOUD, LEGACY}
         assert max(order.submitted_at for order in of if order.erp == LEGACY) < min(
             order.submitted_at for order in of if order.erp == CLOUD
