@@ -14,6 +14,7 @@ from systems.legacy_erp.order_writes import OrderWrites
 from systems.legacy_erp.postings import Postings
 from systems.legacy_erp.prices import Prices
 from systems.legacy_erp.programs import Programs
+from systems.legacy_erp.refusals import OWN_OUTCOMES
 from systems.legacy_erp.return_writes import ReturnWrites
 from systems.legacy_erp.sign_on import SignOn
 from systems.ports import CallObserver
@@ -43,6 +44,7 @@ class LegacyErp(CustomerWrites, Prices, OrderWrites, Postings, Corrections, Retu
             SourceSystem.LEGACY_ERP,
             client_settings,
             authorize=SignOn(self._door, settings.user, settings.password),
+            own_outcomes=OWN_OUTCOMES,
             observer=observer,
             circuit=circuit,
         )

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from schema.enums import SourceSystem
 from systems.bulk import BulkReader
 from systems.client import VendorClient
-from systems.errors import Unexpected
+from systems.errors import Unavailable, Unexpected
 from systems.legacy_erp.fields import Record
-from systems.legacy_erp.refusals import DONE, failure_of
+from systems.legacy_erp.refusals import BROKE_OFF, DONE, failure_of
 
 __all__ = ["MAX_KEYS", "MAX_KEY_CHARS", "Programs", "askable", "in_calls"]
 
@@ -108,7 +108,10 @@ class Programs:
         Raises:
             ConnectorError: what the return code says, or the answer is not of the agreed shape.
         """
-        if self._bulk.read(operation, body, lambda body: body["RC"], is_write=is_write) != DONE:
+        code = self._bulk.read(operation, body, lambda body: body["RC"], is_write=is_write)
+        if code == BROKE_OFF:
+            raise Unavailable(SourceSystem.LEGACY_ERP, operation, "the program broke off", outcome_unknown=is_write)
+        if code != DONE:
             raise self._bulk.read(operation, body, lambda body: failure_of(operation, body), is_write=is_write)
         return self._bulk.read(operation, body, read, is_write=is_write)
 

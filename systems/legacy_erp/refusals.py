@@ -7,11 +7,21 @@ from typing import Any
 
 from schema.enums import SourceSystem
 from systems.errors import Conflict, ConnectorError, NotFound, Rejected
+from systems.outcome import Action, Outcome
 
-__all__ = ["DONE", "failure_of"]
+__all__ = ["BROKE_OFF", "DONE", "OWN_OUTCOMES", "failure_of"]
 
 DONE = "00"
 """Return code of a program that did what it was asked."""
+
+BROKE_OFF = "99"
+"""Return code of a program that failed under way: it says nothing about what was asked, and may have done it."""
+
+OWN_OUTCOMES: Mapping[int, Outcome] = dict.fromkeys(
+    (400, 404, 409, 412, 422, 423), Outcome(Action.FAIL, "the façade has run no program")
+)
+"""Statuses that tell something of a record elsewhere: here programs tell that, by return codes. A missing program must
+not be taken for a missing record, of which there is nothing to undo."""
 
 _NOT_FOUND = "NF"
 _CONFLICTS = frozenset({"DU", "CH", "KU"})

@@ -17,7 +17,7 @@ from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
 from schema.records.orders import OrderFilter
 from systems.business_central import BusinessCentral
-from systems.errors import RateLimited, Rejected, Unavailable, Unexpected
+from systems.errors import Conflict, RateLimited, Rejected, Unavailable, Unexpected
 from systems.ports import SystemCall
 from tests.support.erp_orders import SETTINGS
 from tests.support.sandboxes import ServedSandbox, serve_sandbox
@@ -80,6 +80,18 @@ async def test_a_word_that_nobody_knows_is_named_and_never_guessed(
     served.host.store.execute(f"UPDATE {table} SET {column} = 'Teleported'")
     with pytest.raises(Unexpected, match="Teleported"):
         await ask(erp)
+
+
+@pytest.mark.parametrize("status", [409, 412], ids=["a conflict", "a changed record"])
+@pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "at sign-in"])
+async def test_a_record_that_changed_is_a_conflict(
+    served: ServedSandbox, erp: BusinessCentral, status: int, is_signed_in: bool
+):
+    if is_signed_in:
+        await erp.terms(["acc_1"])
+    await served.faults(error_rate=1, error_status=status)
+    with pytest.raises(Conflict):
+        await erp.terms(["acc_1"])
 
 
 class TestLinks:

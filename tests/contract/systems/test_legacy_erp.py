@@ -235,6 +235,26 @@ class TestRefusals:
             assert await ask(erp) is None
         assert len(system.requests) == 2
 
+    async def test_a_program_that_broke_off_is_no_refusal(self):
+        async with facade(refusal("99")) as (erp, _):
+            with pytest.raises(Unavailable) as failed:
+                await erp.orders(["ord_77"])
+            assert not failed.value.outcome_unknown
+            with pytest.raises(Unavailable) as failed:
+                await erp.create_order(order())
+            assert failed.value.outcome_unknown
+
+    @pytest.mark.parametrize("status", [400, 404, 409, 412, 422, 423], ids=str)
+    @pytest.mark.parametrize(
+        "ask", [lambda erp: erp.orders(["ord_77"]), lambda erp: erp.cancel_order("k1")], ids=["a read", "an undoing"]
+    )
+    async def test_a_status_of_the_facade_says_nothing_of_a_record(
+        self, ask: Callable[[LegacyErp], Awaitable[Any]], status: int
+    ):
+        async with facade(Reply(status, b'{"RC": "99", "MSG": "there is no such program"}')) as (erp, _):
+            with pytest.raises(Unexpected, match="no program"):
+                await ask(erp)
+
 
 class TestRequests:
     async def test_an_order_is_entered_field_by_field(self):

@@ -43,15 +43,10 @@ def world() -> WorldModel:
     return small_world(generate_world(42, NOW))
 
 
-@pytest.fixture(scope="module")
-def vendor() -> LegacyErpSandbox:
-    return LegacyErpSandbox()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(vendor: LegacyErpSandbox, world: WorldModel) -> AsyncIterator[Client]:
+async def client(world: WorldModel) -> AsyncIterator[Client]:
     """A client of one sandbox; each test that writes does so under names of its own."""
-    async with serve_sandbox(vendor, lambda: world) as served:
+    async with serve_sandbox(LegacyErpSandbox(), lambda: world) as served:
         yield await signed_on(served)
 
 
@@ -75,9 +70,8 @@ class TestSigningOn:
         answer = await sign_on(client.served, **changes)
         assert (answer.status_code, answer.json()["RC"], "TICKET" in answer.json()) == (401, "99", False)
 
-    async def test_without_a_good_ticket_no_program_runs(self, client: Client, vendor: LegacyErpSandbox):
-        mine = await signed_on(client.served)
-        stranger = replace(mine, ticket="GUESSED")
+    async def test_without_a_good_ticket_no_program_runs(self, client: Client):
+        stranger = replace(client, ticket="GUESSED")
         assert (await stranger.call("CUSINQ", BY="XREF", KEYS=["acc_1"])).status_code == 401
 
     async def test_a_ticket_that_an_operator_ended_is_good_no_more(self, world: WorldModel):

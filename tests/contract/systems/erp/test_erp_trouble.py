@@ -12,7 +12,7 @@ from sandbox.kit.vendor import Vendor
 from schema.enums import OrderStatus
 from schema.records.orders import OrderFilter
 from schema.records.values import PageRequest
-from systems.errors import AuthFailed, Conflict, RateLimited, Unavailable, Unexpected
+from systems.errors import AuthFailed, RateLimited, Unavailable, Unexpected
 from systems.ports import SystemCall
 from tests.support.erp_orders import order
 from tests.support.erps import ErpConnector, ErpKind
@@ -39,8 +39,6 @@ async def erp(kind: ErpKind, served: ServedSandbox, calls: list[SystemCall]) -> 
         pytest.param({"throttle_rate": 1, "retry_after_s": 30}, RateLimited, id="it limits us"),
         pytest.param({"html_rate": 1}, Unexpected, id="a proxy answers with a page"),
         pytest.param({"garbage_rate": 1}, Unexpected, id="half an answer"),
-        pytest.param({"error_rate": 1, "error_status": 409}, Conflict, id="a conflict"),
-        pytest.param({"error_rate": 1, "error_status": 412}, Conflict, id="a changed record"),
         pytest.param({"error_rate": 1, "error_status": 403}, Unexpected, id="a forbidden page"),
     ],
 )
