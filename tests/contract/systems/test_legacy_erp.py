@@ -19,8 +19,10 @@ from schema.records.catalog import PriceLevel
 from schema.records.onboarding import BillingTerms
 from schema.records.orders import OrderFilter
 from schema.records.values import ExternalRef, Money, PageRequest
+from systems.client import Answer
 from systems.errors import Conflict, ConnectorError, NotFound, Rejected, Unavailable, Unexpected
 from systems.legacy_erp import LegacyErp, LegacyErpSettings
+from systems.legacy_erp.programs import AT_ONCE, Programs
 from tests.support.erp_orders import line, order
 from tests.support.scripted_system import Reply, ScriptedSystem, scripted
 
@@ -270,7 +272,7 @@ class TestRequests:
                       "UNPRC": 1234560, "REQDT": 0, "WHSCD": "W01"}],
         }  # fmt: skip
 
-    async def test_no_more_than_fifty_keys_travel_together_and_four_calls_at_once(self):
+    async def test_no_more_than_fifty_keys_travel_together(self):
         async with facade(answer()) as (erp, system):
             assert await erp.orders([f"ord_{number}" for number in range(260)]) == {}
         asked = [sent(system, place)["KEYS"] for place in range(1, len(system.requests))]
@@ -311,6 +313,43 @@ class TestRequests:
             "STSS": ["OP"], "PONO": "PO-1", "FRMDT": 1260309, "FRMTM": 140503251, "BHDDT": 1260309,
             "BHDTM": 140503251, "BHXREF": "", "LIMIT": 6,
         }  # fmt: skip
+
+
+class Counting:
+    """A client that counts how many calls are under way; it answers with nothing, or fails."""
+
+    def __init__(self, error: ConnectorError | None = None) -> None:
+        self.calls = self.under_way = self.most = 0
+        self._error = error
+
+    async def query(self, *_: Any) -> Answer:
+        self.calls += 1
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        for _turn in range(10):
+            await asyncio.sleep(0)
+        self.under_way -= 1
+        if self._error is not None:
+            raise self._error
+        return Answer(200, {"RC": "00", "RECS": [], "NEXT": 0}, {})
+
+
+class TestManyKeys:
+    KEYS = tuple(f"ord_{number}" for number in range(1_000))
+
+    async def test_a_few_calls_of_a_question_are_under_way_at_once(self):
+        client = Counting()
+        assert await Programs(client).by_keys("orders", "ORDINQ", ("XREF", self.KEYS), dict) == []
+        assert (client.calls, client.most) == (20, AT_ONCE)
+
+    async def test_after_a_failure_no_further_call_is_made(self):
+        away = Unavailable(SourceSystem.LEGACY_ERP, "orders", "it is away", outcome_unknown=False)
+        client = Counting(away)
+        with pytest.raises(Unavailable):
+            await Programs(client).by_keys("orders", "ORDINQ", ("XREF", self.KEYS), dict)
+        for _turn in range(50):
+            await asyncio.sleep(0)
+        assert client.calls <= 2 * AT_ONCE
 
 
 class TestTickets:
