@@ -50,6 +50,7 @@ class Connections:
         self._engine = engine
         self._turns = asyncio.Semaphore(size)
         self._idle: list[tuple[AsyncConnection, float]] = []
+        self._cleaning: set[asyncio.Task[None]] = set()
 
     @property
     def engine(self) -> AsyncEngine:
@@ -84,12 +85,13 @@ class Connections:
                 if _is_clean(connection):
                     self._idle.append((connection, time.monotonic()))
                 else:
-                    await asyncio.shield(asyncio.ensure_future(self._clean(connection)))
+                    await self._clean_whatever_comes(connection)
         finally:
             self._turns.release()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those that are being cleaned for who was cancelled among them."""
+        await asyncio.gather(*self._cleaning)
         while self._idle:
             await self._idle.pop()[0].close()
         await self._engine.dispose()
@@ -97,10 +99,21 @@ class Connections:
     async def _take(self) -> AsyncConnection:
         while self._idle:
             connection, since = self._idle.pop()
-            if time.monotonic() - since <= IDLE_S or await _lives(connection):
-                return connection
+            try:
+                if time.monotonic() - since <= IDLE_S or await _lives(connection):
+                    return connection
+            except asyncio.CancelledError:
+                await self._clean_whatever_comes(connection)
+                raise
             await _drop(connection)
         return await self._engine.connect()
+
+    async def _clean_whatever_comes(self, connection: AsyncConnection) -> None:
+        """Clean a connection to the end, also when whoever used it is cancelled meanwhile."""
+        task = asyncio.create_task(self._clean(connection))
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
+        await asyncio.shield(task)
 
     async def _clean(self, connection: AsyncConnection) -> None:
         """Roll back what is open and keep the connection, or drop it when that fails."""
