@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
@@ -106,14 +106,29 @@ class Connections:
                 await self._clean_whatever_comes(connection)
                 raise
             await _drop(connection)
+        return await self._connect()
+
+    async def _connect(self) -> AsyncConnection:
+        """Make a connection; one whose user is cancelled meanwhile is made to the end and closed."""
+        making = asyncio.create_task(self._made())
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            self._see_to_the_end(_unmade(making))
+            raise
+
+    async def _made(self) -> AsyncConnection:
         return await self._engine.connect()
 
     async def _clean_whatever_comes(self, connection: AsyncConnection) -> None:
         """Clean a connection to the end, also when whoever used it is cancelled meanwhile."""
-        task = asyncio.create_task(self._clean(connection))
+        await asyncio.shield(self._see_to_the_end(self._clean(connection)))
+
+    def _see_to_the_end(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
-        await asyncio.shield(task)
+        return task
 
     async def _clean(self, connection: AsyncConnection) -> None:
         """Roll back what is open and keep the connection, or drop it when that fails."""
@@ -181,6 +196,12 @@ async def _lives(connection: AsyncConnection) -> bool:
     except (SQLAlchemyError, connection.dialect.loaded_dbapi.Error):
         return False
     return True
+
+
+async def _unmade(making: asyncio.Task[AsyncConnection]) -> None:
+    """Close a connection that nobody waits for any more, once it is made."""
+    with suppress(SQLAlchemyError):
+        await _drop(await making)
 
 
 async def _drop(connection: AsyncConnection) -> None:
