@@ -135,7 +135,8 @@ class Connections:
         try:
             if _is_begun(connection):
                 await connection.rollback()
-            await driver_of(connection).rollback()
+            if not _is_broken(connection):
+                await driver_of(connection).rollback()
         except (SQLAlchemyError, connection.dialect.loaded_dbapi.Error):
             await _drop(connection)
             return
@@ -181,10 +182,13 @@ def _is_begun(connection: AsyncConnection) -> bool:
     return cast("Any", connection.sync_connection).get_transaction() is not None
 
 
+def _is_broken(connection: AsyncConnection) -> bool:
+    """Return whether there is no driver's connection behind it; SQLAlchemy would make one for whoever asks for that."""
+    return connection.closed or connection.invalidated
+
+
 def _is_clean(connection: AsyncConnection) -> bool:
-    if connection.closed or connection.invalidated or _is_begun(connection):
-        return False
-    return not is_in_transaction(connection)
+    return not (_is_broken(connection) or _is_begun(connection) or is_in_transaction(connection))
 
 
 async def _lives(connection: AsyncConnection) -> bool:

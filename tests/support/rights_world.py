@@ -109,6 +109,8 @@ class _Reached(Exception):
 class _Beyond:
     """Stands for the engine and the inbox: whoever comes here had the right to."""
 
+    undecided = 0
+
     def __init__(self, use: Dependencies) -> None:
         self.dependencies = use
 

@@ -37,8 +37,15 @@ def erps() -> TwoErps:
 @pytest.fixture
 def app(erps: TwoErps) -> ASGIApp:
     erp = erps.routing
+    untouched: Any = None
     ports = CatalogPorts(
-        items=erp, prices=erp, customers=erp, directory=erps.crm, signer=TokenSigner(SIGNING_KEY), clock=FakeClock(NOW)
+        items=erp,
+        prices=erp,
+        customers=erp,
+        directory=erps.crm,
+        events=untouched,
+        signer=TokenSigner(SIGNING_KEY),
+        clock=FakeClock(NOW),
     )
     return build_catalog(ports, CLAIMS)
 
