@@ -31,6 +31,7 @@ __all__ = ["LegacyErpSandbox"]
 
 SIGN_ON = "SIGNON"
 FIRST_INVOICE = 300_001
+"""Where its range of invoice numbers begins: no other ERP of the distributor numbers there."""
 
 
 class LegacyErpSandbox:

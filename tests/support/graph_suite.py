@@ -703,7 +703,7 @@ class GraphSuite:
             exceptionTasks(queue: "CREDIT") { nodes { id kind summary dueAt order { number status } resolutions } }
             deadLetters(source: WMS) { nodes { id type reason attempts } } }"""
         found = await whole.data(query)
-        assert {"CRM", "CLOUD_ERP", "WMS", "TMS"} <= {entry["system"] for entry in found["systems"]}
+        assert {"CRM", "CLOUD_ERP", "LEGACY_ERP", "WMS", "TMS"} <= {entry["system"] for entry in found["systems"]}
         tasks = found["exceptionTasks"]["nodes"]
         assert tasks
         assert all(task["order"]["number"] for task in tasks if task["kind"] == "CreditHold")

@@ -1,4 +1,4 @@
-"""The whole of Crossdock on free ports of the loopback: four sandboxes, five subgraphs, gateway, processes, webhooks.
+"""The whole of Crossdock on free ports of the loopback: five sandboxes, five subgraphs, gateway, processes, webhooks.
 
 ``in_process`` is the embedded form as the demo runs it; ``over_sockets`` has every subgraph behind a server of its own.
 """
