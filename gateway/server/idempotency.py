@@ -6,19 +6,23 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
 1. What the document leaves out becomes a variable, before it is validated; what it takes from a variable is filled in
    before the variables are checked. A key that stands there already has to be the same.
-2. While a request with a key is under way here, a second one of the same principal is refused. A later one goes to the
-   subgraph, which answers it as the first.
+2. While a request with a key is under way here, a second one of the same principal is refused, and so is any that asks
+   for something else under a key that was used. A later one that asks for the same goes to the subgraph, which answers
+   it as the first.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLInputObjectType, GraphQLInputType, get_nullable_type
+import orjson
+from graphql import GraphQLInputObjectType, GraphQLInputType, get_nullable_type, print_ast
 from graphql.language import ArgumentNode, ObjectValueNode, StringValueNode, ValueNode, VariableNode
 
 from gateway.errors import ErrorCode, RequestError, SupergraphError
@@ -28,7 +32,7 @@ from gateway.operation.variables import Variables
 from gateway.server.principal import Principal
 from gateway.supergraph import Supergraph
 
-__all__ = ["DIRECTIVE", "KeyedFields", "KeyedMutation", "UnderWay", "compile_keys", "idempotent_fields", "read_key"]
+__all__ = ["DIRECTIVE", "KeyedFields", "KeyedMutation", "Keys", "compile_keys", "idempotent_fields", "read_key"]
 
 DIRECTIVE = "idempotent"
 
@@ -38,9 +42,15 @@ MAX_KEY_CHARS = 256
 RETRY_AFTER_S = 1.0
 """When to ask again for a mutation that is under way; most are answered within a second or two."""
 
+MAX_REMEMBERED = 10_000
+"""Keys of which it is remembered what they stood for; those that were used least recently go first."""
+
 _ESCAPED = re.compile(r"\\(.)")
 _STRING = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)" *(?:;.*)?')
 """An Item of RFC 9651 that is a String, whose parameters mean nothing here."""
+
+_Use = tuple[Principal, str, str]
+"""Who used a key, for which field, and the key."""
 
 KeyedFields = Mapping[str, KeyedField]
 """The fields with a key by their name."""
@@ -96,9 +106,11 @@ class _Place:
         variable: the variable that it comes from, None when the document says it.
         path: the way in the variable's value.
         literal: the key that the document says, None when it says none.
+        arguments: what the document asks for, as text.
     """
 
     field: str
+    arguments: str
     variable: str | None
     path: tuple[str, ...]
     literal: str | None
@@ -152,6 +164,12 @@ class KeyedMutation:
             values[place.variable] = _with(values.get(place.variable, defaults.get(place.variable)), place.path, key)
         return values
 
+    def asked_for(self, variables: Mapping[str, Any] | None) -> bytes:
+        """Return a digest of what is asked for: the arguments of the document, and the variables that were sent."""
+        asked = ([place.arguments for place in self.places], variables or {})
+        # Files stand outside of the variables: another file is another request, but it cannot be told by its place.
+        return hashlib.sha256(orjson.dumps(asked, default=lambda _: None, option=orjson.OPT_SORT_KEYS)).digest()
+
     def has_all(self, variables: Variables) -> bool:
         """Tell whether the whole mutation may be sent again: all of its fields have a key."""
         values = {**variables.defaults, **variables.values}
@@ -179,15 +197,16 @@ def compile_keys(operation: Operation, fields: KeyedFields) -> KeyedMutation | N
 
 
 def _place(field: str, arguments: tuple[ArgumentNode, ...], path: tuple[str, ...]) -> _Place:
+    asked = " ".join(sorted(print_ast(argument) for argument in arguments))
     node: ValueNode | None = next((item.value for item in arguments if item.name.value == path[0]), None)
     for depth, name in enumerate(path[1:], 1):
         if isinstance(node, VariableNode):
-            return _Place(field, node.name.value, path[depth:], None)
+            return _Place(field, asked, node.name.value, path[depth:], None)
         inside = node.fields if isinstance(node, ObjectValueNode) else ()
         node = next((item.value for item in inside if item.name.value == name), None)
     if isinstance(node, VariableNode):
-        return _Place(field, node.name.value, (), None)
-    return _Place(field, None, (), node.value if isinstance(node, StringValueNode) else None)
+        return _Place(field, asked, node.name.value, (), None)
+    return _Place(field, asked, None, (), node.value if isinstance(node, StringValueNode) else None)
 
 
 def read_key(header: str) -> str:
@@ -205,26 +224,47 @@ def read_key(header: str) -> str:
     return key
 
 
-class UnderWay:
-    """The mutations with a key from the header that run now; there are never more than requests."""
+class Keys:
+    """The keys that came by the header: those under way, never more than requests, and what the last ones asked for."""
 
     def __init__(self) -> None:
-        self._running: set[tuple[Principal, str, str]] = set()
+        self._running: set[_Use] = set()
+        self._asked: OrderedDict[_Use, bytes] = OrderedDict()
 
     @contextmanager
-    def hold(self, keyed: KeyedMutation, principal: Principal, key: str) -> Iterator[None]:
+    def hold(
+        self, keyed: KeyedMutation, principal: Principal, key: str, variables: Mapping[str, Any] | None
+    ) -> Iterator[None]:
         """Keep others from running the same until the block ends.
 
         Raises:
-            RequestError: IDEMPOTENCY_KEY_IN_USE, the same is under way.
+            RequestError: IDEMPOTENCY_KEY_REUSED, the key stood for something else before; IDEMPOTENCY_KEY_IN_USE, the
+                same is under way.
         """
         mine = {(principal, field, key) for field in keyed.fields}
+        asked = keyed.asked_for(variables)
+        if any(self._asked.get(use, asked) != asked for use in mine):
+            message = "this Idempotency-Key came with another request before: use a new key for a new request"
+            raise RequestError(ErrorCode.IDEMPOTENCY_KEY_REUSED, message, http_status=422)
         if not mine.isdisjoint(self._running):
             message = "a request with this Idempotency-Key is under way; ask again a little later for its answer"
             code = ErrorCode.IDEMPOTENCY_KEY_IN_USE
             raise RequestError(code, message, http_status=409, retry_after_s=RETRY_AFTER_S)
+        new = [use for use in mine if use not in self._asked]
+        self._remember(mine, asked)
         self._running |= mine
         try:
             yield
+        except RequestError:  # nothing was sent
+            for use in new:
+                self._asked.pop(use, None)
+            raise
         finally:
             self._running -= mine
+
+    def _remember(self, mine: set[_Use], asked: bytes) -> None:
+        for use in mine:
+            self._asked[use] = asked
+            self._asked.move_to_end(use)
+        while len(self._asked) > MAX_REMEMBERED:
+            self._asked.popitem(last=False)

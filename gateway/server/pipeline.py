@@ -21,7 +21,7 @@ from gateway.extensions.hooks import Visit
 from gateway.server.caching import through_cache
 from gateway.server.expiry import until_expiry
 from gateway.server.failures import error_result
-from gateway.server.idempotency import UnderWay, read_key
+from gateway.server.idempotency import Keys, read_key
 from gateway.server.overrides import OverrideLabels
 from gateway.server.prepared import Graph, MakesPlans, Prepared
 from gateway.server.preparing import Preparer, make_graph
@@ -49,7 +49,7 @@ class Pipeline:
         rules: Rules | None = None,
         overrides: OverrideLabels | None = None,
     ) -> None:
-        self._under_way = UnderWay()
+        self._keys = Keys()
         self._preparer = Preparer(make_graph(supergraph, planner, transports, rules or Rules(), overrides))
         self._reception = Reception(self._preparer)
         self._shared = SharedResults()
@@ -133,16 +133,19 @@ class Pipeline:
         try:
             if prepared.keyed is None or context.idempotency_key is None:
                 return await self._run(prepared, request, context)
-            with self._hold(prepared, context):
+            with self._hold(prepared, request, context):
                 return await self._run(prepared, request, context)
         finally:
             graph.leave()
 
-    def _hold(self, prepared: Prepared, context: RequestContext) -> AbstractContextManager[None]:
+    def _hold(
+        self, prepared: Prepared, request: GraphQLRequest, context: RequestContext
+    ) -> AbstractContextManager[None]:
         """Keep a mutation whose key came by the header from running twice at the same time."""
         if prepared.keyed is None or context.idempotency_key is None:
             return nullcontext()
-        return self._under_way.hold(prepared.keyed, context.principal, read_key(context.idempotency_key))
+        key = read_key(context.idempotency_key)
+        return self._keys.hold(prepared.keyed, context.principal, key, request.variables)
 
     async def _run(self, prepared: Prepared, request: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         reception, rules, terms = self._reception, prepared.graph.rules, prepared.terms
@@ -184,7 +187,7 @@ class Pipeline:
         prepared = await self.open(request, context, in_parts=True)
         if prepared.operation.kind == "subscription":
             raise RequestError(ErrorCode.NOT_ACCEPTABLE, "a subscription is not answered in parts", http_status=406)
-        with self._hold(prepared, context):
+        with self._hold(prepared, request, context):
             async with aclosing(self._deliver(prepared, request, context)) as results:
                 async for result in results:
                     yield result

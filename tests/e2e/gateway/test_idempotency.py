@@ -233,6 +233,42 @@ async def test_only_the_same_caller_and_key_are_refused_and_a_cancelled_one_free
         assert (await gateway.execute("mutation { cancel }", context=context)).errors == []
 
 
+@pytest.mark.parametrize(
+    ("query", "variables", "who", "status"),
+    [
+        pytest.param("mutation { cancel(id: 1) }", None, "ada", 200, id="the same"),
+        pytest.param("mutation { again: cancel(id: 1) __typename }", None, "ada", 200, id="the same, shown otherwise"),
+        pytest.param("mutation { cancel(id: 2) }", None, "ada", 422, id="another argument"),
+        pytest.param("mutation($id: Int) { cancel(id: $id) }", {"id": 1}, "ada", 422, id="written otherwise"),
+        pytest.param("mutation { cancel(id: 2) }", None, "bo", 200, id="of somebody else"),
+        pytest.param("mutation($input: Submit!) { submit(input: $input) }", {"input": {}}, "ada", 200, id="elsewhere"),
+    ],
+)
+async def test_a_key_stands_for_one_request(query, variables, who, status):
+    subgraph = FakeTransport(accept)
+    async with build_gateway(supergraph(), {"s": subgraph}) as gateway:
+        first = RequestContext(Principal("ada"), idempotency_key=KEY)
+        assert (await gateway.execute("mutation { cancel(id: 1) }", context=first)).errors == []
+        found = await gateway.execute(query, variables, context=RequestContext(Principal(who), idempotency_key=KEY))
+        assert [error["extensions"]["code"] for error in found.errors] == (
+            [] if status == 200 else ["IDEMPOTENCY_KEY_REUSED"]
+        )
+        assert len(subgraph.requests) == (2 if status == 200 else 1)
+
+
+async def test_a_key_of_another_request_has_status_422_over_http_and_what_was_refused_here_uses_up_no_key():
+    subgraph, headers = FakeTransport(accept), {"idempotency-key": KEY, "accept": "application/graphql-response+json"}
+    document = "mutation($id: Int) { cancel(id: $id) }"
+    async with served(subgraph) as client:
+        answers = [
+            await client.post("/graphql", json={"query": document, "variables": {"id": given}}, headers=headers)
+            for given in ("one", 1, 2)
+        ]
+    assert [answer.status_code for answer in answers] == [400, 200, 422]
+    assert answers[2].json()["errors"][0]["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert len(subgraph.requests) == 1
+
+
 async def test_a_keyed_mutation_that_a_served_subgraph_could_not_take_is_sent_again_as_it_was():
     bodies: list[bytes] = []
 
