@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,6 +19,7 @@ from gateway.policies.cost_weights import CostWeights
 from gateway.server.authorization import Closed
 from gateway.server.idempotency import KeyedFields, KeyedMutation
 from gateway.server.overrides import OverrideLabels
+from gateway.server.plan_cache import PlanCache
 from gateway.server.principal import Principal
 from gateway.server.rules import Rules
 from gateway.supergraph import Supergraph
@@ -51,7 +51,7 @@ class Graph:
     Attributes:
         rules: what operations keep to that run on it.
         answers: what is kept of answers, None when nothing is.
-        cache: prepared operations, the least recently used first.
+        cache: prepared operations.
         closed: coordinates that principals may not see.
         running: requests under way.
         idle: set when nothing is under way any more, once the graph is no longer served.
@@ -67,10 +67,13 @@ class Graph:
     weights: CostWeights | None
     rules: Rules
     answers: GraphCache | None = None
-    cache: OrderedDict[PlanKey, Prepared] = field(default_factory=OrderedDict)
+    cache: PlanCache = field(init=False)
     closed: dict[Principal, Closed] = field(default_factory=dict)
     running: int = 0
     idle: asyncio.Event | None = None
+
+    def __post_init__(self) -> None:
+        self.cache = PlanCache(self.rules.max_cached_plans)
 
     def leave(self) -> None:
         """Count a request that ended."""

@@ -59,9 +59,9 @@ class Preparer:
         served = self.graph
         alike = graph.supergraph is served.supergraph
         alike = alike and graph.rules.policies.authorization == served.rules.policies.authorization
-        for key, known in list(served.cache.items())[-min(MAX_WARMED, graph.rules.max_cached_plans) :]:
+        for key, known in served.cache.latest(min(MAX_WARMED, graph.rules.max_cached_plans)):
             try:
-                graph.cache[key] = self._prepare(graph, *key, plan=known.plan if alike else None)
+                graph.cache.keep(key, self._prepare(graph, *key, plan=known.plan if alike else None))
             except GatewayError:
                 continue  # it does not fit the new graph; whoever asks is told why
             await asyncio.sleep(0)
@@ -82,15 +82,12 @@ class Preparer:
         key = (request.query, request.operation_name, closed, graph.overrides.active(), switches, brings_key)
         found = graph.cache.get(key)
         if found is not None:
-            graph.cache.move_to_end(key)
             return found
         rules = graph.rules
         with rules.observer.tracing.planning():
             found = self._prepare(graph, *key)
         if len(request.query) <= rules.max_cached_text_bytes:
-            graph.cache[key] = found
-            if len(graph.cache) > rules.max_cached_plans:
-                graph.cache.popitem(last=False)
+            graph.cache.keep(key, found)
         return found
 
     def _prepare(

@@ -5,6 +5,7 @@ import pytest
 from gateway.composition import SubgraphSource, compose_or_raise
 from gateway.planner import Planner
 from gateway.server.pipeline import Pipeline
+from gateway.server.plan_cache import TEXT_PER_PLAN
 from gateway.server.principal import ANONYMOUS, Principal
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.rules import Rules
@@ -54,6 +55,29 @@ async def test_the_cache_has_a_limit_and_drops_what_was_not_used():
     pipe.prepare(GraphQLRequest("{ b: open }"), ANONYMOUS)
     assert pipe.cached_plans == 2
     assert pipe.prepare(GraphQLRequest("{ open }"), ANONYMOUS) is first
+
+
+def large_operation(number: int) -> str:
+    """Return an operation of more text than the average that there is room for."""
+    fields = " ".join(f"{'b' * 40}{place}: open" for place in range(60))
+    assert len(fields) > TEXT_PER_PLAN
+    return f"{{ a{number}: open {fields} }}"
+
+
+async def test_large_operations_leave_room_for_fewer():
+    pipe, _ = pipeline(max_cached_plans=4)
+    for number in range(6):
+        pipe.prepare(GraphQLRequest(large_operation(number)), ANONYMOUS)
+    assert 1 <= pipe.cached_plans < 4
+    for number in range(4):
+        pipe.prepare(GraphQLRequest(f"{{ a{number}: open }}"), ANONYMOUS)
+    assert pipe.cached_plans == 4
+
+
+async def test_one_operation_is_kept_however_large_it_is():
+    pipe, _ = pipeline(max_cached_plans=1)
+    first = pipe.prepare(GraphQLRequest(large_operation(1)), ANONYMOUS)
+    assert pipe.prepare(GraphQLRequest(large_operation(1)), ANONYMOUS) is first
 
 
 async def test_a_very_long_text_is_not_kept():
