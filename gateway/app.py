@@ -17,7 +17,7 @@ from gateway.server.graphiql import graphiql_routes
 from gateway.server.health import health_routes
 from gateway.server.http import HttpEndpoint, Receive, Scope, Send
 from gateway.server.ws import WsEndpoint
-from gateway.tracing import Tracing
+from gateway.tracing import Tracing, begin_request
 from gateway.transport.health import SubgraphStatus
 
 __all__ = ["Entrance", "GatewayApp"]
@@ -91,6 +91,7 @@ class GatewayApp:
                 with self._tracing.request(scope):
                     await self._serve(scope, receive, send)
             else:
+                begin_request()
                 await self._serve(scope, receive, send)
         except asyncio.CancelledError:
             if self._is_ready:

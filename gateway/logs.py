@@ -7,6 +7,8 @@ from typing import TextIO
 
 import structlog
 
+from gateway.tracing import request_id
+
 __all__ = ["log_to"]
 
 
@@ -14,6 +16,7 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> None:
     """Write what structlog and the standard library's loggers say to a stream, one JSON object a line."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -38,3 +41,11 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("gateway").setLevel(level)
+
+
+def _name_request(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Add the id of the request that runs to a line, where no trace has given it one."""
+    identifier = request_id.get()
+    if identifier is not None:
+        event.setdefault("correlation_id", identifier)
+    return event

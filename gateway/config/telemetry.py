@@ -33,7 +33,8 @@ class TelemetrySettings(Section):
     tracing: Literal["none", "pass_on", "spans"] = "none"
     """Read no trace context; pass the client's W3C ``traceparent`` on to subgraphs, or begin a trace where it has none;
     or add spans of request, plan and fetch through OpenTelemetry (``pip install crossdock[telemetry]``). With the last
-    two the id of the trace is ``correlation_id`` in the log and ``correlationId`` in masked errors."""
+    two the id of the trace is ``correlation_id`` in the log and ``correlationId`` in masked errors; else it is an id of
+    the request's own."""
     metrics: bool = False
     """Serve metrics for Prometheus. They are open to whoever reaches the server."""
     metrics_path: str = Field(default="/metrics", pattern=r"^/[^?#]+$")

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["TraceContext", "correlation_id", "current", "read_context"]
+__all__ = ["TraceContext", "begin_request", "correlation_id", "current", "read_context", "request_id"]
 
 MAX_STATE_CHARS = 512
 """Longest ``tracestate`` that is passed on, the length that the specification asks for."""
@@ -70,7 +70,16 @@ def read_context(headers: Iterable[tuple[bytes, bytes]]) -> TraceContext | None:
     return TraceContext(trace_id, parent_id, flags, state if len(state) <= MAX_STATE_CHARS else "")
 
 
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that runs, where traces are not followed."""
+
+
+def begin_request() -> None:
+    """Give the request that begins an id; it holds in the task that serves the request."""
+    request_id.set(secrets.token_hex(16))
+
+
 def correlation_id() -> str:
-    """Return the id under which a failure is found in the logs: that of the trace, or one of its own."""
+    """Return the id under which a failure is found in the logs: the trace's, the request's, or one of its own."""
     trace = current.get()
-    return uuid.uuid4().hex if trace is None else trace.trace_id
+    return (request_id.get() or uuid.uuid4().hex) if trace is None else trace.trace_id

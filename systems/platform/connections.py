@@ -79,10 +79,14 @@ class Connections:
             ) from error
         try:
             connection = await self._take()
+            is_cut_off = False
             try:
                 yield connection
+            except asyncio.CancelledError:
+                is_cut_off = True  # what was sent may take effect only now, and nothing tells yet
+                raise
             finally:
-                if _is_clean(connection):
+                if not is_cut_off and _is_clean(connection):
                     self._idle.append((connection, time.monotonic()))
                 else:
                     await self._clean_whatever_comes(connection)

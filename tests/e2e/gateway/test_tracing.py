@@ -6,7 +6,10 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import structlog
@@ -44,21 +47,37 @@ async def test_nothing_is_passed_on_unless_told():
     assert answer == {"data": {"header": None, "state": None}}
 
 
-async def test_errors_and_lines_of_log_carry_the_id_of_the_trace():
+@contextmanager
+def logged() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Write logs as programs do and yield what reads their lines."""
     stream = io.StringIO()
     before = logging.getLogger().handlers[:], logging.getLogger().level
     log_to(stream)
     try:
-        async with http(PASS_ON) as client:
-            answer = (await client.post("/graphql", json=SECRET, headers=PARENT)).json()
+        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     finally:
         structlog.reset_defaults()
         logging.getLogger().handlers[:], level = before
         logging.getLogger().setLevel(level)
+
+
+async def test_errors_and_lines_of_log_carry_the_id_of_the_trace():
+    with logged() as lines:
+        async with http(PASS_ON) as client:
+            answer = (await client.post("/graphql", json=SECRET, headers=PARENT)).json()
     assert answer["errors"][0]["extensions"]["correlationId"] == TRACE
-    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert {"subgraph", "operation"} <= {line["event"].split(" ")[0] for line in lines}
-    assert {line["correlation_id"] for line in lines} == {TRACE}
+    assert {"subgraph", "operation"} <= {line["event"].split(" ")[0] for line in lines()}
+    assert {line["correlation_id"] for line in lines()} == {TRACE}
+
+
+async def test_without_traces_each_request_has_an_id_of_its_own():
+    kit = PASS_ON.with_settings(telemetry={"tracing": "none"}, errors={"subgraph_errors": "masked"})
+    with logged() as lines:
+        async with http(kit) as client:
+            answers = [(await client.post("/graphql", json=SECRET, headers=PARENT)).json() for _ in range(2)]
+    ids = [answer["errors"][0]["extensions"]["correlationId"] for answer in answers]
+    assert len({*ids, TRACE}) == 3
+    assert {line["correlation_id"] for line in lines()} == {*ids}
 
 
 def test_spans_without_open_telemetry_are_refused_with_what_to_install(monkeypatch):
