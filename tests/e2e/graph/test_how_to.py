@@ -241,10 +241,10 @@ async def test_goods_are_taken_back_with_the_page_alone(whole: Whole):
         await whole.speed(FAST, "wms")
         try:
             told = (await asyncio.wait_for(first, WITHIN_S))["returnStatusChanged"]
+            back = await eventually(whole, page["Story"], lambda found: found["credit"] is not None)
         finally:
             await whole.speed(1, "wms")
     assert told["eventId"]
-    back = await eventually(whole, page["Story"], lambda found: found["credit"] is not None)
     assert "return.credited" in {event["type"] for event in back["order"]["lineage"]["nodes"]}
 
 
