@@ -28,6 +28,7 @@ from processes.invoicing import Invoicing
 from processes.price_news import PriceNews
 from processes.release_watch import ReleaseWatch
 from processes.return_news import Returns
+from processes.shipment_watch import ShipmentWatch
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
 from systems import salesforce, tms, wms
@@ -73,6 +74,9 @@ MISSING_INVOICES_S = 60.0
 RELEASES_S = 15.0
 """How often it is looked whether a release has missed its cut-off; persons look at that within hours."""
 
+LATE_SHIPMENTS_S = 15.0
+"""How often it is looked for shipments that are late without a word of their carrier; persons have hours for them."""
+
 KEPT = timedelta(days=7)
 """How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
 because its event stands in the log."""
@@ -105,6 +109,7 @@ class Background:
         self._crm_mirror = CrmMirror(engine.dependencies)
         self._prices = PriceNews(engine.dependencies)
         self._release_watch = ReleaseWatch(engine.dependencies)
+        self._shipment_watch = ShipmentWatch(engine)
         self._stock = InventorySync(engine.dependencies)
         self._news = asyncio.Event()
 
@@ -127,6 +132,10 @@ class Background:
             tasks.create_task(self._insisting("merged accounts", merged))
             releases = partial(self._again, self._release_watch.look, RELEASES_S)
             tasks.create_task(self._insisting("releases", releases))
+            late = (self._shipment_watch.look_at_expected, self._shipment_watch.look_for_silence)
+            for name, look in zip(("expected", "silent"), late, strict=True):
+                watched = partial(self._watch_shipments, look)
+                tasks.create_task(self._insisting(f"shipments {name}", watched))
             tasks.create_task(self._insisting("figures", self._project))
             for routine in INVENTORY_SYNC:
                 if routine.every_s is not None:
@@ -185,6 +194,13 @@ class Background:
             while await self._invoice_watch.look() > 0:
                 pass
             await asyncio.sleep(MISSING_INVOICES_S)
+
+    @staticmethod
+    async def _watch_shipments(look: Callable[[], Awaitable[int]]) -> None:
+        while True:
+            while await look() > 0:
+                pass
+            await asyncio.sleep(LATE_SHIPMENTS_S)
 
     async def _end_what_is_over(self) -> None:
         platform, clock = self._parts.platform, self._parts.clock

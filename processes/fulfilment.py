@@ -2,7 +2,8 @@
 
 1. Every news is one event of the log, told once however often it comes; late ones are appended and move nothing back.
 2. A packed shipment is tendered to a carrier (SHIPMENT_TENDER).
-3. A late one is noted on its order, asked about and made a service case (SHIPMENT_DELAY).
+3. A late one, by its carrier's word, its silence or when it is expected, is noted on its order, asked about and made
+   a service case (SHIPMENT_DELAY).
 4. A delivered one is told to the customer; the last of an order completes it (SHIPMENT_DELIVERY).
 
 The processes run under names made of the shipment, so that the same news never starts two.
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from processes.dependencies import Dependencies
 from processes.inventory_sync import InventorySync
 from processes.order_completion import complete_order
+from processes.rules.delays import end_of, said_of
 from processes.shipment_case import ShipmentCase, ShipmentRequest, shipment_event
 from processes.steps import DONE, Outcome, Step, Verdict
 from processes.task_news import resolve_tasks
@@ -146,7 +148,7 @@ async def tender(case: ShipmentCase) -> Outcome:
         warehouse_code=shipment.warehouse_code,
         ship_to_id="" if order is None else order.ship_to_id,
         ready_at=case.request.at,
-        deliver_by=shipment.planned_delivery if promised is None else _end_of(promised),
+        deliver_by=shipment.planned_delivery if promised is None else end_of(promised),
     )
     load = await case.use.tms.tender(request)
     facts = {"carrier": load.carrier, "trackingNumber": load.tracking_number, "status": load.status.value}
@@ -216,7 +218,7 @@ async def open_case(case: ShipmentCase) -> Outcome:
         order_id=case.order_id,
         subject=f"Shipment {request.shipment_number} is late",
         priority="High",
-        body=f"The carrier reports a delay (reason {request.reason_code or 'not given'}), {expected}.",
+        body=f"{said_of(request.reason_code)}, {expected}.",
     )
     told = case.news("case.opened", "case-opened", {"caseId": opened.id, "number": opened.number})
     await case.use.events.append([replace(told, system=SourceSystem.CRM)])
@@ -290,7 +292,7 @@ async def _promised(case: ShipmentCase) -> datetime:
     shipment, order = await case.shipment(), await case.order()
     if shipment is not None and shipment.planned_delivery is not None:
         return shipment.planned_delivery
-    return case.request.at if order is None or order.promised_date is None else _end_of(order.promised_date)
+    return case.request.at if order is None or order.promised_date is None else end_of(order.promised_date)
 
 
 async def _lift(case: ShipmentCase) -> None:
@@ -312,7 +314,3 @@ def _without_delay(case: ShipmentCase, order: LedgerOrder) -> list[Problem]:
 async def _has_arrived(case: ShipmentCase) -> bool:
     told = EventFilter(types=("shipment.delivered",), subject=case.shipment_id)
     return bool(await case.use.events.read(told, None, 1))
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day, time(23, 59), UTC)
