@@ -25,6 +25,7 @@ from processes.fulfilment import Fulfilment
 from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import Invoicing
+from processes.pick_watch import PickWatch
 from processes.price_news import PriceNews
 from processes.release_watch import ReleaseWatch
 from processes.return_news import Returns
@@ -77,6 +78,9 @@ RELEASES_S = 15.0
 LATE_SHIPMENTS_S = 15.0
 """How often it is looked for shipments that are late without a word of their carrier; persons have hours for them."""
 
+PICKS_S = 60.0
+"""How often it is looked whether goods are picked in time; persons have hours for what is not."""
+
 KEPT = timedelta(days=7)
 """How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
 because its event stands in the log."""
@@ -108,6 +112,7 @@ class Background:
         self._invoice_watch = InvoiceWatch(engine.dependencies)
         self._crm_mirror = CrmMirror(engine.dependencies)
         self._prices = PriceNews(engine.dependencies)
+        self._pick_watch = PickWatch(engine.dependencies)
         self._release_watch = ReleaseWatch(engine.dependencies)
         self._shipment_watch = ShipmentWatch(engine)
         self._stock = InventorySync(engine.dependencies)
@@ -132,6 +137,8 @@ class Background:
             tasks.create_task(self._insisting("merged accounts", merged))
             releases = partial(self._again, self._release_watch.look, RELEASES_S)
             tasks.create_task(self._insisting("releases", releases))
+            picks = partial(self._again, self._pick_watch.look, PICKS_S)
+            tasks.create_task(self._insisting("picks", picks))
             late = (self._shipment_watch.look_at_expected, self._shipment_watch.look_for_silence)
             for name, look in zip(("expected", "silent"), late, strict=True):
                 watched = partial(self._watch_shipments, look)

@@ -15,6 +15,7 @@ from crossdock.wiring.platform import open_platform
 from gateway.config import DevelopmentIdentity, ExampleTab, GatewaySettings, IdentitySettings, ServerSettings
 from processes.crm_mirror import pass_over_completions
 from processes.invoice_watch import pass_over
+from processes.pick_watch import pass_over_releases
 from processes.shipment_watch import pass_over_milestones
 from sandbox.serve import CREDENTIALS, ERP_COMPANY, WEBHOOK_SECRETS, moment_of
 from sandbox.world.generate import generate_world
@@ -55,6 +56,7 @@ async def prepare(state: Path) -> None:
         await import_history(platform.database, platform.events.append_in, history_of(world))
         await pass_over(platform.events, platform.cursors)
         await pass_over_completions(platform.events, platform.cursors)
+        await pass_over_releases(platform.events, platform.cursors)
         await pass_over_milestones(platform.events, platform.cursors)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from schema.enums import ShipmentStatus
+from schema.enums import OrderStatus, ShipmentStatus
+from schema.records.orders import LedgerOrder
 
-__all__ = ["ETA", "SILENCE", "SILENT_AFTER", "end_of", "is_behind", "is_silent", "said_of"]
+__all__ = ["ETA", "SILENCE", "SILENT_AFTER", "end_of", "is_behind", "is_silent", "leaves_on", "pick_by", "said_of"]
 
 SILENT_AFTER = timedelta(hours=24)
 """A shipment under way is heard of at least this often."""
+
+PICKED_AHEAD = timedelta(hours=4)
+"""Goods are picked this long before the cut-off of their warehouse, so that something can be done when they are not."""
 
 SILENCE = "SILENCE"
 """Reason of a delay of which nobody knows more than that the shipment is not heard of."""
@@ -31,6 +35,25 @@ def is_behind(status: str, expected: datetime | None, promised: date | None) -> 
     if status not in _UNDER_WAY or expected is None or promised is None:
         return False
     return expected > end_of(promised)
+
+
+def leaves_on(order: LedgerOrder, warehouse_code: str, round_: str) -> date | None:
+    """Return the day on which a release of an order leaves, None when its goods are wanted no longer."""
+    if order.status is OrderStatus.CANCELLED:
+        return None
+    days = [
+        entry.ship_date
+        for line in order.lines
+        for entry in line.allocations
+        if entry.firm and entry.warehouse_code == warehouse_code and str(entry.round) == round_
+    ]
+    return max(days, default=None)
+
+
+def pick_by(cutoff: datetime, released_at: datetime) -> datetime:
+    """Return until when goods have to be picked; what is released later than that has until the cut-off."""
+    ahead = cutoff - PICKED_AHEAD
+    return ahead if released_at <= ahead else max(cutoff, released_at)
 
 
 def end_of(day: date) -> datetime:

@@ -34,6 +34,7 @@ from gateway.config import GatewaySettings, IdentitySettings, SubgraphClaims, Su
 from processes.crm_mirror import pass_over_completions
 from processes.decider import EngineDecider
 from processes.invoice_watch import pass_over
+from processes.pick_watch import pass_over_releases
 from processes.shipment_watch import pass_over_milestones
 from processes.worker import ProcessEngine
 from sandbox.crm.vendor import Crm
@@ -198,6 +199,7 @@ async def _around(folder: Path) -> AsyncIterator[Any]:
             await import_history(platform.database, platform.events.append_in, history_of(demo_world()))
             await pass_over(platform.events, platform.cursors)
             await pass_over_completions(platform.events, platform.cursors)
+            await pass_over_releases(platform.events, platform.cursors)
             await pass_over_milestones(platform.events, platform.cursors)
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False, timeout=30))
         yield where, url, sandboxes, settings, http
