@@ -18,8 +18,11 @@ __all__ = ["ACCOUNTS", "SKUS", "instant_world"]
 ACCOUNTS = tuple(f"acc_{number}" for number in range(1, 201))
 SKUS = tuple(f"SKU-{number:04d}" for number in range(1, 41))
 
-KEPT_ROWS = 10_000
-"""Documents that the systems remember; an order is through long before its own are forgotten."""
+KEPT_ROWS = 4_000
+"""Documents that the systems remember; an order is through long before its own are forgotten.
+
+They are looked through for each order, so that more of them would be measured as the cost of an order.
+"""
 
 PLENTY = "1000000000"
 

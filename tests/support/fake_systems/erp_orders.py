@@ -124,8 +124,8 @@ class FakeOrders(ErpPart):
         """Return what is set aside per line of an order."""
         found: dict[int, Decimal] = defaultdict(Decimal)
         for body in self.kept.all("allocation"):
-            kept = json.loads(body)
-            if kept["order"] == order_id:
+            kept = json.loads(body) if order_id in body else None
+            if kept is not None and kept["order"] == order_id:
                 for number, (allocated, _) in kept["lines"].items():
                     found[int(number)] += Decimal(allocated)
         return found
