@@ -34,7 +34,9 @@ async def upgrade(database_url: str, revision: str = "head") -> None:
 async def upgrade_database(database: Database, revision: str = "head") -> None:
     """Bring an open database up to the newest version, or to an earlier one, in one transaction."""
     async with database.transaction("upgrade schema") as connection:
-        if not database.is_sqlite:
+        if database.is_sqlite:
+            await connection.begin()  # Alembic commits after each version where SQLAlchemy knows of no transaction
+        else:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         await connection.run_sync(_upgrade, revision)
 
