@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from crossdock.scenarios import scenario
-from tests.support.graph_suite import submission
+from tests.support.graph_suite.asking import submission
 
 ROOT = Path(__file__).parents[2]
 START_S = 120

@@ -15,7 +15,7 @@ import pytest
 from processes.fallbacks import FALLBACKS, Behaviour, Fallback, Operation, fallback
 from schema.enums import SourceSystem
 from tests.support.eventually import WITHIN_S, eventually
-from tests.support.graph_suite import BUYER, following, submission, until
+from tests.support.graph_suite.asking import BUYER, following, submission, until
 from tests.support.whole import Whole, demo_world, in_process
 
 S, Op, B = SourceSystem, Operation, Behaviour

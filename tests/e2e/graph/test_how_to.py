@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.kit.webhooks import signature
-from tests.support.graph_suite import following, until
+from tests.support.graph_suite.asking import following, until
 from tests.support.whole import FAST, Whole, in_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

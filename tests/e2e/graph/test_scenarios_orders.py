@@ -19,7 +19,7 @@ from sandbox.kit.webhooks import signature
 from schema.enums import PriceSource
 from schema.records.values import Money
 from tests.support.eventually import WITHIN_S, eventually
-from tests.support.graph_suite import following, submission, until
+from tests.support.graph_suite.asking import following, submission, until
 from tests.support.personas import AGENT, BUYER, CONTROLLER, IDENTITY, OPERATOR, REP, acting
 from tests.support.sandboxes import ServedSandbox
 from tests.support.whole import Whole, in_process

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from crossdock.scenarios import scenario
 from tests.support.eventually import WITHIN_S, eventually
-from tests.support.graph_suite import following, submission, until
+from tests.support.graph_suite.asking import following, submission, until
 from tests.support.personas import (
     AGENT,
     BUYER,

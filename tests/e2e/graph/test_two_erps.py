@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from crossdock.scenarios import scenario
 from tests.support.eventually import eventually
-from tests.support.graph_suite import following, submission, until
+from tests.support.graph_suite.asking import following, submission, until
 from tests.support.whole import FAST, Whole, in_process
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
