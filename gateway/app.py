@@ -98,13 +98,12 @@ class GatewayApp:
                 raise
             # the server stops and waits no longer: that is no fault to be logged with its trace
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if self._has_edge or scope["type"] == "websocket":
-            await self._edge(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == self._path:
-            await self._http(scope, receive, send)  # nearly every request; it needs no other hop
-        else:
-            await self._dispatch(scope, receive, send)
+            return self._edge(scope, receive, send)
+        if scope["type"] == "http" and scope["path"] == self._path:
+            return self._http(scope, receive, send)  # nearly every request; it needs no other hop
+        return self._dispatch(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

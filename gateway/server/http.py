@@ -6,7 +6,7 @@ https://graphql.github.io/graphql-over-http/draft/
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
@@ -49,6 +49,7 @@ __all__ = ["HttpEndpoint", "HttpLimits", "Receive", "Scope", "Send", "request_he
 Scope = MutableMapping[str, Any]
 
 _FlightKey = tuple[bytes, RequestContext]
+_Serving = Coroutine[Any, Any, None]
 
 _TOKEN = b"x-graphql-event-stream-token"
 _IDEMPOTENCY_KEY = b"idempotency-key"
@@ -125,6 +126,7 @@ class HttpEndpoint:
         accepted = choose(accept)
         kind = accepted.kind if accepted is not None and accepted.kind in JSON_KINDS else ResponseKind.JSON
         more: Headers = ()
+        found: tuple[bytes, GraphQLRequest | None] | None = None
         try:
             principal = self._identity(request_headers(scope))
             if not isinstance(principal, Principal):
@@ -151,7 +153,10 @@ class HttpEndpoint:
                 return
             if (accepted.stream or accepted.deferred) and not (request is None and self._is_batch(body)):
                 request = request or read_body(body)
-                if await self._serve_stream(scope, accepted, request, context, receive, send):
+                serving = await self._open_stream(scope, accepted, request, context, receive, send)
+                if serving is not None:
+                    del found, body, request  # a stream is long, and there are thousands of them
+                    await serving
                     return
             status, answer, more = await self._answer_in_time(body, request, context)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
@@ -218,7 +223,7 @@ class HttpEndpoint:
             raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
         return request
 
-    async def _serve_stream(
+    async def _open_stream(
         self,
         scope: Scope,
         accepted: Accepted,
@@ -226,8 +231,11 @@ class HttpEndpoint:
         context: RequestContext,
         receive: Receive,
         send: Send,
-    ) -> bool:
-        """Answer in pieces where operation and client allow it; False when one value is the answer."""
+    ) -> _Serving | None:
+        """Open an answer in pieces where operation and client allow it; None when one value is the answer.
+
+        It is served by who asked, since what has opened it would stay in memory as long as the stream goes on.
+        """
         if accepted.kind is not ResponseKind.EVENTS:
             in_parts = accepted.deferred is not None
             prepared = await self._pipeline.open(request, context, in_parts=in_parts)
@@ -236,12 +244,10 @@ class HttpEndpoint:
                 parts = incremental_parts(accepted.deferred)
                 packing = self._limits.encoding_of(_accept_encoding(scope))
                 write = send if packing is None else packed(send, packing, is_long=False)
-                await serve_stream(answers, parts, receive, write, self._stream_limits)
-                return True
+                return serve_stream(answers, parts, receive, write, self._stream_limits)
             if accepted.stream is None or prepared.operation.kind != "subscription":
-                return False
-        await self._follow(scope, accepted, request, context, receive, send)
-        return True
+                return None
+        return await self._follow(scope, accepted, request, context, receive, send)
 
     async def _follow(
         self,
@@ -251,7 +257,7 @@ class HttpEndpoint:
         context: RequestContext,
         receive: Receive,
         send: Send,
-    ) -> None:
+    ) -> _Serving:
         give_back = self._counter.take(client_of(context.principal, context.client.address))
         if give_back is None:
             raise too_many()
@@ -265,18 +271,16 @@ class HttpEndpoint:
             try:
                 prepared = await self._pipeline.open(request, context)
             except GatewayError as error:
-                await serve_refusal(error, framing, write, self._stream_limits)
-                return
+                return _counted(serve_refusal(error, framing, write, self._stream_limits), give_back)
             if prepared.operation.kind != "subscription":
                 results = self._pipeline.stream(request, context)
-                await serve_stream(results, framing, receive, write, self._stream_limits)
-                return
-            answer = HttpSubscription(framing, write, self._stream_limits.write_s)
+                return _counted(serve_stream(results, framing, receive, write, self._stream_limits), give_back)
+            answer = HttpSubscription(framing, write, self._stream_limits.write_s, give_back)
             answer.subscription = self._pipeline.subscription(prepared, request, context, answer.wake)
-            del prepared  # the stream moves from graph to graph, and must not keep the first one
-            await answer.serve(receive, self._heartbeats, self._connections)
-        finally:
+            return answer.serve(receive, self._heartbeats, self._connections)
+        except BaseException:
             give_back()
+            raise
 
     def _packs_events(self, scope: Scope) -> bool:
         """Tell whether a stream of events is compressed; only gzip can do it with little memory for each."""
@@ -353,6 +357,13 @@ class HttpEndpoint:
         if result.headers:
             more = (*more, *((name.encode(), value.encode()) for name, value in result.headers))
         return 200, result.to_bytes(), more
+
+
+async def _counted(serving: _Serving, give_back: Callable[[], None]) -> None:
+    try:
+        await serving
+    finally:
+        give_back()
 
 
 def _accept_encoding(scope: Scope) -> bytes:

@@ -6,7 +6,7 @@ While nothing happens there is only the request's own task, which waits for the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.executor import ExecutionResult
 from gateway.server.failures import error_result
@@ -24,15 +24,19 @@ class HttpSubscription(Pusher):
 
     Args:
         write_s: seconds after which a write that does not end means that the connection is to be cut.
+        ended: is called once, when it is over.
     """
 
-    __slots__ = ("_beat_is_due", "_error", "_framing", "_is_quiet", "_leaving", "_life", "_send", "_write_s")
+    __slots__ = ("_beat_is_due", "_ended", "_error", "_framing", "_is_quiet", "_leaving", "_life", "_send", "_write_s")
 
-    def __init__(self, framing: Framing[ExecutionResult], send: Send, write_s: float) -> None:
+    def __init__(
+        self, framing: Framing[ExecutionResult], send: Send, write_s: float, ended: Callable[[], None]
+    ) -> None:
         super().__init__()
         self._framing = framing
         self._send = send
         self._write_s = write_s
+        self._ended = ended
         self._is_quiet = False
         self._beat_is_due = False
         self._error: Exception | None = None
@@ -56,7 +60,10 @@ class HttpSubscription(Pusher):
                 self._leaving.cancel()
             if slot is not None:
                 heartbeats.leave(self, slot)
-            await self.aclose()
+            try:
+                await self.aclose()
+            finally:
+                self._ended()
         if self._error is not None:
             raise self._error
 
