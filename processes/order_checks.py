@@ -22,6 +22,7 @@ __all__ = [
     "check_account",
     "check_dates",
     "check_line",
+    "check_line_numbers",
     "check_lines",
     "check_opportunity",
     "check_quote",
@@ -36,6 +37,9 @@ MAX_LINES = 500
 
 MAX_PO_LENGTH = 35
 """Characters of a customer's purchase order number, as every ERP and EDI can carry."""
+
+MAX_LINE_NO = 999_999
+"""Largest number of a line, as every ERP and EDI can carry."""
 
 MAX_AHEAD = timedelta(days=730)
 """How far ahead goods may be asked for."""
@@ -97,15 +101,27 @@ def check_lines(submission: OrderSubmission, items: Mapping[str, Item], ship_to:
         yield failed("NO_LINES", "the order has no lines", "lines")
     if len(lines) > MAX_LINES:
         yield failed("TOO_MANY_LINES", f"the order has {len(lines)} lines, at most {MAX_LINES} are taken", "lines")
-    if submission.po_number is not None and not 0 < len(submission.po_number.strip()) <= MAX_PO_LENGTH:
-        said = f"a purchase order number has 1 to {MAX_PO_LENGTH} characters"
-        yield failed("PO_NUMBER", said, "poNumber")
-    counts = Counter(line.line_no for line in lines)
+    yield from _check_po_number(submission.po_number)
+    yield from check_line_numbers([line.line_no for line in lines])
     for index, line in enumerate(lines):
-        if line.line_no < 1 or counts[line.line_no] > 1:
-            said = f"line number {line.line_no} is " + ("there twice" if line.line_no > 0 else "below 1")
-            yield failed("LINE_NUMBER", said, "lines", str(index), "lineNo")
         yield from check_line(index, line, items.get(line.sku), ship_to)
+
+
+def _check_po_number(number: str | None) -> Iterable[Problem]:
+    if number is not None and not (0 < len(number.strip()) <= MAX_PO_LENGTH and number.isprintable()):
+        said = f"a purchase order number has 1 to {MAX_PO_LENGTH} printable characters"
+        yield failed("PO_NUMBER", said, "poNumber")
+
+
+def check_line_numbers(numbers: Sequence[int]) -> Iterable[Problem]:
+    """Check that every line has a number of its own that all systems can carry."""
+    counts = Counter(numbers)
+    for index, number in enumerate(numbers):
+        if not 0 < number <= MAX_LINE_NO:
+            said = f"line number {number} is not between 1 and {MAX_LINE_NO}"
+            yield failed("LINE_NUMBER", said, "lines", str(index), "lineNo")
+        elif counts[number] > 1:
+            yield failed("LINE_NUMBER", f"line number {number} is there twice", "lines", str(index), "lineNo")
 
 
 def check_line(index: int, line: SubmissionLine, item: Item | None, ship_to: ShipTo | None) -> Iterable[Problem]:

@@ -7,22 +7,30 @@ the ERP there is no quote: a stale price is worse than none.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from processes.api import QuoteRequestLine, SubmissionLine
-from processes.order_checks import MAX_LINES, check_account, check_line, check_opportunity, failed, not_sellable
+from processes.order_checks import (
+    MAX_LINES,
+    check_account,
+    check_line,
+    check_line_numbers,
+    check_opportunity,
+    failed,
+    not_sellable,
+)
 from processes.order_hold import HOLD_DUE
 from processes.order_pricing import AGREED, queue_of_level
 from processes.price_facts import PriceFacts, per_base, price_facts
 from processes.quote_approval import LEVELS, QUOTE_APPROVAL, approval_problems, approval_task_id, undecided
 from processes.quote_case import QuoteCase
 from processes.rules import atp, floor
-from processes.rules.price import lock_until
-from processes.rules.uom import factor
+from processes.rules.price import lock_until, settle
+from processes.rules.settlement import Charge
+from processes.rules.uom import factor, to_base
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
 from schema.enums import QuoteStatus, SourceSystem
 from schema.events.envelope import Event
@@ -171,17 +179,17 @@ async def _problems(case: QuoteCase) -> list[Problem]:
         problems.append(failed("VALID_UNTIL", said, "validUntil"))
     if not 0 < len(asked.lines) <= MAX_LINES:
         problems.append(failed("LINES", f"a quote has 1 to {MAX_LINES} lines", "lines"))
-    counts = Counter(line.line_no for line in asked.lines)
+    problems += check_line_numbers([line.line_no for line in asked.lines])
     for index, line in enumerate(asked.lines):
-        if line.line_no < 1 or counts[line.line_no] > 1:
-            said = f"line number {line.line_no} is " + ("there twice" if line.line_no > 0 else "below 1")
-            problems.append(failed("LINE_NUMBER", said, "lines", str(index), "lineNo"))
         problems += check_line(
             index, SubmissionLine(line.line_no, line.sku, line.quantity), items.get(line.sku), ship_to
         )
         if line.requested_unit_price is not None and line.requested_unit_price.amount <= 0:
             said = f"a price of {line.requested_unit_price.amount} is not above zero"
             problems.append(failed("PRICE_POSITIVE", said, "lines", str(index), "requestedUnitPrice"))
+        if line.requested_unit_price is not None and line.price_token is not None:
+            said = "ask for a price of your own or bring the token of an offered one, not both"
+            problems.append(failed("PRICE_TWICE", said, "lines", str(index), "priceToken"))
     return problems
 
 
@@ -207,10 +215,14 @@ def _quoted(
     if asked is not None and asked.currency != current.unit.currency:
         said = f"the account buys in {current.unit.currency}, not in {asked.currency}"
         return failed("CURRENCY", said, *place, "requestedUnitPrice")
-    unit = asked or current.unit
-    is_todays = unit.amount == current.unit.amount
+    offered = _offered(case, line, item, current, place)
+    if not isinstance(offered, Charge):
+        return offered
+    unit = asked or offered.unit
+    is_offered = unit.amount == offered.unit.amount
+    token = current.token if unit.amount == current.unit.amount else line.price_token
     per_unit = factor(line.quantity.uom, item)
-    checked = not is_todays or current.source not in AGREED
+    checked = not is_offered or offered.source not in AGREED
     low = (
         floor.check_floor(item, per_base(unit, per_unit), facts.fx, place)
         if checked and not isinstance(per_unit, ValidationFailed)
@@ -223,13 +235,35 @@ def _quoted(
         quantity=line.quantity,
         unit_price=unit,
         list_price=current.list,
-        price_source=current.source.value if is_todays else REQUESTED,
-        price_token=lock_until(current.token, _ends(case), case.use.price_signer) if is_todays else None,
+        price_source=offered.source.value if is_offered else REQUESTED,
+        price_token=lock_until(token, _ends(case), case.use.price_signer) if is_offered and token else None,
         priced_at=facts.now,
         extended=round_to_minor(unit.amount * line.quantity.value, unit.currency),
         promised_date=None,
     )
     return _QuotedLine(quoted, low)
+
+
+def _offered(
+    case: QuoteCase, line: QuoteRequestLine, item: Item, current: Price, place: tuple[str, ...]
+) -> Charge | Problem:
+    """Return the price that the token of a line still holds, today's without one, or what stands between them."""
+    if line.price_token is None:
+        return Charge(current.unit, current.extended, current.source, current.rule_id)
+    base = to_base(line.quantity, item)
+    if isinstance(base, ValidationFailed):
+        return replace(base, path=place)
+    return settle(
+        None,
+        line.price_token,
+        current,
+        account_id=case.account_id,
+        base_quantity=base,
+        signer=case.use.price_signer,
+        now=case.request.asked_at,
+        path=place,
+        advice="ask again without the token to be quoted the current price",
+    )
 
 
 def _ends(case: QuoteCase) -> datetime:

@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from schema.records.problems import DependencyUnavailable, ValidationFailed
 from systems.errors import ConnectorError, RateLimited, Unavailable
 
-__all__ = ["MAX_KEY_LENGTH", "broken_rule", "check_key", "unavailable"]
+__all__ = ["MAX_KEY_LENGTH", "MAX_NAME_LENGTH", "broken_rule", "check_key", "check_names", "unavailable"]
 
 MAX_KEY_LENGTH = 200
 """Characters of a client's idempotency key."""
+
+MAX_NAME_LENGTH = 80
+"""Characters of an id or a number by which something is found, as the ledgers have room for."""
 
 
 def check_key(key: str) -> Iterable[ValidationFailed]:
@@ -22,6 +25,17 @@ def check_key(key: str) -> Iterable[ValidationFailed]:
     elif len(key) > MAX_KEY_LENGTH or not key.isprintable():
         said = f"an idempotency key has at most {MAX_KEY_LENGTH} printable characters"
         yield broken_rule("IDEMPOTENCY_KEY", said, "idempotencyKey")
+
+
+def check_names(**names: str | None) -> Iterable[ValidationFailed]:
+    """Check that ids and numbers, by the name of their field, are no longer than any can be.
+
+    The ledgers have no room for longer ones, so that not even a refused request could be kept.
+    """
+    for field, value in names.items():
+        if value is not None and len(value) > MAX_NAME_LENGTH:
+            said = f"{field} has {len(value)} characters: none has more than {MAX_NAME_LENGTH}"
+            yield broken_rule("TEXT_LENGTH", said, field)
 
 
 def broken_rule(rule: str, message: str, *path: str) -> ValidationFailed:

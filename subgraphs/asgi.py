@@ -25,6 +25,7 @@ from subgraphs.context import RequestContext
 from subgraphs.deadline import Deadline, read_deadline
 from subgraphs.errors import SubgraphSchema, system_failure
 from subgraphs.refusals import RefusalLog, note_refusals
+from subgraphs.texts import StorableTexts
 from systems.errors import ConnectorError
 
 __all__ = ["FEDERATION_VERSION", "build_schema", "subgraph_app"]
@@ -51,6 +52,7 @@ def build_schema(
         extensions=[
             lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+            StorableTexts,
             Deadline,
         ],
     )

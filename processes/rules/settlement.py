@@ -67,6 +67,7 @@ def settle(
     locked: Money | None = None,
     accept_current: bool = False,
     path: tuple[str, ...] | None = None,
+    advice: str = "submit again with acceptCurrentPrices to buy at the current price",
 ) -> Charge | PricingConflict:
     """Return what the line is charged at, or the conflict between what was shown and what holds now.
 
@@ -81,6 +82,7 @@ def settle(
         locked: unit price of an accepted quote's line, in the asked unit.
         accept_current: the customer has agreed to today's prices.
         path: where the line stands in the caller's input.
+        advice: what to do about a conflict, the end of its message.
     """
     if locked is not None:
         return _charge(locked, current.quantity, PriceSource.QUOTE_LOCK, None)
@@ -94,16 +96,16 @@ def settle(
     reason = PricingConflictReason.TOKEN_EXPIRED if shown.expired else PricingConflictReason.CHANGED_SINCE_QUOTE
     if shown.unit is None:
         said = f"the price token of {current.sku} is not one of ours for this line"
-        return _conflict(current, None, reason, said, path)
+        return _conflict(current, None, reason, f"{said}: {advice}", path)
     if shown.unit.currency != current.unit.currency:
         said = f"{current.sku} was shown in {shown.unit.currency} and is charged in {current.unit.currency}"
-        return _conflict(current, shown.unit, PricingConflictReason.NO_PRICE_IN_CURRENCY, said, path)
+        return _conflict(current, shown.unit, PricingConflictReason.NO_PRICE_IN_CURRENCY, f"{said}: {advice}", path)
     if _within_tolerance(shown.unit, current):
         if shown.unit.amount < current.unit.amount:
             return _charge(shown.unit, current.quantity, current.source, current.rule_id)
         return now_charged
     said = f"{current.sku} was shown at {shown.unit.amount} and costs {current.unit.amount} {current.unit.currency} now"
-    return _conflict(current, shown.unit, reason, said, path)
+    return _conflict(current, shown.unit, reason, f"{said}: {advice}", path)
 
 
 def lock_until(token: str, valid_until: datetime, signer: TokenSigner) -> str | None:
@@ -158,7 +160,7 @@ def _conflict(
 ) -> PricingConflict:
     return PricingConflict(
         code="PRICING_CONFLICT",
-        message=f"{said}: submit again with acceptCurrentPrices to buy at the current price",
+        message=said,
         path=path,
         sku=current.sku,
         reason=reason,

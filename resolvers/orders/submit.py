@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from processes.api import MAX_WAIT_MS, OrderSubmission, ProcessStarter, QuotePreparation, Started
 from resolvers.access import can_see, require_order_rights, require_quote_rights
-from resolvers.envelopes import broken_rule, check_key
+from resolvers.envelopes import broken_rule, check_key, check_names
 from schema.records.identity import Principal
 from schema.records.problems import Problem, ValidationFailed
 
@@ -19,6 +19,9 @@ __all__ = ["Envelope", "prepare_quote", "submit_order"]
 
 MAX_LINES = 500
 """Lines that a request may carry to a process; more is a file to be split."""
+
+MAX_RESERVATIONS = 1_000
+"""Reservations that an order may use: two for each of its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,19 @@ async def submit_order(
         ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
     """
     require_order_rights(principal, "orderSubmit")
-    problems = _envelope_problems(envelope, submission.account_id, len(submission.lines), principal)
+    problems = [
+        *_envelope_problems(envelope, submission.account_id, len(submission.lines), principal),
+        *check_names(
+            accountId=submission.account_id,
+            shipToId=submission.ship_to_id,
+            poNumber=submission.po_number,
+            quoteId=submission.quote_id,
+            opportunityId=submission.opportunity_id,
+        ),
+    ]
+    if len(submission.reservation_ids) > MAX_RESERVATIONS:
+        said = f"there are {len(submission.reservation_ids)} reservations, at most {MAX_RESERVATIONS} are taken"
+        problems.append(broken_rule("TOO_MANY_RESERVATIONS", said, "reservationIds"))
     if problems:
         return _refused(problems)
     return await starter.submit_order(submission, key=envelope.key, principal=principal, wait_ms=envelope.wait_ms)
@@ -55,7 +70,14 @@ async def prepare_quote(
         ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
     """
     require_quote_rights(principal, "quotePrepare")
-    problems = _envelope_problems(envelope, preparation.account_id, len(preparation.lines), principal)
+    problems = [
+        *_envelope_problems(envelope, preparation.account_id, len(preparation.lines), principal),
+        *check_names(
+            accountId=preparation.account_id,
+            shipToId=preparation.ship_to_id,
+            opportunityId=preparation.opportunity_id,
+        ),
+    ]
     if problems:
         return _refused(problems)
     return await starter.prepare_quote(preparation, key=envelope.key, principal=principal, wait_ms=envelope.wait_ms)

@@ -3,17 +3,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from processes.api import QuotePreparation, QuoteRequestLine, Started
+from processes.rules.tokens import PriceClaims
 from processes.starter import EngineStarter
 from processes.worker import EngineSettings, ProcessEngine
-from schema.enums import OrderStatus, ProcessState, QuoteStatus, SourceSystem
+from schema.enums import OrderStatus, PriceSource, ProcessState, QuoteStatus, SourceSystem
 from schema.events.envelope import EventFilter
 from schema.records.identity import Principal
-from schema.records.problems import ApprovalRequired, DependencyUnavailable, IdempotencyConflict
+from schema.records.problems import ApprovalRequired, DependencyUnavailable, IdempotencyConflict, PricingConflict
 from schema.records.values import Money, Quantity
 from systems.errors import Unavailable
 from tests.support.process_world import QUICK, REP, ProcessWorld, line, process_world, submission
@@ -161,7 +164,7 @@ async def test_the_last_units_go_to_one_of_many(starter: EngineStarter, world: P
 # --- quotes
 
 
-def asked_quote(price: str | None = "31.50", quantity: int = 240, **changes: object) -> QuotePreparation:
+def asked_quote(price: str | None = "31.50", quantity: int = 240, **changes: Any) -> QuotePreparation:
     unit = None if price is None else Money(Decimal(price), "USD")
     lines = (QuoteRequestLine(1, "PMP-0042", Quantity(Decimal(quantity), "EA"), unit),)
     return replace(QuotePreparation("acc_1", lines, ship_to_id="shp_1", opportunity_id="opp_9"), **changes)
@@ -207,6 +210,61 @@ async def test_a_quote_at_todays_price_is_priced_and_locks_it(starter: EngineSta
     assert {"quote.created", "order.accepted"} <= {stored.event.type for stored in events}
 
 
+def offered(world: ProcessWorld, unit: str, minutes: int = 15, **changes: Any) -> str:
+    """Return the token of a price that was offered for PMP-0042 to acc_1, for 24 pieces or more."""
+    claims = PriceClaims(
+        account_id="acc_1",
+        sku="PMP-0042",
+        uom="EA",
+        unit=Money(Decimal(unit), "USD"),
+        min_quantity=Decimal(24),
+        below=None,
+        source=PriceSource.CONTRACT,
+        rule_id="rule_1",
+        expires_at=world.use.clock.now() + timedelta(minutes=minutes),
+    )
+    return world.use.price_signer.sign(replace(claims, **changes))
+
+
+async def test_a_price_that_was_offered_is_quoted_while_its_token_holds(
+    starter: EngineStarter, world: ProcessWorld
+) -> None:
+    wanted = replace(asked_quote(None, 24).lines[0], price_token=offered(world, "35.0000"))
+    started = await starter.prepare_quote(asked_quote(lines=(wanted,)), key="q-1", principal=REP, wait_ms=WAIT)
+    assert started.problems == ()
+    quote = (await world.use.quotes.quotes([started.entity_id or ""]))[started.entity_id or ""]
+    (shown,) = quote.lines
+    assert (shown.unit_price, shown.price_source) == (Money(Decimal("35.0000"), "USD"), "CONTRACT")
+    locked = world.use.price_signer.verify(shown.price_token or "")
+    assert isinstance(locked, PriceClaims)
+    assert (locked.unit, locked.expires_at > world.use.clock.now() + timedelta(days=1)) == (shown.unit_price, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"minutes": -1}, "TOKEN_EXPIRED", id="one that has expired"),
+        pytest.param({"account_id": "acc_2"}, "CHANGED_SINCE_QUOTE", id="one of another customer"),
+        pytest.param({"min_quantity": Decimal(500)}, "CHANGED_SINCE_QUOTE", id="one for a larger quantity"),
+    ],
+)
+async def test_a_token_that_does_not_hold_is_a_conflict_and_no_silent_price(
+    starter: EngineStarter, world: ProcessWorld, changes: dict[str, Any], reason: str
+) -> None:
+    wanted = replace(asked_quote(None, 24).lines[0], price_token=offered(world, "30", **changes))
+    started = await starter.prepare_quote(asked_quote(lines=(wanted,)), key="q-1", principal=REP, wait_ms=WAIT)
+    (problem,) = started.problems
+    assert isinstance(problem, PricingConflict)
+    assert (problem.reason, problem.path, started.entity_id) == (reason, ("lines", "0"), None)
+    assert "ask again without the token" in problem.message
+
+
+async def test_a_price_is_asked_for_or_was_offered_but_not_both(starter: EngineStarter, world: ProcessWorld) -> None:
+    wanted = replace(asked_quote("35", 24).lines[0], price_token=offered(world, "35"))
+    started = await starter.prepare_quote(asked_quote(lines=(wanted,)), key="q-1", principal=REP, wait_ms=WAIT)
+    assert [getattr(problem, "rule", None) for problem in started.problems] == ["PRICE_TWICE"]
+
+
 async def test_everything_wrong_with_a_quote_comes_at_once(starter: EngineStarter, world: ProcessWorld) -> None:
     lines = (
         QuoteRequestLine(1, "NO-SUCH", Quantity(Decimal(1), "EA")),
@@ -218,8 +276,8 @@ async def test_everything_wrong_with_a_quote_comes_at_once(starter: EngineStarte
         "UNKNOWN_OPPORTUNITY",
         "UNKNOWN_SHIP_TO",
         "LINE_NUMBER",
-        "UNKNOWN_SKU",
         "LINE_NUMBER",
+        "UNKNOWN_SKU",
         "QUANTITY_POSITIVE",
         "PRICE_POSITIVE",
     ]

@@ -18,8 +18,8 @@ from processes.api import (
     Started,
     SubmissionLine,
 )
-from resolvers.envelopes import MAX_KEY_LENGTH
-from resolvers.orders.submit import MAX_LINES
+from resolvers.envelopes import MAX_KEY_LENGTH, MAX_NAME_LENGTH
+from resolvers.orders.submit import MAX_LINES, MAX_RESERVATIONS
 from schema.enums import (
     OrderChannel,
     OrderStatus,
@@ -175,6 +175,10 @@ class TestSubmitting:
             pytest.param({"waitMs": -1}, ["waitMs"], id="a wait into the past"),
             pytest.param({"waitMs": MAX_WAIT_MS + 1}, ["waitMs"], id="a long wait"),
             pytest.param({"lines": [LINE] * (MAX_LINES + 1)}, ["lines"], id="too many lines"),
+            *(
+                pytest.param({name: "x" * (MAX_NAME_LENGTH + 1)}, [name], id=f"more of {name} than can be kept")
+                for name in ("accountId", "shipToId", "opportunityId")
+            ),
         ],
     )
     async def test_a_refused_envelope_starts_nothing(
@@ -183,6 +187,23 @@ class TestSubmitting:
         found = await send(world, mutation, asked, **changes)
         assert [problem["path"] for problem in found["problems"]] == [path]
         assert (found["process"], found["replayed"], world.starter.asked) == (None, False, [])
+
+    @pytest.mark.parametrize(
+        ("changes", "path"),
+        [
+            pytest.param({"poNumber": "x" * (MAX_NAME_LENGTH + 1)}, ["poNumber"], id="poNumber"),
+            pytest.param({"quoteId": "x" * (MAX_NAME_LENGTH + 1)}, ["quoteId"], id="quoteId"),
+            pytest.param(
+                {"reservationIds": ["rsv_1"] * (MAX_RESERVATIONS + 1)}, ["reservationIds"], id="reservationIds"
+            ),
+        ],
+    )
+    async def test_an_order_with_more_than_can_be_kept_starts_nothing(
+        self, world: OrdersWorld, changes: dict[str, Any], path: list[str]
+    ):
+        found = await send(world, SUBMIT, ORDER, **changes)
+        assert [problem["path"] for problem in found["problems"]] == [path]
+        assert world.starter.asked == []
 
     async def test_everything_that_is_wrong_is_told_at_once(self, world: OrdersWorld):
         wrong = {"idempotencyKey": "", "waitMs": -1, "accountId": "acc_2", "lines": [LINE] * (MAX_LINES + 1)}

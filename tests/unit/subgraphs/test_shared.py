@@ -63,6 +63,10 @@ class Query:
         raise RuntimeError("the password is hunter2")
 
     @strawberry.field
+    def fails(self, hows: list[str]) -> int:
+        return len(hows)
+
+    @strawberry.field
     def echo(self, amount: decimal.Decimal, at: dt.datetime, on: dt.date) -> str:
         return f"{amount} {at.isoformat()} {on}"
 
@@ -78,6 +82,10 @@ class Query:
 
 @strawberry.type
 class Subscription:
+    @strawberry.subscription
+    async def named(self, name: str) -> AsyncGenerator[str, None]:
+        yield name
+
     @strawberry.subscription
     async def readers(self, info: Context, fails: bool = False) -> AsyncGenerator[int, None]:
         for _ in range(3):
@@ -192,6 +200,39 @@ class TestScalars:
         query = '{ amount echo(amount: "0.10", at: "2026-03-04T01:00:00+01:00", on: "2026-03-04") }'
         data = (await ask(query)).json()["data"]
         assert data == {"amount": "100", "echo": "0.10 2026-03-04T00:00:00+00:00 2026-03-04"}
+
+
+class TestTexts:
+    """A ledger on PostgreSQL keeps no U+0000; on SQLite it would, so neither gets one."""
+
+    ECHO = "query ($how: String!, $hows: [String!]! = []) { fail(how: $how) fails(hows: $hows) }"
+
+    @pytest.mark.parametrize(
+        ("query", "variables", "place"),
+        [
+            pytest.param(ECHO, {"how": "a\0b"}, "$how ", id="a variable"),
+            pytest.param(ECHO, {"how": "input", "hows": ["a", "\0"]}, "$hows.1 ", id="an entry of a list"),
+            pytest.param('{ fail(how: "a\\u0000b") }', None, "a text of the operation ", id="an escaped literal"),
+            pytest.param('{ fail(how: "a\0b") }', None, "a text of the operation ", id="a raw literal"),
+        ],
+    )
+    async def test_the_character_zero_is_refused_before_anything_runs(
+        self, query: str, variables: dict[str, Any] | None, place: str
+    ):
+        answer = (await ask(query, None, variables)).json()
+        assert answer["data"] is None
+        (error,) = answer["errors"]
+        assert error["message"].startswith(f"{place}holds the character U+0000")
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+    async def test_a_subscription_is_refused_alike(self):
+        events = await TestSubscriptions.events('subscription { named(name: "\\u0000") }')
+        assert [event["errors"][0]["extensions"]["code"] for event in events] == ["BAD_USER_INPUT"]
+
+    async def test_whoever_writes_of_that_character_means_its_name(self):
+        assert (await ask('{ fail(how: "\\\\u0000") }')).json()["errors"][0]["extensions"]["code"] == "INTERNAL_ERROR"
+        answer = (await ask(self.ECHO, None, {"how": "\\u0000"})).json()
+        assert answer["errors"][0]["extensions"]["code"] == "INTERNAL_ERROR"
 
 
 class TestPages:
