@@ -31,6 +31,8 @@ __all__ = [
     "AmendRequest",
     "begin",
     "give_up",
+    "has_company",
+    "is_open",
     "not_allowed",
     "refusal_of",
     "refused_by_erp",
@@ -187,18 +189,39 @@ async def give_up(case: AmendCase) -> None:
         await case.change(changed, tell)
 
 
+async def is_open(case: AmendCase) -> bool:
+    """Return whether the amendment is not accepted yet: what it has done can be taken back until then."""
+    return (await case.order()).amended_by == case.request.process_id
+
+
 async def settle(case: AmendCase) -> Outcome:
     """Wait until no other process writes the order.
+
+    One that waits for a person may go on at any moment: a change does not begin before it has ended, and a cancellation
+    takes back in the end what it has done meanwhile.
 
     Raises:
         Unavailable: one still does; the runner looks again.
     """
-    others = (await case.use.process_log.processes_of([case.order_id]))[case.order_id]
-    for process in others:
-        if process.id != case.request.process_id and process.kind in _WRITERS and process.state in _BUSY:
-            said = f"{process.kind} {process.id} is under way"
+    for process in await _others(case):
+        said = f"{process.kind} {process.id} is under way"
+        if process.state in _BUSY:
             raise Unavailable(SourceSystem.PLATFORM, "settle", said, outcome_unknown=False)
+        if process.state is ProcessState.WAITING_HUMAN and case.amendment.kind == CHANGE:
+            said = f"{said} and waits for a person: it has to end before the order can be changed"
+            return Outcome(Verdict.REFUSED, (not_allowed(said, process.state.value, ("CANCEL",)),))
     return DONE
+
+
+async def has_company(case: AmendCase) -> bool:
+    """Return whether another process that writes the order was there at a time since this amendment was asked for."""
+    since = case.amendment.asked_at
+    return any(process.ended_at is None or process.ended_at > since for process in await _others(case))
+
+
+async def _others(case: AmendCase) -> list[ProcessRecord]:
+    found = (await case.use.process_log.processes_of([case.order_id]))[case.order_id]
+    return [process for process in found if process.id != case.request.process_id and process.kind in _WRITERS]
 
 
 def refused_by_erp(reason: str, detail: str) -> Problem:

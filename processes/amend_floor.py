@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from processes.amend_case import AmendCase, not_allowed
-from processes.order_delivery import release_key
+from processes.release_fate import release_key
 from processes.steps import DONE, Outcome, Verdict
 from schema.enums import FulfillmentStatus, SourceSystem
 from schema.records.orders import LedgerLine

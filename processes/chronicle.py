@@ -28,6 +28,7 @@ __all__ = [
     "Chronicle",
     "Desk",
     "Failure",
+    "state_news",
     "step_task_ids",
 ]
 
@@ -58,6 +59,8 @@ _AWAY = (Unavailable, RateLimited, Unexpected, AuthFailed, StepTimeout)
 """Failures of a system, whatever it was asked for."""
 
 _TRANSIENT = (*_AWAY, Conflict, Undecided, NotItsTurn)
+
+_UNDER_WAY = (ProcessState.RUNNING, ProcessState.WAITING_SYSTEM, ProcessState.COMPENSATING)
 
 
 class Case(Protocol):
@@ -155,9 +158,19 @@ class Chronicle:
     async def begin(self) -> None:
         """Record the process when this run has not done so yet."""
         if self._state is None:
-            record = self._case.record
-            await self._desk.process_log.start(record, [self._state_news(record.state)])
-            self._state = None if self._case.resumed else ProcessState.RUNNING
+            record, log = self._case.record, self._desk.process_log
+            await log.start(record, [self._state_news(record.state)])
+            known = (await log.processes([record.id]))[record.id].state if self._case.resumed else None
+            self._state = known or ProcessState.RUNNING
+
+    async def take_up(self, active: ProcessState) -> None:
+        """Show the process as under way before anything is done for it, when it had waited for a person or ended.
+
+        Who cancels an order waits for its processes that are under way; what they do must not begin unseen.
+        """
+        await self.begin()
+        if self._state not in _UNDER_WAY:
+            await self.show(active)
 
     async def show(self, state: ProcessState, *events: Event) -> None:
         """Show the process in a state, and how its steps went until now."""
@@ -285,32 +298,36 @@ class Chronicle:
         await self._desk.dead_letters.remove(f"dl_{self._key(step)}")
 
     def _state_news(self, state: ProcessState) -> Event:
-        """Return the event that the process is in a state now; it is written with the state or not at all.
-
-        It belongs to the process and not to the story of its order: that is told by what was done.
-        """
-        record = self._case.record
-        return Event(
-            id=f"{record.id}:{uuid4().hex}",
-            source=PROCESSES,
-            type="process.state.changed",
-            subject=record.id,
-            partition_key=record.id,
-            correlation_id=record.id,
-            system=SourceSystem.PLATFORM,
-            occurred_at=self.now(),
-            data={
-                "processId": record.id,
-                "kind": record.kind,
-                "businessKey": record.business_key,
-                "correlationId": record.correlation_id,
-                "state": state.value,
-            },
-        )
+        return state_news(self._case.record, state, self.now())
 
     def _key(self, step: Step[Any]) -> str:
         record, case = self._case.record, self._case
         return step.key.format(id=record.business_key, process=record.id, **getattr(case, "key_parts", {}))
+
+
+def state_news(record: ProcessRecord, state: ProcessState, at: datetime, reason: str | None = None) -> Event:
+    """Return the event that a process is in a state now; it is written with the state or not at all.
+
+    It belongs to the process and not to the story of its order: that is told by what was done.
+    """
+    return Event(
+        id=f"{record.id}:{uuid4().hex}",
+        source=PROCESSES,
+        type="process.state.changed",
+        subject=record.id,
+        partition_key=record.id,
+        correlation_id=record.id,
+        system=SourceSystem.PLATFORM,
+        occurred_at=at,
+        data={
+            "processId": record.id,
+            "kind": record.kind,
+            "businessKey": record.business_key,
+            "correlationId": record.correlation_id,
+            "state": state.value,
+            **({} if reason is None else {"reason": reason}),
+        },
+    )
 
 
 def step_task_ids(record: ProcessRecord) -> list[str]:

@@ -1,7 +1,9 @@
 """P7, cancelling an order: the warehouse is held first, then the ERP cancels, then the warehouse does.
 
 CANCEL_PENDING from the first step on, CANCELLED when ERP and warehouse have done their part; back to what it was when
-goods are picked already. Once the ERP has cancelled there is no way back, and nothing after it is refused.
+goods are picked already. Once the ERP has cancelled there is no way back, and nothing after it is refused. What another
+process of the order has released meanwhile is taken back (``processes/release_fate.py``), and what waited for a person
+has nothing left to do.
 """
 
 from __future__ import annotations
@@ -9,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from processes.amend_case import AmendCase, begin, give_up, refused_by_erp, settle
+from processes.amend_case import CHANGE, AmendCase, begin, give_up, has_company, refused_by_erp, settle
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
+from processes.chronicle import state_news, step_task_ids
 from processes.order_commit import ERP_KEY
 from processes.order_delivery import mirror_of
 from processes.order_hold import ORDER_ENDED
 from processes.order_sourcing import give_back
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
-from processes.task_news import resolve_tasks_of
-from schema.enums import OrderStatus, ProcessState, SourceSystem
+from processes.task_news import PLATFORM, resolve_tasks, resolve_tasks_of
+from schema.enums import OrderStatus, ProcessState, ReservationStatus, SourceSystem
 from schema.events.envelope import Event
+from schema.records.operations import ProcessRecord
 from schema.records.orders import LedgerOrder
 from systems.errors import Rejected
 
@@ -57,14 +61,16 @@ async def finish(case: AmendCase) -> Outcome:
     """Record that the order is cancelled; what waited for a person about it waits no longer."""
     await give_back(case)
 
+    def cancelled(order: LedgerOrder) -> LedgerOrder:
+        if order.amended_by != case.request.process_id:
+            return order
+        return replace(order, status=OrderStatus.CANCELLED, holds=(), exceptions=())
+
     def changed(order: LedgerOrder) -> LedgerOrder:
         if order.amended_by != case.request.process_id:
             return order
         return replace(
-            order,
-            status=OrderStatus.CANCELLED,
-            holds=(),
-            exceptions=(),
+            cancelled(order),
             amended_by=None,
             lines=tuple(
                 replace(line, allocations=(), backordered=line.backordered * 0, cancelled=line.quantity.value)
@@ -77,13 +83,29 @@ async def finish(case: AmendCase) -> Outcome:
         # The id that submission gives it when it finds the cancellation itself: it is told once.
         return [replace(case.news("order.cancelled", "cancelled", facts), actor=case.amendment.asked_by)]
 
+    if await has_company(case):
+        # Who goes on after this finds the order cancelled; what was released until now the warehouse has by now.
+        order = await case.change(cancelled, tell)
+        await cancel_held(case, releases_of(order.lines))
     await case.change(changed, tell)
-    now = case.use.clock.now()
     await resolve_tasks_of(case.use, case.order_id, _TASKS, ORDER_ENDED, "the order is cancelled")
     for process in (await case.use.process_log.processes_of([case.order_id]))[case.order_id]:
         if process.id != case.request.process_id and process.state is ProcessState.WAITING_HUMAN:
-            await case.use.process_log.set_state(process.id, ProcessState.CANCELLED, now)
+            await _end(case, process)
     return DONE
+
+
+async def _end(case: AmendCase, process: ProcessRecord) -> None:
+    """End a process of the order that waits for a person: nothing is left of what it would go on with."""
+    kept = next((step.idempotency_key for step in process.steps if step.name == "reserve"), None)
+    if process.kind == CHANGE and kept is not None:
+        await case.use.reservations.settle(kept, ReservationStatus.RELEASED)
+    use, said = case.use, f"order {process.business_key} is cancelled"
+    asked = (await use.tasks.tasks(step_task_ids(process))).values()
+    await resolve_tasks(use, asked, ORDER_ENDED, PLATFORM, said)
+    now = use.clock.now()
+    told = state_news(process, ProcessState.CANCELLED, now, said)
+    await use.process_log.set_state(process.id, ProcessState.CANCELLED, now, [told])
 
 
 async def tell(case: AmendCase) -> Outcome:

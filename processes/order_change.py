@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from processes.amend_case import AmendCase, begin, give_up, refusal_of, refused_by_erp, settle
+from processes.amend_case import AmendCase, begin, give_up, is_open, refusal_of, refused_by_erp, settle
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
 from processes.amend_lines import amended, check_changes, is_grown, reprice
 from processes.order_commit import allocated_line, places_of, shortages
@@ -104,7 +104,8 @@ async def hold(case: AmendCase) -> Outcome:
 
 async def resume(case: AmendCase) -> None:
     """Let what is held be picked."""
-    await resume_releases(case, _releases(case, await case.order()))
+    if await is_open(case):
+        await resume_releases(case, _releases(case, await case.order()))
 
 
 async def reserve(case: AmendCase) -> Outcome:
@@ -167,6 +168,8 @@ async def change_document(case: AmendCase) -> Outcome:
 
 async def restore_document(case: AmendCase) -> None:
     """Give the ERP's document its quantities, prices and stock back, if they were changed."""
+    if not await is_open(case):
+        return
     order = await case.order()
     document = (await case.use.erp.orders([case.order_id])).get(case.order_id)
     if document is None:
@@ -211,7 +214,8 @@ async def allocate(case: AmendCase) -> Outcome:
 
 async def deallocate(case: AmendCase) -> None:
     """Give the stock of the changed lines back."""
-    await case.use.erp.deallocate(case.own_key("alloc"), case.order_id)
+    if await is_open(case):
+        await case.use.erp.deallocate(case.own_key("alloc"), case.order_id)
 
 
 async def cancel_releases(case: AmendCase) -> Outcome:
@@ -264,14 +268,17 @@ async def release(case: AmendCase) -> Outcome:
         await give_back(case)
         return Outcome(Verdict.SKIPPED, note="ships complete: released when the backordered lines are there")
     released = await release_round(case, order, case.version)
-    settled = ReservationStatus.CONSUMED if released else ReservationStatus.RELEASED
+    is_done = released.verdict is Verdict.DONE
+    settled = ReservationStatus.CONSUMED if is_done else ReservationStatus.RELEASED
     await case.use.reservations.settle(case.own_key("resv"), settled)
-    return DONE if released else Outcome(Verdict.SKIPPED, note="nothing has to be released anew")
+    return released
 
 
 async def tell(case: AmendCase) -> Outcome:
-    """Tell the CRM and the customer what the order is now."""
+    """Tell the CRM and the customer what the order is now; of one that is cancelled they know."""
     order = await case.order()
+    if order.status is OrderStatus.CANCELLED:
+        return Outcome(Verdict.SKIPPED, note=f"order {order.number} is cancelled: the change means nothing any more")
     promised = None if order.promised_date is None else order.promised_date.isoformat()
     facts = {"number": order.number, "status": order.status.value, "promisedDate": promised}
     told = {**facts, "channel": order.channel.value, "template": "changed"}

@@ -75,7 +75,9 @@ async def create_in_erp(case: OrderCase) -> Outcome:
     if document.status is OrderStatus.VALIDATING:
         said = f"document {document.number} is created and not accepted yet"
         raise Undecided(document.home_erp, said)
-    await _accept(case, document)
+    if (await _accept(case, document)).status is OrderStatus.CANCELLED:
+        said = f"order {order.number} was cancelled while the ERP took it"
+        return Outcome(Verdict.REFUSED, (failed("CANCELLED", said),))
     return DONE
 
 
@@ -189,10 +191,13 @@ def _reason(conflicts: Sequence[PricingConflict]) -> str:
     return "; ".join(entry.message for entry in conflicts)
 
 
-async def _accept(case: OrderCase, document: ErpOrder) -> None:
+async def _accept(case: OrderCase, document: ErpOrder) -> LedgerOrder:
+    """Return the order as it stands then; one that is cancelled is accepted no more."""
     now = case.use.clock.now()
 
     def changed(order: LedgerOrder) -> LedgerOrder:
+        if order.status is OrderStatus.CANCELLED:
+            return order
         accepted = order.accepted_at or document.accepted_at or now
         return replace(
             order,
@@ -204,6 +209,8 @@ async def _accept(case: OrderCase, document: ErpOrder) -> None:
         )
 
     def tell(order: LedgerOrder) -> Sequence[Event]:
+        if order.status is OrderStatus.CANCELLED:
+            return []
         facts = {
             "number": order.number,
             "status": OrderStatus.ACCEPTED.value,
@@ -214,7 +221,7 @@ async def _accept(case: OrderCase, document: ErpOrder) -> None:
         }
         return [replace(case.news("order.accepted", "accepted", facts), system=document.home_erp)]
 
-    await case.change(changed, tell)
+    return await case.change(changed, tell)
 
 
 async def places_of(case: OrderCase) -> Mapping[str, Warehouse]:

@@ -12,6 +12,7 @@ from processes.order_checks import failed
 from processes.order_hold import ended_release
 from processes.order_pricing import hold_credit, order_total
 from processes.order_sourcing import RESERVE_KEY, give_back
+from processes.release_fate import follow_order, release_key, withdraw_round
 from processes.rules.uom import factor
 from processes.steps import DONE, Outcome, Verdict
 from schema.enums import OrderStatus, ReservationStatus, SourceSystem
@@ -21,18 +22,13 @@ from schema.records.values import Money
 from systems.errors import NotFound, Rejected
 from systems.ports import OrderMirror, ReleaseRequest
 
-__all__ = ["FIRST_ROUND", "acknowledge", "cancel_releases", "mirror_of", "release", "release_key", "release_round"]
+__all__ = ["FIRST_ROUND", "acknowledge", "cancel_releases", "mirror_of", "release", "release_round"]
 
 FIRST_ROUND = 1
 """The release that follows from submission; each change of the order releases for a round of its own."""
 
-_RELEASABLE = (OrderStatus.ACCEPTED, OrderStatus.CHANGE_PENDING)
-"""A change waits until the release that came before it is done."""
-
-
-def release_key(case: OrderCase, warehouse_code: str, round_: int) -> str:
-    """Return the key of one of an order's releases at a warehouse."""
-    return case.key(f"rel:{warehouse_code}:{round_}")
+_RELEASABLE = (OrderStatus.ACCEPTED, OrderStatus.CHANGE_PENDING, OrderStatus.CANCEL_PENDING)
+"""A change or a cancellation waits until the release that came before it is done; it may be refused after all."""
 
 
 async def release(case: OrderCase) -> Outcome:
@@ -53,9 +49,9 @@ async def release(case: OrderCase) -> Outcome:
         released = await release_round(case, order, FIRST_ROUND)
     except Rejected as refusal:
         return Outcome(Verdict.REFUSED, (failed(refusal.reason, f"the warehouse refuses: {refusal.detail}"),))
-    if not released:
+    if released.verdict is Verdict.SKIPPED:
         await give_back(case)
-        return Outcome(Verdict.SKIPPED, note="nothing is allocated yet")
+        return released
     await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
     return DONE
 
@@ -67,12 +63,16 @@ def _held_again(order: LedgerOrder, total: Money, ended: HoldDecision) -> Credit
     return CreditHold(code="CREDIT_HOLD", message=f"{said}: a credit controller decides again")
 
 
-async def release_round(case: OrderCase, order: LedgerOrder, round_: int) -> bool:
-    """Release what is allocated for one round, one request per warehouse; False when that is nothing.
+async def release_round(case: OrderCase, order: LedgerOrder, round_: int) -> Outcome:
+    """Release what is allocated for one round, one request per warehouse; SKIPPED when there is nothing to release.
 
     Raises:
         Rejected: the warehouse refuses.
     """
+    if order.status is OrderStatus.CANCELLED:
+        if case.may_have_sent:
+            await withdraw_round(case, round_)
+        return _obsolete(order)
     requests = await _requests(case, order, round_)
     for request in requests:
         result = await case.use.wms.release(request)
@@ -87,7 +87,18 @@ async def release_round(case: OrderCase, order: LedgerOrder, round_: int) -> boo
         }
         told = case.news("order.released", f"released:{request.warehouse_code}:{round_}", facts)
         await case.use.events.append([replace(told, system=SourceSystem.WMS)])
-    return bool(requests)
+    if not requests:
+        return Outcome(Verdict.SKIPPED, note="nothing that is allocated has to be released")
+    # A run that never waited for a person is waited for by whoever cancels the order from now on.
+    if case.may_have_sent or order.status is OrderStatus.CANCEL_PENDING:
+        status = await follow_order(case, [request.key for request in requests])
+        if status is OrderStatus.CANCELLED:
+            return _obsolete(order)
+    return DONE
+
+
+def _obsolete(order: LedgerOrder) -> Outcome:
+    return Outcome(Verdict.SKIPPED, note=f"order {order.number} is cancelled: nothing of it is released")
 
 
 async def cancel_releases(case: OrderCase) -> None:
@@ -110,6 +121,8 @@ async def cancel_releases(case: OrderCase) -> None:
 async def acknowledge(case: OrderCase) -> Outcome:
     """Tell the CRM and the customer; the first promise that is told is the one that is measured against."""
     order = await case.known_order()
+    if order.status is OrderStatus.CANCELLED:
+        return Outcome(Verdict.SKIPPED, note=f"order {order.number} is cancelled, and the customer knows")
     mirror = await mirror_of(case, order)
     promised = None if order.promised_date is None else order.promised_date.isoformat()
     facts = {"number": order.number, "status": order.status.value, "promisedDate": promised}

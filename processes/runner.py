@@ -261,7 +261,7 @@ class Runner(Generic[C]):
             self._case.attempt = attempt
             started = self._seen.now()
             try:
-                await self._seen.begin()
+                await self._seen.take_up(self._active)
                 await self._take_turn(step, attempt)
                 outcome = await self._in_time(step, attempt)
                 self._line.done(step)
@@ -341,11 +341,18 @@ class Runner(Generic[C]):
         self._active = ProcessState.COMPENSATING
         self._case.refusal = refusal.problems
         await self._insisting(self._leave_line)()
+        if any(step.undo is not None for step in begun):
+            await self._insisting(self._begin_to_undo)()
         for step in reversed(begun):
             if step.undo is not None and await self._finish(self._undoing(step)) is None:
                 return await self._end(ProcessState.WAITING_HUMAN, refusal.problems)
             await self._insisting(self._passing(()))()
         return await self._end(ProcessState.FAILED, refusal.problems)
+
+    async def _begin_to_undo(self) -> dict[str, Any]:
+        await self._seen.begin()
+        await self._seen.show(ProcessState.COMPENSATING)
+        return {}
 
     def _undoing(self, step: Step[C]) -> Step[C]:
         """Return the step that takes this one back and says so."""

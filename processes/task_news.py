@@ -12,7 +12,7 @@ from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import ExceptionTask
 
-__all__ = ["CLAIMED", "RESOLVED", "resolve_tasks", "resolve_tasks_of", "task_event"]
+__all__ = ["CLAIMED", "PLATFORM", "RESOLVED", "resolve_tasks", "resolve_tasks_of", "task_event"]
 
 CLAIMED = "CLAIMED"
 RESOLVED = "RESOLVED"

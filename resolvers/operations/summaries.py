@@ -115,7 +115,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "order.hold.escalated": _inside("Hold| for {hold:words}| was not decided in time|, {queue} is asked"),
     "quote.approval.reminded": _inside("Reminder|: {level}| has not decided yet"),
     "quote.approval.escalated": _inside("Approval of| {level}| was not decided in time|, {queue} is asked"),
-    "process.state.changed": _inside("Process| {kind:words}| is {state:words}"),
+    "process.state.changed": _inside("Process| {kind:words}| is {state:words}|: {reason}"),
     "process.retried": _inside("Process| {kind:words}| tried again| from {step}"),
     "process.step.failed": _inside("Step| {step}| at {system}| failed|: {message}"),
     "process.step.compensated": _inside("Step| {step}| at {system}| taken back"),

@@ -7,7 +7,7 @@ is one per key is the process's doing.
 
 from tests.support.fake_systems.crm import FakeCrm, account, opportunity
 from tests.support.fake_systems.erp import FakeErp, FakeLegacyErp
-from tests.support.fake_systems.script import FakeClock, Fault, Kept, Script
+from tests.support.fake_systems.script import FakeClock, Fault, Kept, Script, Stop
 from tests.support.fake_systems.tms import FakeTms, tracking
 from tests.support.fake_systems.wms import FakeWms
 
@@ -21,6 +21,7 @@ __all__ = [
     "Fault",
     "Kept",
     "Script",
+    "Stop",
     "account",
     "opportunity",
     "tracking",

@@ -15,7 +15,23 @@ from pathlib import Path
 from schema.enums import SourceSystem
 from systems.errors import ConnectorError, Unavailable
 
-Fault = ConnectorError | float | str
+
+class Stop:
+    """A place where a call stands until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._free = asyncio.Event()
+
+    async def stand(self) -> None:
+        self.reached.set()
+        await self._free.wait()
+
+    def let_go(self) -> None:
+        self._free.set()
+
+
+Fault = ConnectorError | float | str | Stop
 
 
 class FakeClock:
@@ -64,8 +80,9 @@ class Kept:
 class Script:
     """What happens to calls, by operation.
 
-    ``before`` and ``after`` hold what to do with the next calls of an operation: raise an error, wait some seconds, or
-    ``"kill"`` the program. ``after`` strikes when the system has done its work: the answer is lost.
+    ``before`` and ``after`` hold what to do with the next calls of an operation: raise an error, wait some seconds,
+    ``"kill"`` the program, or stand there until the test lets them go on. ``after`` strikes when the system has done
+    its work: the answer is lost.
     """
 
     before: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
@@ -91,7 +108,10 @@ async def _strike(faults: list[Fault]) -> None:
     fault = faults.pop(0)
     if isinstance(fault, ConnectorError):
         raise fault
-    if isinstance(fault, str):
+    if isinstance(fault, Stop):
+        await fault.stand()
+        await _strike(faults)
+    elif isinstance(fault, str):
         os.kill(os.getpid(), signal.SIGKILL)
     else:
         await asyncio.sleep(fault)
