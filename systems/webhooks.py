@@ -28,6 +28,12 @@ MAX_BODY_BYTES = 256 * 1024
 
 MAX_ID_CHARS = 150
 
+MAX_TYPE_CHARS = 120
+"""Longest name of what happened that the inbox has room for."""
+
+_MAX_TIMESTAMP_DIGITS = 12
+_ESCAPED_NUL = b"\\u0000"
+
 
 class BadWebhook(Exception):
     """A webhook that is not taken; ``status`` is the HTTP status that says why."""
@@ -62,7 +68,8 @@ def read_webhook(source: SourceSystem, headers: Mapping[str, str], body: bytes, 
     expected = "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), headers.get(f"{prefix}-signature", "").encode()):
         raise BadWebhook(401, "the signature is missing or wrong")
-    if not timestamp.isdigit() or abs(now.timestamp() - int(timestamp)) > MAX_AGE_S:
+    is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _MAX_TIMESTAMP_DIGITS
+    if not is_number or abs(now.timestamp() - int(timestamp)) > MAX_AGE_S:
         raise BadWebhook(401, f"the timestamp is more than {MAX_AGE_S} s away")
     try:
         payload = orjson.loads(body)
@@ -73,4 +80,17 @@ def read_webhook(source: SourceSystem, headers: Mapping[str, str], body: bytes, 
     event_id, kind = headers.get(f"{prefix}-event-id", ""), payload.get("type")
     if not 0 < len(event_id) <= MAX_ID_CHARS or event_id != payload.get("id") or not isinstance(kind, str):
         raise BadWebhook(400, "the event id or type is missing, or header and body do not agree")
+    if len(kind) > MAX_TYPE_CHARS:
+        raise BadWebhook(400, f"a type has at most {MAX_TYPE_CHARS} characters")
+    if _ESCAPED_NUL in body and _holds_nul(payload):
+        raise BadWebhook(400, "a text holds the character U+0000, which cannot be kept")
     return Webhook(source, event_id, kind, payload)
+
+
+def _holds_nul(value: Any) -> bool:
+    """Return whether a text somewhere in a JSON value holds what PostgreSQL does not store."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(name) or _holds_nul(entry) for name, entry in value.items())
+    return isinstance(value, list) and any(_holds_nul(entry) for entry in value)
