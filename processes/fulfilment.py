@@ -129,7 +129,7 @@ class Fulfilment:
         if news.status in _TOLD_AT_ORDER and milestone.status is news.status:
             told_of = ("shipmentId", "receivedAt")
             at_order = {"shipmentStatus": news.status.value, **{name: facts[name] for name in told_of}}
-            key = f"or:{news.order_id}:fulfillment:{news.shipment_number}:{milestone.code}:{milestone.at.isoformat()}"
+            key = f"or:{news.order_id}:fulfillment:{news.shipment_number}:{_station_key(news)}"
             events.append(shipment_event(about, "order.fulfillment.changed", key, at_order, self._use))
         return events
 
@@ -277,6 +277,16 @@ def _request(news: ShipmentNews, kind: str) -> ShipmentRequest:
         reason_code=news.milestone.reason_code,
         estimated_delivery=news.estimated_delivery,
     )
+
+
+def _station_key(news: ShipmentNews) -> str:
+    """Return what a station is known by at the order: warehouse and carrier both tell of some, and once is enough.
+
+    A shipment may be late, go on and be late again; it never comes twice to any other station that the order shows.
+    """
+    if news.status is not _S.DELAYED:
+        return news.status.value
+    return f"{news.milestone.code}:{news.milestone.at.isoformat()}"
 
 
 def _milestone_key(news: ShipmentNews) -> str:

@@ -129,7 +129,11 @@ async def acknowledge(case: OrderCase) -> Outcome:
     await case.use.events.append(
         [
             case.news("order.acknowledged", "acknowledged", facts),
-            case.news("customer.notified", "notified:accepted", {**facts, "channel": order.channel.value}),
+            case.news(
+                "customer.notified",
+                "notified:accepted",
+                {**facts, "channel": order.channel.value, "template": "accepted"},
+            ),
         ]
     )
     await case.use.crm.mirror_order(case.key("ack:CRM:1"), mirror)

@@ -203,7 +203,7 @@ def _problems(order: WorldOrder, around: _Around) -> Iterator[Problem]:
         if line.backordered:
             yield Stockout(
                 code="STOCKOUT",
-                message=f"{line.backordered} {line.uom} of {line.sku} are on backorder",
+                message=f"on backorder: {line.backordered} {line.uom} of {line.sku}",
                 sku=line.sku,
                 line_no=line.line_no,
                 requested=Quantity(line.ordered, line.uom),

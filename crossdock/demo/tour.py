@@ -155,8 +155,9 @@ class Tour:
                     if shipment["order"]["number"] != number:
                         continue
                     self._console.print(
-                        f"  {milestone['at'][:16].replace('T', ' ')}  {milestone['code']:<9} "
-                        f"[bold]{milestone['status']:<17}[/] {shipment['number']}  {milestone['place'] or ''}"
+                        f"  {milestone['at'][:16].replace('T', ' ')}  {shipment['number']}  "
+                        f"[bold]{_words(milestone['status']):<17}[/] {milestone['place'] or '':<16} "
+                        f"[dim]{milestone['code']}[/]"
                     )
                     if milestone["status"] == "DELIVERED":
                         return
@@ -183,7 +184,8 @@ class Tour:
                 async for event in events:
                     changed = event["orderStatusChanged"]
                     status = changed["order"]["status"]
-                    self._console.print(f"  {changed['type']:<28} {status}")
+                    said = _words(changed["type"].removeprefix("order."))
+                    self._console.print(f"  {order['number']} {said:<18} [bold]{status}[/]")
                     if status == "ACCEPTED":
                         break
         except TimeoutError as error:
@@ -193,6 +195,11 @@ class Tour:
     async def _speed_up(self, speed: float) -> None:
         for name in ("wms", "tms"):
             await self._sandboxes.speed(name, speed)
+
+
+def _words(name: str) -> str:
+    """Return a name of the graph or of an event as one reads it."""
+    return name.replace("_", " ").replace(".", " ").lower()
 
 
 def _money(money: Mapping[str, str] | None) -> str:

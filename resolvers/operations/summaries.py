@@ -1,13 +1,14 @@
 """What each type of event says in a sentence, to our own people and to customers.
 
 A sentence is made of pieces between bars. A piece with a fact that the event does not carry is left out, so that events
-of older versions and of other writers still read well. A fact in a fact is reached by a dot, and ``:words`` makes
-``IN_TRANSIT`` read "in transit". A type that is not in the table is told by its name, and only to our own people.
+of older versions and of other writers still read well. A fact in a fact is reached by a dot, and a style after a colon
+says how it reads: ``:words`` makes ``IN_TRANSIT`` read "in transit", the others are in ``_STYLES``. A type that is not
+in the table is told by its name, and only to our own people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any
@@ -20,8 +21,65 @@ MAX_FACT = 200
 """Characters of one fact that a sentence takes; the rest is in the data of the event."""
 
 _PIECES = "|"
-_WORDS = "words"
 _formatter = Formatter()
+
+
+def _words(fact: str) -> str:
+    return fact.replace("_", " ").lower()
+
+
+_SHIPMENT_IS: Mapping[str, str] = {
+    "PLANNED": "is planned",
+    "RELEASED": "was released for picking",
+    "PICKING": "is being picked",
+    "PACKED": "is packed",
+    "LOADED": "was loaded",
+    "DEPARTED": "set off",
+    "DELAYED": "is late",
+    "DELIVERED": "was delivered",
+    "DELIVERY_FAILED": "could not be delivered",
+    "RETURNED": "came back",
+    "CANCELLED": "was cancelled",
+}
+_PROCESS_IS: Mapping[str, str] = {
+    "RUNNING": "goes on",
+    "WAITING_HUMAN": "waits for a decision",
+    "WAITING_SYSTEM": "waits for a system",
+    "COMPENSATING": "is being taken back",
+    "COMPLETED": "is completed",
+    "FAILED": "has failed",
+    "CANCELLED": "was cancelled",
+}
+_TOLD_OF: Mapping[str, str] = {
+    "accepted": "that the order is accepted",
+    "changed": "that the order was changed",
+    "cancelled": "that the order was cancelled",
+    "delayed": "of the delay",
+    "delivered": "of the delivery",
+    "invoice": "of the invoice",
+    "return-authorized": "that the goods may come back",
+    "return-credited": "of the credit",
+    "return-replaced": "of the replacement",
+    "return-closed": "that the return is closed",
+}
+_CHANNELS: Mapping[str, str] = {
+    "SALES_REP": "a sales rep",
+    "PORTAL": "the portal",
+    "MOBILE": "the mobile app",
+    "EMAIL": "e-mail",
+    "ECOM": "the web shop",
+    "SERVICE_DESK": "the service desk",
+}
+_STYLES: Mapping[str, Callable[[str], str]] = {
+    "": str,
+    "words": _words,
+    "channel": lambda fact: _CHANNELS.get(fact, fact),
+    "is": lambda fact: _SHIPMENT_IS.get(fact, f"is {_words(fact)}"),
+    "process": lambda fact: _PROCESS_IS.get(fact, f"is {_words(fact)}"),
+    "shipment": lambda fact: fact.removeprefix("sh_"),
+    "told": lambda fact: _TOLD_OF.get(fact, f"of {_words(fact)}"),
+}
+"""How a fact reads; what a table does not know is told in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +101,7 @@ def _inside(sentence: str) -> _Telling:
 # fmt: off
 _TELLINGS: Mapping[str, _Telling] = {
     "account.onboarding.submitted": _inside("Onboarding submitted|: {legalName}"),
-    "account.onboarding.checked": _inside("Onboarding check| {check}|: {result}"),
+    "account.onboarding.checked": _inside("Onboarding check| of {check:words}|: {result:words}"),
     "account.onboarding.awaiting": _inside("Onboarding waits for a decision"),
     "account.onboarding.escalated": _inside("Onboarding is not decided in time"),
     "account.onboarding.decided": _all("Onboarding decided|: {decision:words}"),
@@ -60,13 +118,13 @@ _TELLINGS: Mapping[str, _Telling] = {
     "inventory.drift.detected": _inside("Stock differs between systems|: {sku}| in {warehouseCode}"),
     "quote.created": _inside("Quote| {number}| created"),
     "quote.priced": _inside("Quote| {number}| priced|: {total.amount} {total.currency}|, valid until {validUntil}"),
-    "quote.approval.requested": _inside("Approval of| {level}| requested|: {reason}"),
-    "quote.approval.decided": _inside("Approval of| {level}| decided|: {decision}"),
+    "quote.approval.requested": _inside("Approval| by {level:words}| requested|: {reason}"),
+    "quote.approval.decided": _inside("Approval| by {level:words}| decided|: {decision:words}"),
     "quote.sent": _all("Quote| {number}| sent"),
     "quote.accepted": _inside("Quote| {number}| accepted by the customer"),
     "quote.expired": _all("Quote| {number}| expired"),
     "quote.converted": _inside("Quote| {number}| became an order"),
-    "order.received": _all("Order| {number}| received| over {channel}|, {total.amount} {total.currency}"),
+    "order.received": _all("Order| {number}| received| over {channel:channel}|, {total.amount} {total.currency}"),
     "order.priced": _all("Order priced|: {subtotal} {currency}"),
     "order.held": _Telling("Order held| for {hold:words}|: {reason}|, waits in {queue}", "Order is being checked"),
     "order.hold.released": _Telling("Hold| for {hold:words}| released|: {reason}", "Order was checked"),
@@ -75,7 +133,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "order.acknowledged": _all("Order| {number}| confirmed to the customer|, promised {promisedDate}"),
     "order.released": _all("Released to the warehouse| {warehouse}|, shipment {shipmentNumber}"),
     "order.delayed": _all("Order delayed|: {problem.message}"),
-    "order.fulfillment.changed": _all("Fulfilment went on|: a shipment is {shipmentStatus:words}"),
+    "order.fulfillment.changed": _all("Fulfilment went on|: shipment {shipmentId:shipment} {shipmentStatus:is}"),
     "order.billing.changed": _inside("Billing of the order changed|: {problem.message}"),
     "crm.order.mirrored": _inside("The CRM shows the order| as {status:words}"),
     "order.completed": _all("Order| {number}| completed"),
@@ -87,12 +145,12 @@ _TELLINGS: Mapping[str, _Telling] = {
     "order.line.backordered": _all("Line| {lineNo}|: {quantity} {uom} of {sku}| backordered|, promised {promisedDate}"),
     "order.line.substituted": _all("Line| {lineNo}| substituted|: {sku}"),
     "shipment.picked": _all("Shipment| {shipmentNumber}| is being picked"),
-    "shipment.packed": _all("Shipment| {shipmentNumber}| packed"),
+    "shipment.packed": _all("Shipment| {shipmentNumber}| is packed"),
     "shipment.shipped": _all("Shipment| {shipmentNumber}| left the warehouse|, {carrier}| {trackingNumber}"),
     "shipment.tendered": _all("Shipment| {shipmentNumber}| given to a carrier|: {carrier}|, tracking {trackingNumber}"),
-    "shipment.milestone": _all("Shipment| {shipmentNumber}| is {status:words}| in {place}"),
-    "shipment.delayed": _all("Shipment| {shipmentNumber}| delayed| ({reasonCode})|, expected {estimatedDelivery}"),
-    "shipment.delivered": _all("Shipment| {shipmentNumber}| delivered| in {place}"),
+    "shipment.milestone": _all("Shipment| {shipmentNumber}| {status:is}| in {place}"),
+    "shipment.delayed": _all("Shipment| {shipmentNumber}| is late| ({reasonCode})|, expected {estimatedDelivery}"),
+    "shipment.delivered": _all("Shipment| {shipmentNumber}| was delivered| in {place}"),
     "shipment.failed": _all("Delivery of shipment| {shipmentNumber}| failed| ({reasonCode})"),
     "invoice.posted": _all("Invoice| {number}| posted|: {total.amount} {total.currency}|, due {due}"),
     "invoice.mismatch": _inside("Invoice| {number}| differs from the order"),
@@ -108,14 +166,14 @@ _TELLINGS: Mapping[str, _Telling] = {
     "return.inspected": _all("Return| {rmaNumber}| inspected|: {disposition}"),
     "return.credited": _all("Return| {rmaNumber}| credited|: {credit.amount} {credit.currency}"),
     "return.replaced": _all("Return| {rmaNumber}| replaced"),
-    "customer.notified": _all("Customer notified|: {template}| by {channel}"),
+    "customer.notified": _all("Customer told| {template:told}| over {channel:channel}"),
     "case.opened": _all("Service case| {number}| opened"),
     "case.answered": _all("Service case| {number}| answered"),
     "case.resolved": _all("Service case| {number}| resolved"),
     "order.hold.escalated": _inside("Hold| for {hold:words}| was not decided in time|, {queue} is asked"),
-    "quote.approval.reminded": _inside("Reminder|: {level}| has not decided yet"),
-    "quote.approval.escalated": _inside("Approval of| {level}| was not decided in time|, {queue} is asked"),
-    "process.state.changed": _inside("Process| {kind:words}| is {state:words}|: {reason}"),
+    "quote.approval.reminded": _inside("Reminder|: {level:words} has not decided yet"),
+    "quote.approval.escalated": _inside("Approval| by {level:words}| was not decided in time|, {queue} is asked"),
+    "process.state.changed": _inside("Process| {kind:words}| {state:process}|: {reason}"),
     "process.retried": _inside("Process| {kind:words}| tried again| from {step}"),
     "process.step.failed": _inside("Step| {step}| at {system}| failed|: {message}"),
     "process.step.compensated": _inside("Step| {step}| at {system}| taken back"),
@@ -159,7 +217,7 @@ def _piece(piece: str, data: Mapping[str, Any]) -> str:
             fact = _fact(data, name)
             if fact is None:
                 return ""
-            said.append(fact.replace("_", " ").lower() if style == _WORDS else fact)
+            said.append(_STYLES[style or ""](fact))
     return "".join(said)
 
 

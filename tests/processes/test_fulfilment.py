@@ -202,6 +202,16 @@ async def test_duplicate_and_shuffled_news_end_as_one_clean_delivery(
     assert (await world.event_types(ORDER)).count("order.fulfillment.changed") == 4
 
 
+async def test_a_station_that_warehouse_and_carrier_tell_of_is_told_once_at_the_order(
+    fulfilment: Fulfilment, world: ProcessWorld
+) -> None:
+    for entry in (PICKED, SHIPPED, news("AF", S.DEPARTED, 35, TMS), LATE, news("SD", S.DELAYED, 95, TMS)):
+        await fulfilment.handle(entry)
+    stored = await world.use.events.read(EventFilter(types=("order.fulfillment.changed",)), None, 10)
+    assert [entry.event.data["shipmentStatus"] for entry in stored] == ["PICKING", "DEPARTED", "DELAYED", "DELAYED"]
+    assert len(await shipment_story(world)) >= 5
+
+
 async def test_a_late_milestone_moves_nothing_back(fulfilment: Fulfilment, world: ProcessWorld) -> None:
     await fulfilment.handle(ARRIVED)
     await fulfilment.handle(replace(UNDER_WAY, status=S.DELIVERED))

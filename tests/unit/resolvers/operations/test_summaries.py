@@ -10,7 +10,7 @@ import pytest
 from crossdock.demo.history import history_of
 from resolvers.operations.summaries import CUSTOMER_TYPES, MAX_FACT, summary_for_customer, summary_of
 from sandbox.world.generate import generate_world
-from schema.enums import SourceSystem
+from schema.enums import OrderChannel, ProcessState, ShipmentStatus, SourceSystem
 from schema.events.envelope import Event
 
 
@@ -33,7 +33,7 @@ def event(type_: str, **data: Any) -> Event:
     [
         pytest.param(
             event("order.received", number="SO-1", channel="MOBILE", lines=2),
-            "Order SO-1 received over MOBILE",
+            "Order SO-1 received over the mobile app",
             id="facts that are there",
         ),
         pytest.param(event("order.received"), "Order received", id="no facts at all"),
@@ -58,6 +58,31 @@ def event(type_: str, **data: Any) -> Event:
             event("shipment.milestone", shipmentNumber="SH-1", status="IN_TRANSIT", place=None),
             "Shipment SH-1 is in transit",
             id="a status in words",
+        ),
+        pytest.param(
+            event("shipment.milestone", shipmentNumber="SH-1", status="DEPARTED", place="Chicago"),
+            "Shipment SH-1 set off in Chicago",
+            id="a station",
+        ),
+        pytest.param(
+            event("order.fulfillment.changed", shipmentId="sh_SH-1", shipmentStatus="PICKING"),
+            "Fulfilment went on: shipment SH-1 is being picked",
+            id="which shipment moved an order on",
+        ),
+        pytest.param(
+            event("customer.notified", template="return-credited", channel="EMAIL"),
+            "Customer told of the credit over e-mail",
+            id="what a customer was told",
+        ),
+        pytest.param(
+            event("customer.notified", template="new_thing", channel="FAX"),
+            "Customer told of new thing over FAX",
+            id="what no table knows",
+        ),
+        pytest.param(
+            event("process.state.changed", kind="ORDER_CHANGE", state="WAITING_HUMAN"),
+            "Process order change waits for a decision",
+            id="how a process stands",
         ),
         pytest.param(event("order.line.allocated", lineNo=0), "Line 0 allocated", id="zero is a fact"),
         pytest.param(event("robot.fell.over", where="W01"), "robot.fell.over", id="an unknown type"),
@@ -96,3 +121,20 @@ def test_everything_in_the_past_of_the_demo_is_told_in_words():
     history = history_of(generate_world(42, datetime(2026, 3, 4, 15, 30, tzinfo=UTC)))
     types = {told.type: told for told in history.events}
     assert [name for name, told in types.items() if summary_of(told) == name] == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "fact", "values"),
+    [
+        pytest.param("shipment.milestone", "status", ShipmentStatus, id="shipments"),
+        pytest.param("process.state.changed", "state", ProcessState, id="processes"),
+        pytest.param("order.received", "channel", OrderChannel, id="channels"),
+    ],
+)
+def test_every_state_and_channel_reads_as_english_and_as_itself_only(
+    type_: str, fact: str, values: type[ShipmentStatus | ProcessState | OrderChannel]
+):
+    said = [summary_of(event(type_, **{fact: value.value})) for value in values]
+    assert len(set(said)) == len(values)
+    assert [text for text in said if "_" in text] == []
+    assert [text for text in said if text.endswith((" is departed", " is loaded", " is cancelled"))] == []
