@@ -44,7 +44,7 @@ class LimitSettings(Section):
     max_variables_bytes: int = Field(default=512 * 1024, ge=2)
     """Largest variables of one request, as JSON without white space."""
     max_cached_plans: int = Field(default=1000, ge=1)
-    """Compiled plans kept, the least recently used go first; fewer where operations, with their requests to subgraphs,
-    have more than 2 KiB of text on average."""
+    """Compiled plans kept, the least recently used go first, and a tenth of them at most for operations that came only
+    once; fewer where operations, with their requests to subgraphs, have more than 2 KiB of text on average."""
     max_cached_text_bytes: int = Field(default=64 * 1024, ge=0)
     """Operations with a longer text are planned for each request, so that the cache has a bounded size."""

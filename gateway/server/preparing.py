@@ -61,7 +61,8 @@ class Preparer:
         alike = alike and graph.rules.policies.authorization == served.rules.policies.authorization
         for key, known in served.cache.latest(min(MAX_WARMED, graph.rules.max_cached_plans)):
             try:
-                graph.cache.keep(key, self._prepare(graph, *key, plan=known.plan if alike else None))
+                prepared = self._prepare(graph, *key, plan=known.plan if alike else None)
+                graph.cache.keep(key, prepared, is_used=True)
             except GatewayError:
                 continue  # it does not fit the new graph; whoever asks is told why
             await asyncio.sleep(0)

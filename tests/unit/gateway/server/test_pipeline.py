@@ -5,7 +5,8 @@ import pytest
 from gateway.composition import SubgraphSource, compose_or_raise
 from gateway.planner import Planner
 from gateway.server.pipeline import Pipeline
-from gateway.server.plan_cache import TEXT_PER_PLAN
+from gateway.server.plan_cache import NEW_SHARE, TEXT_PER_PLAN
+from gateway.server.prepared import Prepared
 from gateway.server.principal import ANONYMOUS, Principal
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.rules import Rules
@@ -78,6 +79,59 @@ async def test_one_operation_is_kept_however_large_it_is():
     pipe, _ = pipeline(max_cached_plans=1)
     first = pipe.prepare(GraphQLRequest(large_operation(1)), ANONYMOUS)
     assert pipe.prepare(GraphQLRequest(large_operation(1)), ANONYMOUS) is first
+
+
+def prepare(pipe: Pipeline, name: str) -> Prepared:
+    return pipe.prepare(GraphQLRequest(f"{{ {name}: open }}"), ANONYMOUS)
+
+
+async def test_operations_that_come_once_take_a_share_and_push_out_none_that_is_used():
+    room = 2 * NEW_SHARE
+    pipe, _ = pipeline(max_cached_plans=room)
+    used = [f"used{number}" for number in range(room - 2)]
+    kept = [prepare(pipe, name) for name in used for _ in range(2)][::2]
+    for number in range(3 * room):
+        prepare(pipe, f"once{number}")
+    assert pipe.cached_plans == room
+    assert [prepare(pipe, name) for name in used] == kept
+
+
+async def test_operations_that_only_come_once_take_no_more_than_their_share():
+    pipe, _ = pipeline(max_cached_plans=3 * NEW_SHARE)
+    for number in range(5 * NEW_SHARE):
+        prepare(pipe, f"once{number}")
+    assert pipe.cached_plans == 3
+
+
+async def test_operations_that_take_turns_are_all_remembered_where_there_is_room():
+    room = 4 * NEW_SHARE
+    pipe, _ = pipeline(max_cached_plans=room)
+    turns = [f"turn{number}" for number in range(room // 2)]
+    for name in turns * 2:
+        prepare(pipe, name)
+    kept = [prepare(pipe, name) for name in turns]
+    assert pipe.cached_plans == len(turns)
+    assert [prepare(pipe, name) for name in turns] == kept
+
+
+async def test_an_operation_that_was_used_long_ago_comes_as_a_new_one():
+    room = 2 * NEW_SHARE
+    pipe, _ = pipeline(max_cached_plans=room)
+    first = prepare(pipe, "first")
+    for number in range(2 * room):
+        prepare(pipe, f"once{number}")
+    assert prepare(pipe, "first") is not first
+    assert pipe.cached_plans == 2
+
+
+async def test_what_is_used_is_prepared_for_the_next_supergraph_before_what_came_once():
+    pipe, transport = pipeline(max_cached_plans=NEW_SHARE)
+    for name in ("used", "used", "once"):
+        prepare(pipe, name)
+    before = prepare(pipe, "used").graph
+    graph = await pipe.make_ready(before.supergraph, before.planner, {"s": transport}, before.rules)
+    assert [key[0] for key, _ in graph.cache.latest(1)] == ["{ used: open }"]
+    assert len(graph.cache) == 2
 
 
 async def test_a_very_long_text_is_not_kept():
