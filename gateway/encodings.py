@@ -35,6 +35,9 @@ _BROTLI_WINDOW_BITS = 18
 
 _ALIASES = {"x-gzip": "gzip"}
 
+MAX_REMEMBERED_BYTES = 1024
+"""Longest ``Accept-Encoding`` whose outcome is remembered; clients send some dozen bytes."""
+
 
 class CorruptBody(ValueError):
     """The body is not what its content coding says, or is cut off."""
@@ -52,7 +55,6 @@ class Packer(Protocol):
         ...
 
 
-@lru_cache(maxsize=256)
 def choose_encoding(accept_encoding: bytes, offered: tuple[Encoding, ...]) -> Encoding | None:
     """Return the offered coding that an ``Accept-Encoding`` header wants most, None to send the body as it is.
 
@@ -60,6 +62,11 @@ def choose_encoding(accept_encoding: bytes, offered: tuple[Encoding, ...]) -> En
 
     Source: RFC 9110, 12.5.3.
     """
+    find = _remembered if len(accept_encoding) <= MAX_REMEMBERED_BYTES else _choose
+    return find(accept_encoding, offered)
+
+
+def _choose(accept_encoding: bytes, offered: tuple[Encoding, ...]) -> Encoding | None:
     weights: dict[str, float] = {}
     for part in accept_encoding.decode("latin-1").lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
@@ -70,6 +77,9 @@ def choose_encoding(accept_encoding: bytes, offered: tuple[Encoding, ...]) -> En
         return None
     wanted = weights.get(found, others)
     return found if wanted > 0 and wanted >= weights.get("identity", 0.0) else None
+
+
+_remembered = lru_cache(maxsize=256)(_choose)
 
 
 def _weight(parameters: list[str]) -> float:

@@ -17,6 +17,7 @@ from gateway.bootstrap import Gateway, Origin, Upkeep, build_gateway
 from gateway.config import GatewaySettings, load_settings, settings_from
 from gateway.errors import ConfigError
 from gateway.logs import log_to
+from gateway.memory import give_back_freed_memory
 from gateway.server.graceful import GracefulServer
 from gateway.server.lean_uvicorn import LeanWebSocketProtocol
 from gateway.server.reload import FileSource, SupergraphSource, UrlSource
@@ -124,6 +125,7 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
     gc.collect()
     gc.freeze()  # schema and supergraph stay for good; walking them again and again would cost a sixth of the work
     gc.set_threshold(*_GC_THRESHOLDS)
+    give_back_freed_memory()
     config = uvicorn.Config(
         gateway.asgi,
         host=given.host,

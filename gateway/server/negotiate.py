@@ -63,13 +63,20 @@ _SIMPLE_TYPES = frozenset({"text/plain", "application/x-www-form-urlencoded", "m
 """What a browser sends to other sites without asking them first."""
 
 
-@lru_cache(maxsize=512)
+MAX_REMEMBERED_CHARS = 1024
+"""Longest ``Accept`` whose outcome is remembered; browsers send some hundred characters."""
+
+
 def choose(accept: str) -> Accepted | None:
     """Return what an ``Accept`` header prefers, None when it accepts nothing that is served.
 
     Without a header it is ``application/json``, which every client understands. Between equal preferences the first
     one named wins.
     """
+    return _remembered(accept) if len(accept) <= MAX_REMEMBERED_CHARS else _choose(accept)
+
+
+def _choose(accept: str) -> Accepted | None:
     found: dict[ResponseKind, float] = {}
     for name, quality in qualities(accept if accept.strip() else "*/*"):
         media_type, *parameters = name.split(";")
@@ -84,6 +91,9 @@ def choose(accept: str) -> Accepted | None:
         next((kind for kind in best if kind in _STREAMS), None),
         next((kind for kind in best if kind in _DEFERRED), None),
     )
+
+
+_remembered = lru_cache(maxsize=512)(_choose)
 
 
 def _multipart(parameters: list[str]) -> ResponseKind | None:
