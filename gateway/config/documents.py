@@ -22,7 +22,8 @@ class AutomaticDocuments(Section):
     store: Literal["memory", "redis"] = "memory"
     """Where they are kept: in this process, or also in the Redis of the section ``redis``, for all processes."""
     max_documents: int = Field(default=1000, ge=1)
-    """Documents kept in this process, the least recently used go first."""
+    """Documents kept in this process, the least recently used go first; fewer where they have more than 4 KiB on
+    average."""
     max_document_bytes: int = Field(default=64 * 1024, ge=1)
     """Larger documents run but are not kept."""
     lifetime: Duration = 24 * 3600.0

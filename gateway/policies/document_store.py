@@ -7,7 +7,10 @@ from typing import Protocol
 
 from gateway.policies.shared_redis import SharedRedis
 
-__all__ = ["DocumentStore", "MemoryDocuments", "RedisDocuments"]
+__all__ = ["BYTES_PER_DOCUMENT", "DocumentStore", "MemoryDocuments", "RedisDocuments"]
+
+BYTES_PER_DOCUMENT = 4_096
+"""Size that documents kept in the process may have on average; anybody may register as many as large as is allowed."""
 
 
 class DocumentStore(Protocol):
@@ -23,12 +26,18 @@ class DocumentStore(Protocol):
 
 
 class MemoryDocuments:
-    """The most recently used documents, in this process."""
+    """The most recently used documents, in this process.
+
+    Args:
+        max_documents: documents at most; together they have at most ``max_documents * BYTES_PER_DOCUMENT`` bytes.
+        max_document_bytes: a larger one is not kept.
+    """
 
     def __init__(self, max_documents: int, max_document_bytes: int) -> None:
         self._texts: OrderedDict[str, str] = OrderedDict()
+        self._bytes = 0
         self._max_documents = max_documents
-        self._max_bytes = max_document_bytes
+        self._max_document_bytes = max_document_bytes
 
     async def find(self, digest: str) -> str | None:
         """See :class:`DocumentStore`."""
@@ -39,12 +48,16 @@ class MemoryDocuments:
 
     async def keep(self, digest: str, text: str) -> None:
         """See :class:`DocumentStore`; a text that is too large is not kept."""
-        if len(text.encode()) > self._max_bytes:
+        size = len(text.encode())
+        if size > self._max_document_bytes:
             return
-        self._texts[digest] = text
+        if digest not in self._texts:
+            self._texts[digest] = text
+            self._bytes += size
         self._texts.move_to_end(digest)
-        if len(self._texts) > self._max_documents:
-            self._texts.popitem(last=False)
+        most = self._max_documents
+        while len(self._texts) > most or (self._bytes > most * BYTES_PER_DOCUMENT and len(self._texts) > 1):
+            self._bytes -= len(self._texts.popitem(last=False)[1].encode())
 
 
 class RedisDocuments:

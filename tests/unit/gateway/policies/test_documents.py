@@ -10,7 +10,7 @@ import pytest
 from gateway.config import RedisSettings
 from gateway.errors import ConfigError, RequestError
 from gateway.policies.document_manifest import Manifest, read_manifests
-from gateway.policies.document_store import MemoryDocuments, RedisDocuments
+from gateway.policies.document_store import BYTES_PER_DOCUMENT, MemoryDocuments, RedisDocuments
 from gateway.policies.documents import Documents, TrustedRules
 from gateway.policies.shared_redis import SharedRedis
 from gateway.server.request import GraphQLRequest, KnownClient, read_payload, read_query_string
@@ -101,6 +101,19 @@ async def test_the_store_is_bounded_in_number_and_size():
     await store.keep("c", "c")
     await store.keep("d", "d" * 11)
     assert [await store.find(name) for name in "abcd"] == ["a", None, "c", None]
+
+
+async def test_large_documents_leave_room_for_fewer():
+    store = MemoryDocuments(4, 10 * BYTES_PER_DOCUMENT)
+    for name in "abcd":
+        await store.keep(name, name * 2 * BYTES_PER_DOCUMENT)
+        await store.keep(name, name * 2 * BYTES_PER_DOCUMENT)
+    assert [await store.find(name) is not None for name in "abcd"] == [False, False, True, True]
+    await store.keep("e", "e" * 6 * BYTES_PER_DOCUMENT)
+    assert [await store.find(name) is not None for name in "cde"] == [False, False, True]
+    for name in "abcd":
+        await store.keep(name, name)
+    assert [await store.find(name) for name in "abcde"] == ["a", "b", "c", "d", None]
 
 
 TRUSTED = [
