@@ -31,8 +31,9 @@ MAX_LEVELS = 120
 """Deepest nesting of fields and fragments together. Validating and planning recurse over it, some frames a level, and
 Python's stack has a thousand."""
 
-MAX_COMPARISONS = 300_000
-"""Most pairs of selections with one response name that validation may have to compare; below a second of work."""
+MAX_COMPARISONS = 200_000
+"""Most pairs of selections with one response name that validation may have to compare; below a second of work, and
+below the 250,000 at which graphql-core gives up without saying why."""
 
 MAX_INTROSPECTION_FIELDS = 1_000
 """Most fields that introspection may select; each is answered for every type. What tools ask for has below 300."""
@@ -92,9 +93,10 @@ class OperationLimits:
             raise exceeded(limit, f"the operation has {_count(found)} {what}; {most} are allowed", most)
 
 
-def exceeded(limit: str, message: str, most: int) -> RequestError:
+def exceeded(limit: str, message: str, most: int, *, http_status: int = 400) -> RequestError:
     """Return the refusal of a request that is over ``limit``, a key of the section ``limits`` or a fixed bound."""
-    return RequestError(ErrorCode.LIMIT_EXCEEDED, message, extensions={"limit": limit, "most": most})
+    extensions = {"limit": limit, "most": most}
+    return RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=http_status, extensions=extensions)
 
 
 def _count(found: int) -> str:

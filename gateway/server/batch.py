@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import ErrorCode, GatewayError, RequestError
+from gateway.policies.operation_limits import exceeded
 from gateway.server.failures import error_result
 from gateway.server.pipeline import Pipeline
 from gateway.server.request import RequestContext, read_payload
@@ -37,7 +38,7 @@ async def run_batch(pipeline: Pipeline, body: bytes, context: RequestContext, mo
         raise RequestError(ErrorCode.BAD_REQUEST, "the batch is empty; send at least one request")
     if len(payloads) > most:
         message = f"the batch has {len(payloads)} requests, at most {most} are accepted; send several batches"
-        raise RequestError(ErrorCode.LIMIT_EXCEEDED, message)
+        raise exceeded("max_batch", message, most)
     changes = sum([await _may_change(pipeline, payload, context) for payload in payloads])
     if changes > 1 and context.idempotency_key is not None:
         message = f"Idempotency-Key is the key of one mutation, and the batch has {changes}: send each by itself"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.errors import ErrorCode, RequestError
+from gateway.errors import RequestError
+from gateway.policies.operation_limits import exceeded
 from gateway.server.http_streams import Receive
 
 __all__ = ["read_whole"]
@@ -41,4 +42,4 @@ async def read_whole(headers: Iterable[tuple[bytes, bytes]], receive: Receive, m
 
 def _too_large(max_bytes: int) -> RequestError:
     message = f"the request body is larger than {max_bytes} bytes"
-    return RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=413)
+    return exceeded("max_request_bytes", message, max_bytes, http_status=413)

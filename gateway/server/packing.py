@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.encodings import CorruptBody, Encoding, Packer, pack, packer, read_encoding, unpack
 from gateway.errors import ErrorCode, RequestError
+from gateway.policies.operation_limits import exceeded
 from gateway.server.http_streams import Send
 
 __all__ = ["CODINGS", "pack_body", "packed", "unpack_body"]
@@ -47,7 +48,7 @@ async def unpack_body(content_encoding: str, body: bytes, max_bytes: int) -> byt
         return await asyncio.to_thread(unpack, encoding, body, max_bytes)
     except OverflowError as error:
         message = f"the request body is larger than {max_bytes} bytes once it is unpacked"
-        raise RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=413) from error
+        raise exceeded("max_request_bytes", message, max_bytes, http_status=413) from error
     except CorruptBody as error:
         raise RequestError(ErrorCode.BAD_REQUEST, f"{error}; Content-Encoding says so", http_status=400) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import ErrorCode, RequestError
+from gateway.policies.operation_limits import exceeded
 from gateway.server.http_streams import Receive
 from gateway.server.request import GraphQLRequest, read_payload
 from gateway.transport.upload import Place, Upload
@@ -67,7 +68,7 @@ async def _read_head(body: _Body, delimiter: bytes, max_bytes: int) -> tuple[dic
         if not separator:
             if len(read) > max_bytes:
                 message = f"operations and map of an upload are larger than {max_bytes} bytes"
-                raise RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=413)
+                raise exceeded("max_request_bytes", message, max_bytes, http_status=413)
             piece = await body.piece()
             if piece is None:
                 raise _bad("the body ends before operations and map are complete")
@@ -107,7 +108,7 @@ def _paths(file_map: Mapping[str, Any]) -> Iterator[str]:
                 raise _bad('map must name places in the variables, such as "variables.file"')
             if count > MAX_FILES:
                 message = f"an upload has at most {MAX_FILES} places for files; send several requests"
-                raise RequestError(ErrorCode.LIMIT_EXCEEDED, message)
+                raise exceeded("upload_places", message, MAX_FILES)
             yield path
 
 

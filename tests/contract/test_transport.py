@@ -83,9 +83,10 @@ async def test_any_status_is_an_answer_and_redirects_are_not_followed(kind, quer
 
 
 @pytest.mark.parametrize("kind", SENDING)
-@pytest.mark.parametrize("query", ["large", "large stream"])
-async def test_a_body_over_the_limit_is_refused(kind, query):
+@pytest.mark.parametrize("query", ["50001 bytes", "large stream"])
+async def test_a_body_at_the_limit_is_read_and_one_above_it_is_refused(kind, query):
     async with connected(kind) as (transport, _):
+        assert len((await transport.send(asking("50000 bytes"))).body) == LIMITS.max_body_bytes
         with pytest.raises(SubgraphError) as caught:
             await transport.send(asking(query))
     assert caught.value.code is ErrorCode.SUBGRAPH_TOO_LARGE

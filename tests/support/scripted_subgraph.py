@@ -46,6 +46,10 @@ class ScriptedSubgraph:
                 return Response(content, media_type="application/json", headers={"content-encoding": coding})
             case "large":
                 return Response(b'{"data":{"x":"' + b"x" * 200_000 + b'"}}', media_type="application/json")
+            case str() if query.endswith(" bytes"):
+                head, end = b'{"data":{"x":"', b'"}}'
+                size = int(query.removesuffix(" bytes")) - len(head) - len(end)
+                return Response(head + b"x" * size + end, media_type="application/json")
             case "large stream":
                 return StreamingResponse(_pieces(), media_type="application/json")
             case "redirect":

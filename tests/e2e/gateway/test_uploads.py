@@ -142,14 +142,27 @@ async def test_uploads_are_refused_unless_switched_on():
         assert (await post(client, form(GOOD, MAP, FILE))).status_code == 415
 
 
-async def test_an_upload_over_the_limit_is_refused_when_announced():
+async def test_an_upload_at_the_limit_is_passed_on_and_one_above_it_refused():
     subgraph = FileSubgraph()
-    async with uploading(subgraph, most=20_000) as client:
-        response = await post(client, form(GOOD, MAP, ("0", "x" * 30_000)))
+    size = len(httpx.Request("POST", "http://x", files=form(GOOD, MAP, ("0", "x" * 10_000))).read())
+    async with uploading(subgraph, most=size) as client:
+        refused = await post(client, form(GOOD, MAP, ("0", "x" * 10_001)))
         good = await post(client, form(GOOD, MAP, ("0", "x" * 10_000)))
-    assert response.status_code == 413
-    assert response.json()["errors"][0]["extensions"]["code"] == "UPLOAD_REFUSED"
+    assert refused.status_code == 413
+    assert refused.json()["errors"][0]["extensions"]["code"] == "UPLOAD_REFUSED"
     assert (good.status_code, subgraph.requests) == (200, 1)
+
+
+async def test_as_many_places_as_an_upload_may_name_are_filled_and_one_more_is_refused():
+    def places(count: int) -> Any:
+        query = "mutation($files: [Upload!]!) { storeAll(files: $files) { texts } }"
+        named = [f"variables.files.{number}" for number in range(count)]
+        return form({"query": query, "variables": {"files": [None] * count}}, {"0": named}, FILE)
+
+    async with uploading(FileSubgraph()) as client:
+        refused, filled = [(await post(client, places(count))).json() for count in (101, 100)]
+    assert refused["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "limit": "upload_places", "most": 100}
+    assert filled == {"data": {"storeAll": {"texts": ["hello"]}}}
 
 
 @BOTH_WAYS

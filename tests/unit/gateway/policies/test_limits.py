@@ -131,7 +131,7 @@ def test_a_hostile_document_is_refused_in_bounded_time(limit, text):
         pytest.param("{" + "n {" * 48 + "n { id }" + "}" * 49, id="fields as deep as they may be"),
         pytest.param("{ n {" + "... {" * (MAX_NESTING - 2) + "id" + "}" * MAX_NESTING, id="brackets as deep as may be"),
         pytest.param(chain(MAX_LEVELS - 3, "...NEXT"), id="fragments as deep as they may be"),
-        pytest.param("{ n {" + " id" * 700 + "} }", id="one field hundreds of times"),
+        pytest.param("{ n {" + " id" * 600 + "} }", id="one field hundreds of times"),
     ],
 )
 def test_what_only_looks_hostile_is_allowed(text):
