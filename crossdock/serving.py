@@ -17,7 +17,7 @@ from gateway.server.lean_uvicorn import LeanHttpProtocol, LeanWebSocketProtocol
 __all__ = ["listening", "serving", "stop_signal"]
 
 STOP_S = 5
-"""Longest wait for requests under way when the server stops."""
+"""Longest wait for requests under way when a server stops that has no settings about that."""
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Largest WebSocket message."""

@@ -26,10 +26,7 @@ from gateway.subgraph_list import SubgraphList
 from gateway.transport.download import DownloadFailed
 from gateway.transport.tls import check_server_tls
 
-__all__ = ["STOP_S", "ServeOptions", "build", "read_settings", "serve"]
-
-STOP_S = 10
-"""Longest wait for requests under way when the server stops."""
+__all__ = ["ServeOptions", "build", "read_settings", "serve"]
 
 _GC_THRESHOLDS = (50_000, 20, 5)
 """Python's own 700 suit small programs; a large answer makes thousands of objects, all freed by reference counts. What
@@ -140,6 +137,5 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
         http=gateway.connections.protocol,
         ws=LeanWebSocketProtocol,
         ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
-        timeout_graceful_shutdown=STOP_S,
     )
     GracefulServer(config, gateway).run(sockets=None if where is None else [where])

@@ -25,10 +25,10 @@ from pathlib import Path
 from types import FrameType
 
 from gateway.config import GatewaySettings
-from gateway.errors import GatewayError
+from gateway.errors import ConfigError, GatewayError
 from gateway.logs import log_to
 from gateway.policies.shared_metrics import take_place
-from gateway.serving import STOP_S, ServeOptions, build, serve
+from gateway.serving import ServeOptions, build, read_settings, serve
 
 __all__ = ["Workers"]
 
@@ -44,8 +44,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 """Bounds of the pause before a worker that ended soon is started anew; each further one doubles it."""
 
-KILL_AFTER_S = STOP_S + 5.0
-"""Seconds after which a worker that was asked to stop is killed: what is under way, and closing up."""
+CLOSING_S = 5.0
+"""Seconds for which a worker may close up after what was under way; then it is killed."""
 
 
 class Workers:
@@ -140,10 +140,18 @@ class Workers:
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, number)
 
+    def _patience_s(self) -> float:
+        """Return how long the workers may take to stop, by the settings as they are now."""
+        try:
+            given = read_settings(self._options).server
+        except ConfigError:
+            given = self._settings.server  # which the workers have kept, too
+        return (given.stop_notice or 0.0) + given.stop_timeout + CLOSING_S
+
     def _end_all(self) -> None:
         self._is_stopping = True
         self._signal(signal.SIGTERM)
-        until = time.monotonic() + KILL_AFTER_S + (self._settings.server.stop_notice or 0.0)
+        until = time.monotonic() + self._patience_s()
         for process in self._running.values():
             process.join(max(0.0, until - time.monotonic()))
             if process.is_alive():

@@ -26,6 +26,7 @@ from gateway.server.pipeline import Pipeline
 from gateway.server.prepared import Graph
 from gateway.server.principal import Identity
 from gateway.server.request import GraphQLRequest, RequestContext
+from gateway.server.stopping import StopTimes
 from gateway.supergraph import Supergraph
 from gateway.transport.registry import TransportRegistry
 
@@ -123,10 +124,11 @@ class Gateway:
         await self._generation.retire(None)
         await self._lifecycle.aclose()
 
-    def announce_stop(self) -> float:
-        """Tell by ``/health/ready`` that the gateway is about to stop; return the seconds until it should."""
+    def announce_stop(self) -> StopTimes:
+        """Tell by ``/health/ready`` that the gateway is about to stop; return the times for it."""
         self.asgi.announce_stop()
-        return self.settings.server.stop_notice or 0.0
+        server = self.settings.server
+        return StopTimes(server.stop_notice or 0.0, server.stop_timeout)
 
     async def finish(self, within_s: float) -> None:
         """End subscriptions after what had arrived, and the connections that carry them.

@@ -21,6 +21,9 @@ class LimitSettings(Section):
     REQUEST_TIMEOUT and is cut."""
     min_body_rate: int = Field(default=1024, ge=1)
     """Bytes a second at which a body may come for as long as it is large."""
+    answer_timeout: Duration = 30.0
+    """Longest pause of a client that does not read an answer which is written in whole; its connection is cut then.
+    Streams have ``subscriptions.slow_client_timeout``."""
     max_connections: int = Field(default=20_000, ge=1)
     """Connections that are open in this process, WebSockets among them; further ones are refused with OVERLOADED."""
     max_upload_bytes: int = Field(default=0, ge=0)

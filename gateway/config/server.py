@@ -55,6 +55,10 @@ class ServerSettings(Section):
     stop_notice: Duration | None = None
     """Time for which a gateway that was asked to stop goes on as before, while ``/health/ready`` answers 503 already:
     load balancers send requests elsewhere meanwhile. null ends streams at once."""
+    stop_timeout: Duration = 10.0
+    """Longest wait for requests under way once the gateway stops; what takes longer is answered with STOPPING, and an
+    answer that its client has not read by then is cut off. Leave it less than what starts the gateway waits for its end
+    (30 s in Kubernetes), together with ``stop_notice``."""
     watch_settings: Duration | None = None
     """Pause between two looks at time and size of the settings file; null looks at it on SIGHUP only. A changed one is
     checked as a whole and taken over: what is under way ends with the old settings. Only ``host``,

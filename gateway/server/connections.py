@@ -1,9 +1,10 @@
-"""What a connection may cost before anything is known of its request: how many there are, and how slowly they send.
+"""What a connection may cost whatever is asked by it: how many there are, how slowly they send and read.
 
 A sender that lets a request trickle in holds a connection and its buffers for as long as it likes. So a head has a
 time in which it must have come, and a body a time that grows with what has come of it: who sends at the least rate is
 never cut. The clock of a connection only runs while a request is incomplete, so that one that comes in one piece, as
-nearly all do, sets none.
+nearly all do, sets none. Nor does an answer that the other side takes: only one that is left lying, beyond what the
+system's own buffers hold, is looked at from time to time.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class _Bounds:
     idle_s: float
     most: int
     max_message_bytes: int
+    answer_s: float
 
 
 class Connections:
@@ -67,6 +69,7 @@ class Connections:
             server.keep_alive,
             limits.max_connections,
             limits.max_request_bytes,
+            limits.answer_timeout,
         )
 
     @property
@@ -99,6 +102,7 @@ class _Protocol(LeanHttpProtocol):
         "_phase",
         "_received",
         "_since",
+        "_unread",
     )
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -113,6 +117,7 @@ class _Protocol(LeanHttpProtocol):
         self._clock: asyncio.TimerHandle | None = None
         self._is_turned_away = False
         self._is_upgraded = False
+        self._unread: asyncio.TimerHandle | None = None
         self._is_answered = False
         """Whether the connection got its last answer, and what comes yet is dropped."""
 
@@ -129,9 +134,21 @@ class _Protocol(LeanHttpProtocol):
         self._enter(_Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clocks."""
         self._enter(_Phase.NOTHING)
+        self._forget_unread()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait with what comes next, and look whether the other side reads at all."""
+        super().pause_writing()
+        self._forget_unread()
+        self._mind_unread()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._forget_unread()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and look what is missing yet."""
@@ -155,6 +172,24 @@ class _Protocol(LeanHttpProtocol):
         self.config.ws_max_size = self.held.bounds.max_message_bytes
         super().handle_websocket_upgrade()
         self._is_upgraded = True
+
+    def _mind_unread(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(self._bounds.answer_s, self._look_at_unread, left)
+
+    def _look_at_unread(self, before: int) -> None:
+        self._unread, cycle = None, self._last()
+        is_being_written = cycle is not None and not cycle.response_complete and not self.transport.is_closing()
+        if is_being_written or self.transport.get_write_buffer_size() < before:
+            self._mind_unread()  # who writes a stream has a patience of its own
+            return
+        self.held.refused(ErrorCode.SLOW_CLIENT)
+        self.transport.abort()
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _last(self) -> RequestResponseCycle | None:
         """Return the last request whose head has come."""

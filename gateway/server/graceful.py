@@ -12,11 +12,12 @@ import asyncio
 import signal
 import socket
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.server.stopping import LAST_WORDS_S
+from gateway.server.stopping import LAST_WORDS_S, StopTimes
 
 __all__ = ["GracefulServer", "Stops"]
 
@@ -31,11 +32,15 @@ _CLOSING_S = 2.0
 """Seconds for which an application that ends at once may close what it has open."""
 
 
+_SPARE_S = 0.2
+"""Seconds before the end of its patience in which the server cuts off clients that do not read."""
+
+
 class Stops(Protocol):
     """An application whose streams would go on for ever."""
 
-    def announce_stop(self) -> float:
-        """Tell that it is about to stop; return the seconds until it should."""
+    def announce_stop(self) -> StopTimes:
+        """Tell that it is about to stop; return how long that may take."""
         ...
 
     async def finish(self, within_s: float) -> None:
@@ -61,28 +66,40 @@ class GracefulServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let clients go, and stop."""
-        loop, grace_s = asyncio.get_running_loop(), self.config.timeout_graceful_shutdown
-        if self._stops is not None and grace_s is not None:
-            notice = loop.create_task(asyncio.sleep(self._stops.announce_stop()))
-            await self._await(notice)
+        loop = asyncio.get_running_loop()
+        if self._stops is not None:
+            times = self._stops.announce_stop()
+            await self._await(loop.create_task(asyncio.sleep(times.notice_s)))
             began = loop.time()
             for server in self.servers:
                 server.close()
-            await self._await(loop.create_task(self._stops.finish(grace_s)))
-            self.config.timeout_graceful_shutdown = max(_LEAST_GRACE_S, round(grace_s - (loop.time() - began)))
-        cutting = loop.create_task(self._cut_closed())
+            await self._await(loop.create_task(self._stops.finish(times.timeout_s)))
+            left_s = times.timeout_s - (loop.time() - began)
+            self.config.timeout_graceful_shutdown = max(_LEAST_GRACE_S, round(left_s))
+        cutting = loop.create_task(self._cut_closed(loop.time() + (self.config.timeout_graceful_shutdown or 0.0)))
         await super().shutdown(sockets)
         cutting.cancel()
         if self.force_exit:  # then the application was not told, and would be torn down with a trace in the log
             await asyncio.wait({loop.create_task(self.lifespan.shutdown())}, timeout=_CLOSING_S)
 
-    async def _cut_closed(self) -> None:
-        """Cut connections that are closed but for the other side's word: one of TLS that idles does not give it."""
+    async def _cut_closed(self, until: float) -> None:
+        """Cut connections that wait for nothing but the other side.
+
+        One of TLS that idles does not give the last word; one that does not read leaves its answer lying: it has until
+        the time given when that is complete, and is cut at once when nobody writes the rest of it.
+        """
+        loop = asyncio.get_running_loop()
+        look_at = loop.time() + LAST_WORDS_S
         while True:
-            await asyncio.sleep(LAST_WORDS_S)
+            await asyncio.sleep(_TICK_S)
+            now = loop.time()
+            is_late = now >= look_at
+            look_at = now + LAST_WORDS_S if is_late else look_at
             for connection in tuple(self.server_state.connections):
                 transport = connection.transport
-                if transport.is_closing() and not transport.get_write_buffer_size():
+                if not transport.is_closing():
+                    continue
+                if now >= until - _SPARE_S or _is_given_up(connection) or (is_late and not _has_answer(connection)):
                     transport.abort()
 
     async def _await(self, work: asyncio.Task[None]) -> None:
@@ -91,3 +108,18 @@ class GracefulServer(uvicorn.Server):
             await asyncio.wait({work}, timeout=_TICK_S)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+
+
+def _has_answer(connection: Any) -> bool:
+    """Tell whether a whole answer waits to be read, which its client may be about to do."""
+    return isinstance(connection, HttpToolsProtocol) and connection.transport.get_write_buffer_size() > 0
+
+
+def _is_given_up(connection: Any) -> bool:
+    """Tell whether the application left before it had said all, since the client did not take what came before."""
+    if connection.transport.get_write_buffer_size() == 0:
+        return False
+    if isinstance(connection, HttpToolsProtocol):
+        cycle: RequestResponseCycle | None = connection.cycle
+        return cycle is not None and cycle.response_started and not cycle.response_complete
+    return not connection.close_sent

@@ -4,6 +4,8 @@ An empty ``deque`` holds a block of 0.6 KiB, and each event, queue and list of w
 2.2 KiB of the 10 that an idle HTTP answer takes, 4 of the 20 of a WebSocket, whose request is kept twice besides. Here
 short lists stand in for them. Only what is a ``deque`` is replaced: with another uvicorn that has something else there,
 connections are as large as they are without this module, and work.
+
+What the client of a socket does not read has an end here, too: uvicorn keeps it for as long as the client stays.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ __all__ = ["FRAMES", "LeanHttpProtocol", "LeanWebSocketProtocol"]
 FRAMES = "crossdock.frames"
 """ASGI extension of a WebSocket scope: a message ``websocket.send`` may have this key with whole frames of texts. They
 are written as they are, which costs a tenth of what ``text`` does and needs no second copy for a second client."""
+
+
+_UNREAD_S = 30.0
+"""Seconds for which the last bytes of a socket may wait to be read; then the connection is cut."""
 
 
 class _ShortQueue(list[Any]):
@@ -74,6 +80,25 @@ class LeanWebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == 101 and not self.conn.extensions:
             self.scope["extensions"][FRAMES] = {}
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client lets earlier answers lie: those would be kept without bound."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def keepalive_timeout(self) -> None:
+        """Close; a client that gave no sign and has not read what waits does not read that either."""
+        super().keepalive_timeout()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    def on_task_complete(self, task: Any) -> None:
+        """Leave the client a time to read the last words of the application."""
+        super().on_task_complete(task)
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(_UNREAD_S, self.transport.abort)
 
     async def send(self, message: Any) -> None:
         """See ASGI."""

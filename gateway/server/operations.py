@@ -84,15 +84,26 @@ class Operations:
         if not self._all:
             self._idle.ring()
 
-    async def finish(self, within_s: float) -> None:
-        """Wait until no operation is under way and the last message of each is sent, or for the time given."""
+    async def finish(self, within_s: float, last_words_s: float) -> bool:
+        """Wait until no operation is under way and the last message of each is sent; tell whether that came to be.
+
+        Args:
+            within_s: seconds for queries and mutations.
+            last_words_s: seconds for subscriptions, which have ended, and for all else that only has to be read.
+        """
+        return await self._are_idle(min(last_words_s, within_s)) or (
+            any(operation.is_at_work for operation in self._all) and await self._are_idle(within_s - last_words_s)
+        )
+
+    async def _are_idle(self, within_s: float) -> bool:
         if not self._all:
-            return
+            return True
         try:
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
         except TimeoutError:
-            return
+            return False
+        return True
 
     async def aclose(self) -> None:
         """End every operation."""
@@ -109,6 +120,11 @@ class _Operation(Pusher):
         self.identifier = identifier
         self._home = home
         self._give_back = give_back
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is a query or mutation that has no answer yet."""
+        return self.subscription is None and not self._is_concluded
 
     async def begin(self, read: Callable[[], GraphQLRequest], context: RequestContext) -> None:
         """Start it, and write what it has to say so far."""

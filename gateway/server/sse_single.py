@@ -198,10 +198,10 @@ class _Stream:
             self._leaving = asyncio.get_running_loop().create_task(self._leave(within_s))
 
     async def _leave(self, within_s: float) -> None:
-        await self.operations.finish(within_s)
+        has_said_all = await self.operations.finish(within_s, LAST_WORDS_S)
         try:
             if self._send is not None:
-                async with asyncio.timeout(LAST_WORDS_S):
+                async with asyncio.timeout(LAST_WORDS_S if has_said_all else 0):  # one that reads takes it at once
                     await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             pass  # the client does not read; its connection is cut

@@ -9,12 +9,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.transport.fan_out import Bell
 
-__all__ = ["LAST_WORDS_S", "Leaves", "OpenConnections", "has_stopped", "stopping"]
+__all__ = ["LAST_WORDS_S", "Leaves", "OpenConnections", "StopTimes", "has_stopped", "stopping"]
 
 LAST_WORDS_S = 2.0
 """Seconds for which a client may leave the end of its stream unread; the connection is cut then."""
@@ -37,6 +38,19 @@ def stopping(cursor: str | None = None) -> RequestError:
 def has_stopped(fault: Exception | None) -> bool:
     """Tell whether a stream ended because the gateway stops."""
     return isinstance(fault, RequestError) and fault.code is ErrorCode.STOPPING
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimes:
+    """How long it may take to stop.
+
+    Attributes:
+        notice_s: seconds for which all goes on as before.
+        timeout_s: seconds that requests under way have then.
+    """
+
+    notice_s: float
+    timeout_s: float
 
 
 class Leaves(Protocol):

@@ -230,10 +230,10 @@ class _Connection:
 
     async def _finish(self, code: int, reason: str, within_s: float, closing_s: float) -> None:
         """Close the socket once no operation is under way, or the time for them is over."""
-        await self._operations.finish(within_s)
+        has_said_all = await self._operations.finish(within_s, closing_s)
         self._is_closed = True
         try:
-            async with asyncio.timeout(closing_s):
+            async with asyncio.timeout(closing_s if has_said_all else 0):  # one that reads takes it at once
                 await self._socket.close(code, reason)
         finally:
             self._end()

@@ -29,8 +29,8 @@ from tests.support.serving import serve_asgi
 pytestmark = pytest.mark.slow
 
 WAIT_S = 120
-QUICK_S = 9.0
-"""Less than what the server waits for requests under way (10 s); what takes so long was waited for."""
+NEVER = "1h"
+"""How long the server waits for requests under way: what has ended in these tests was not waited for."""
 ROOT = Path(__file__).parents[3]
 EVENTS = {"accept": "text/event-stream"}
 PARTS = {"accept": "multipart/mixed;subscriptionSpec=1.0"}
@@ -83,7 +83,6 @@ class Served:
         self.address = address
         self.subgraph = subgraph
         self.verify = verify
-        self._stopped_at = 0.0
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.address, timeout=WAIT_S, verify=self.verify)
@@ -94,23 +93,23 @@ class Served:
         return connect(url, subprotocols=["graphql-transport-ws"], proxy=None, **more)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        self._stopped_at = asyncio.get_running_loop().time()
         self.process.send_signal(number)
 
-    async def end(self) -> float:
-        """Return the seconds from the signal to the end."""
-        assert await self.process.wait() == 0
-        return asyncio.get_running_loop().time() - self._stopped_at
+    async def end(self, code: int = 0) -> None:
+        """Return when the process has ended, with the code that it should."""
+        assert await self.process.wait() == code
 
 
 @asynccontextmanager
-async def served(folder: Path, *, tls: bool = False, **server: Any) -> AsyncIterator[Served]:
-    subgraph = Subgraph()
+async def served(
+    folder: Path, *, tls: bool = False, subgraph: Subgraph | None = None, sdl: str = LOG_SDL, **server: Any
+) -> AsyncIterator[Served]:
+    subgraph = subgraph or Subgraph()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     async with asyncio.timeout(WAIT_S), serve_asgi(subgraph) as url:
-        source = SubgraphSource(name="log", url=url, sdl=LOG_SDL)
+        source = SubgraphSource(name="log", url=url, sdl=sdl)
         supergraph = str(compose_or_raise([source]).supergraph)
         await asyncio.to_thread((folder / "supergraph.graphql").write_text, supergraph)
         verify: Any = True
@@ -120,7 +119,7 @@ async def served(folder: Path, *, tls: bool = False, **server: Any) -> AsyncIter
             server["tls"] = {"certificate": str(pair.certificate), "key": str(pair.key)}
             verify = ssl.create_default_context(cafile=str(authority.ca))
         settings = {
-            "server": {"port": port, **server},
+            "server": {"port": port, "stop_timeout": NEVER, **server},
             "supergraph": {"file": "supergraph.graphql"},
             "subgraphs": {"log": {"subscriptions": "sse"}},
         }
@@ -213,7 +212,7 @@ async def test_streams_end_at_once_and_tell_where_to_resume(tmp_path: Path, work
                     await receive(each)
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == 1001
-        assert await gateway.end() < QUICK_S
+        await gateway.end()
 
 
 async def test_a_shared_event_stream_ends_with_its_operations(tmp_path: Path) -> None:
@@ -231,7 +230,7 @@ async def test_a_shared_event_stream_ends_with_its_operations(tmp_path: Path) ->
             assert last["id"] == "a"
             assert last["payload"]["errors"][0]["extensions"] == stopped("e2")
             assert await events.read() == []
-        assert await gateway.end() < QUICK_S
+        await gateway.end()
 
 
 async def test_a_query_under_way_is_answered_over_http_and_over_a_socket(tmp_path: Path) -> None:
@@ -250,11 +249,11 @@ async def test_a_query_under_way_is_answered_over_http_and_over_a_socket(tmp_pat
         assert (await asked).json() == {"data": {"ready": True}}
         assert (await receive(socket))["payload"] == {"data": {"again": True}}
         assert (await receive(socket))["type"] == "complete"
-        assert await gateway.end() < QUICK_S
+        await gateway.end()
 
 
 async def test_a_query_that_takes_longer_than_the_server_waits_is_told_to_be_repeated(tmp_path: Path) -> None:
-    async with served(tmp_path) as gateway, gateway.client() as client:
+    async with served(tmp_path, stop_timeout="1s") as gateway, gateway.client() as client:
         asked = asyncio.create_task(client.post("/graphql", json={"query": "{ ready }"}))
         await gateway.subgraph.asked.acquire()
         gateway.stop()
@@ -276,7 +275,7 @@ async def test_it_says_that_it_is_not_ready_before_anything_ends(tmp_path: Path)
                 pass
             assert (answer.status_code, answer.json()) == (503, {"status": "stopping"})
             assert "errors" in await events.event()
-        assert await gateway.end() < QUICK_S
+        await gateway.end()
 
 
 @pytest.mark.parametrize("workers", [1, 2], ids=["one worker", "two workers"])
@@ -293,5 +292,5 @@ async def test_an_interrupt_ends_streams_too_and_a_second_one_does_not_wait_for_
                 pass
         gateway.stop(signal.SIGTERM)  # says nothing new
         gateway.stop(signal.SIGINT)
-        assert await gateway.end() < QUICK_S
+        await gateway.end()
         await asyncio.gather(asked, return_exceptions=True)
