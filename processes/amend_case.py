@@ -220,8 +220,13 @@ async def has_company(case: AmendCase) -> bool:
 
 
 async def _others(case: AmendCase) -> list[ProcessRecord]:
-    found = (await case.use.process_log.processes_of([case.order_id]))[case.order_id]
-    return [process for process in found if process.id != case.request.process_id and process.kind in _WRITERS]
+    """Return the other processes that write the order: those about it, and the one that has placed it."""
+    log, placed_by = case.use.process_log, (await case.order()).process_id
+    about = (await log.processes_of([case.order_id]))[case.order_id]
+    placed = (await log.processes([placed_by])).values()  # a return, when the order replaces what came back
+    found = {process.id: process for process in about if process.kind in _WRITERS}
+    found.update({process.id: process for process in placed})
+    return [process for process in found.values() if process.id != case.request.process_id]
 
 
 def refused_by_erp(reason: str, detail: str) -> Problem:

@@ -14,9 +14,9 @@ from events.ports import EventLog
 from processes.dependencies import Dependencies
 from processes.invoice_facts import shipped_of
 from processes.invoice_tasks import DUE, QUEUE
-from processes.task_news import resolve_tasks_of, task_event
+from processes.questions import Question, ask, heard_at
+from processes.task_news import resolve_tasks_of
 from schema.events.envelope import EventFilter, StoredEvent
-from schema.records.operations import ExceptionTask
 from schema.records.orders import ErpOrder
 from systems.ports import FeedCursors
 
@@ -62,7 +62,8 @@ class InvoiceWatch:
         place = await self._use.cursors.place(FEED)
         due = []
         for stored in await self._use.events.read_on(_SHIPPED, place, AT_ONCE):
-            if stored.event.occurred_at > now - INVOICE_AFTER:
+            # One that is of the future by its own word must not keep those behind it from being looked at.
+            if min(stored.event.occurred_at, heard_at(stored)) > now - INVOICE_AFTER:
                 break
             due.append(stored)
         await self._ask([stored for stored in due if stored.event.occurred_at > now - LOOKED_BACK])
@@ -78,24 +79,19 @@ class InvoiceWatch:
                 await self._open_task(stored, order)
 
     async def _open_task(self, stored: StoredEvent, order: ErpOrder) -> None:
-        now, number = self._use.clock.now(), stored.event.data.get("shipmentNumber")
-        task = ExceptionTask(
+        number = stored.event.data.get("shipmentNumber")
+        question = Question(
             id=f"tsk_inv_missing_{number}",
             queue=QUEUE,
             kind=INVOICE_MISSING,
-            state="OPEN",
             order_id=order.id,
             account_id=order.account_id,
-            process_id=None,
             summary=f"shipment {number} of order {order.number} left at {stored.event.occurred_at:%Y-%m-%d %H:%M} UTC "
             f"and is not invoiced",
-            opened_at=now,
-            due_at=now + DUE,
-            assignee=None,
+            due=DUE,
             resolutions=("INVOICED", "NOT_BILLABLE"),
         )
-        told = await task_event(self._use, task, "opened", "opened", "system:crossdock", {})
-        await self._use.tasks.open_task(task, [told])
+        await ask(self._use, question)
 
 
 async def pass_over(events: EventLog, cursors: FeedCursors, feed: str = FEED, where: EventFilter = _SHIPPED) -> None:

@@ -1,27 +1,26 @@
 """Goods that are not picked when their cut-off comes near are asked about (P4), once per shipment, until they are.
 
 Releases come from the event log, in its order, and so does whether they were picked. The place up to which all are
-over is kept: what is behind it is looked at again, because cut-offs come in another order than releases.
+over is kept: what is behind it is looked at again, because cut-offs come in another order than releases. The question
+stands on the order, too, and is withdrawn when the goods are picked or the order does not want them any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from events.ports import EventLog
 from processes.dependencies import Dependencies
 from processes.invoice_watch import pass_over
+from processes.questions import Delay, Question, ask_about_delay, asked, lift_delay, warehouses_by_code
 from processes.rules.calendar import cutoff_at
 from processes.rules.delays import leaves_on, pick_by
-from processes.task_news import CLAIMED, resolve_tasks, task_event
 from schema.enums import ShipmentStatus
 from schema.events.envelope import Event, EventFilter, StoredEvent
 from schema.records.inventory import Warehouse
 from schema.records.operations import ExceptionTask
 from schema.records.orders import LedgerOrder
-from schema.records.values import PageRequest
-from systems.errors import ConnectorError
 from systems.ports import FeedCursors
 
 __all__ = ["DUE", "PickWatch", "pass_over_releases"]
@@ -36,7 +35,7 @@ FEED = "releases.picked"
 """Name of the place up to which all releases were picked or asked about."""
 
 AT_ONCE = 200
-"""Releases, or tasks, that are read at once."""
+"""Releases that are read at once."""
 
 MAX_READ = 2_000
 """Releases, or tasks, that one look goes through; what is behind them is seen when these are fewer."""
@@ -45,13 +44,16 @@ LOOKED_BACK = timedelta(days=7)
 """Goods that had to be picked longer ago are not asked about: a past that is read late would ask about all of it."""
 
 _RELEASED = EventFilter(types=("order.released",))
+MAX_RELEASES = 1_000
+"""Releases of one order that are looked through for that of a shipment."""
+
 MAX_NEWS = 20
 """News of a shipment that are looked through for one that says more than that it was released."""
 
 _NEWS = ("shipment.milestone", "shipment.picked", "shipment.packed", "shipment.shipped", "shipment.delivered")
 _NOT_PICKED = (ShipmentStatus.PLANNED, ShipmentStatus.RELEASED)
 _MARK = "_pick"
-_SYSTEM = "system:crossdock"
+_REASON = "NOT_PICKED"
 
 
 class PickWatch:
@@ -73,11 +75,11 @@ class PickWatch:
             ConnectorError: the platform's ledgers do not answer.
         """
         place = await self._use.cursors.place(FEED)
-        warehouses, asked, read, is_over = await self._warehouses(), 0, 0, True
+        warehouses, found, read, is_over = await warehouses_by_code(self._use), 0, 0, True
         while read < MAX_READ:
             page = await self._use.events.read_on(_RELEASED, place, AT_ONCE)
             count, over = await self._ask(page, warehouses)
-            asked, read = asked + count, read + len(page)
+            found, read = found + count, read + len(page)
             if is_over and over:
                 await self._use.cursors.move(FEED, page[over - 1].position)
             is_over = is_over and over == len(page)
@@ -85,14 +87,7 @@ class PickWatch:
                 break
             place = page[-1].position
         await self._withdraw()
-        return asked
-
-    async def _warehouses(self) -> Mapping[str, Warehouse]:
-        """Return warehouses by code, as far as anybody knows while their system is out."""
-        try:
-            return {entry.code: entry for entry in await self._use.wms.warehouses()}
-        except ConnectorError:
-            return {}
+        return found
 
     async def _ask(self, page: Sequence[StoredEvent], warehouses: Mapping[str, Warehouse]) -> tuple[int, int]:
         """Return how many were asked about, and how many from the first on are over."""
@@ -119,37 +114,35 @@ class PickWatch:
         return any(stored.event.data.get("status") not in _NOT_PICKED for stored in told)
 
     async def _open_task(self, event: Event, order: LedgerOrder, latest: datetime) -> None:
-        now, number = self._use.clock.now(), event.data["shipmentNumber"]
-        task = ExceptionTask(
+        number = event.data["shipmentNumber"]
+        question = Question(
             id=_task_id(event),
             queue=QUEUE,
             kind="FulfillmentDelay",
-            state="OPEN",
             order_id=order.id,
             account_id=order.account_id,
-            process_id=None,
             summary=f"shipment {number} of order {order.number} is not picked in {event.data['warehouse']}: "
             f"that had to be by {latest.isoformat()}",
-            opened_at=now,
-            due_at=now + DUE,
-            assignee=None,
+            due=DUE,
             resolutions=RESOLUTIONS,
         )
-        told = await task_event(self._use, task, "opened", "opened", _SYSTEM, {})
-        await self._use.tasks.open_task(task, [told])
+        await ask_about_delay(self._use, question, Delay(f"sh_{number}", _REASON), latest)
 
     async def _withdraw(self) -> None:
         """Resolve what was asked about goods that are picked now, or wanted no longer."""
-        for state in ("OPEN", CLAIMED):
-            after: str | None = None
-            for _ in range(MAX_READ // AT_ONCE):
-                page = await self._use.tasks.search_tasks(QUEUE, state, PageRequest(AT_ONCE, after))
-                asked = [task for task in page.items if task.id.endswith(_MARK)]
-                over = [task for task in asked if await self._is_over(_shipment_of(task))]
-                await resolve_tasks(self._use, over, "PICKED", _SYSTEM, "the goods are picked, or wanted no longer")
-                if not page.has_next:
-                    break
-                after = page.cursors[-1]
+        for task in await asked(self._use, QUEUE, _MARK, MAX_READ):
+            shipment_id = _shipment_of(task)
+            if await self._is_over(shipment_id) or not await self._is_wanted(task, shipment_id):
+                delay = Delay(shipment_id, _REASON)
+                await lift_delay(self._use, task, delay, "PICKED", "the goods are picked, or wanted no longer")
+
+    async def _is_wanted(self, task: ExceptionTask, shipment_id: str) -> bool:
+        """Return whether the order still wants what was released; nobody may tell when a change has dropped it."""
+        order = (await self._use.orders.orders([str(task.order_id)])).get(str(task.order_id))
+        told = EventFilter(types=_RELEASED.types, partition_key=str(task.order_id))
+        released = [stored.event for stored in await self._use.events.read(told, None, MAX_RELEASES)]
+        mine = next((event for event in released if f"sh_{event.data.get('shipmentNumber')}" == shipment_id), None)
+        return order is None or mine is None or _leaves_on(mine, order) is not None
 
 
 async def pass_over_releases(events: EventLog, cursors: FeedCursors) -> None:
@@ -159,9 +152,13 @@ async def pass_over_releases(events: EventLog, cursors: FeedCursors) -> None:
 
 def _pick_by(event: Event, order: LedgerOrder, warehouses: Mapping[str, Warehouse]) -> datetime | None:
     """Return until when what was released has to be picked, None when that is wanted no longer."""
-    code, round_ = str(event.data.get("warehouse")), event.id.rpartition(":")[2]
-    day = leaves_on(order, code, round_) if event.data.get("shipmentNumber") else None
-    return None if day is None else pick_by(cutoff_at(warehouses.get(code), day), event.occurred_at)
+    day = _leaves_on(event, order) if event.data.get("shipmentNumber") else None
+    place = warehouses.get(str(event.data.get("warehouse")))
+    return None if day is None else pick_by(cutoff_at(place, day), event.occurred_at)
+
+
+def _leaves_on(event: Event, order: LedgerOrder) -> date | None:
+    return leaves_on(order, str(event.data.get("warehouse")), event.id.rpartition(":")[2])
 
 
 def _task_id(event: Event) -> str:

@@ -1,7 +1,7 @@
 """Releases that wait for the warehouse system are asked about when the cut-off of their warehouse has passed (P3).
 
-Whoever looks needs no answer of that system: what is not released yet stands in the ledgers. The question is withdrawn
-when the release is done after all.
+Whoever looks needs no answer of that system: what is not released yet stands in the ledgers. The question stands on the
+order, too, and is withdrawn when the release is done after all.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from processes.dependencies import Dependencies
+from processes.questions import Delay, Question, ask_about_delay, asked, lift_delay, warehouses_by_code
+from processes.return_case import replacement_id
 from processes.rules.calendar import cutoff_at
-from processes.task_news import CLAIMED, resolve_tasks, task_event
 from schema.enums import SourceSystem
 from schema.events.envelope import EventFilter
 from schema.records.inventory import Warehouse
-from schema.records.operations import ExceptionTask
 from schema.records.orders import LedgerOrder
-from schema.records.values import PageRequest
-from systems.errors import ConnectorError
 from systems.ports import Place
 
 __all__ = ["DUE", "KIND", "QUEUE", "Missed", "ReleaseWatch", "missed"]
@@ -34,7 +32,7 @@ STEPS = ("release",)
 """Names of the steps that release goods, in whatever process."""
 
 AT_ONCE = 200
-"""Places, or tasks, that are read at once."""
+"""Places that are read at once."""
 
 MAX_READ = 10_000
 """Places, or tasks, that one look goes through; what is behind them is seen when these are fewer."""
@@ -44,7 +42,7 @@ MAX_RELEASES = 1_000
 
 _MARK = "_cutoff"
 _WITHDRAWN = "RELEASED"
-_SYSTEM = "system:crossdock"
+_DELAY = Delay(None, "CUTOFF_MISSED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +102,13 @@ class ReleaseWatch:
 
     async def _ask(self, places: Sequence[Place]) -> int:
         use, now = self._use, self._use.clock.now()
-        warehouses = await self._warehouses()
+        warehouses = await warehouses_by_code(use)
         known = await use.tasks.tasks([_task_id(place) for place in places])
-        orders = await use.orders.orders([place.order_id for place in places if place.order_id is not None])
+        waiting = await self._orders_of(places)
+        orders = await use.orders.orders(list(set(waiting.values())))
         count = 0
         for place in places:
-            order = orders.get(place.order_id or "")
+            order = orders.get(waiting.get(place.process_id, ""))
             if order is None or _task_id(place) in known:
                 continue
             late = missed(order, warehouses, now)
@@ -119,12 +118,11 @@ class ReleaseWatch:
                 count += 1
         return count
 
-    async def _warehouses(self) -> Mapping[str, Warehouse]:
-        """Return warehouses by code, as far as anybody knows while their system is out."""
-        try:
-            return {entry.code: entry for entry in await self._use.wms.warehouses()}
-        except ConnectorError:
-            return {}
+    async def _orders_of(self, places: Sequence[Place]) -> Mapping[str, str]:
+        """Return the order whose goods each process waits to release: of a return the one that replaces what came."""
+        returns = await self._use.returns.returns_of_processes([place.process_id for place in places])
+        found = {place.process_id: place.order_id for place in places if place.order_id is not None}
+        return {**found, **{process_id: replacement_id(entry) for process_id, entry in returns.items()}}
 
     async def _unreleased(self, order: LedgerOrder, late: Sequence[Missed]) -> tuple[Missed, ...]:
         """Return those of which nothing tells that they were released after all."""
@@ -135,40 +133,26 @@ class ReleaseWatch:
         )
 
     async def _open_task(self, place: Place, order: LedgerOrder, late: Sequence[Missed]) -> None:
-        now = self._use.clock.now()
         codes = ", ".join(dict.fromkeys(entry.warehouse_code for entry in late))
-        said = (
-            f"order {order.number} waits for the warehouse system to release it in {codes}: "
-            f"the cut-off of {late[0].at.isoformat()} has passed"
-        )
-        task = ExceptionTask(
+        question = Question(
             id=_task_id(place),
             queue=QUEUE,
             kind=KIND,
-            state="OPEN",
             order_id=order.id,
             account_id=order.account_id,
-            process_id=place.process_id,
-            summary=said,
-            opened_at=now,
-            due_at=now + DUE,
-            assignee=None,
+            summary=f"order {order.number} waits for the warehouse system to release it in {codes}: "
+            f"the cut-off of {late[0].at.isoformat()} has passed",
+            due=DUE,
             resolutions=RESOLUTIONS,
+            process_id=place.process_id,
         )
-        told = await task_event(self._use, task, "opened", "opened", _SYSTEM, {})
-        await self._use.tasks.open_task(task, [told])
+        await ask_about_delay(self._use, question, _DELAY, late[0].at)
 
     async def _withdraw(self, waiting: set[str]) -> None:
         """Resolve what was asked about releases that wait no longer."""
-        for state in ("OPEN", CLAIMED):
-            after: str | None = None
-            for _ in range(MAX_READ // AT_ONCE):
-                page = await self._use.tasks.search_tasks(QUEUE, state, PageRequest(AT_ONCE, after))
-                over = [task for task in page.items if task.id.endswith(_MARK) and task.process_id not in waiting]
-                await resolve_tasks(self._use, over, _WITHDRAWN, _SYSTEM, "the release is done, or wanted no longer")
-                if not page.has_next:
-                    break
-                after = page.cursors[-1]
+        for task in await asked(self._use, QUEUE, _MARK, MAX_READ):
+            if task.process_id not in waiting:
+                await lift_delay(self._use, task, _DELAY, _WITHDRAWN, "the release is done, or wanted no longer")
 
 
 def _task_id(place: Place) -> str:

@@ -33,6 +33,7 @@ __all__ = [
     "ReturnCase",
     "ReturnRequest",
     "change_return",
+    "replacement_id",
     "return_event",
     "told_by",
 ]
@@ -286,6 +287,11 @@ async def change_return(
         except Conflict:
             continue
     raise Conflict(SourceSystem.PLATFORM, "change return", f"return {return_id} changed {MAX_WRITES} times")
+
+
+def replacement_id(entry: LedgerReturn) -> str:
+    """Return the id of the order that replaces what came back."""
+    return f"ord_{entry.id}"
 
 
 def return_event(

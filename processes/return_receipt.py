@@ -12,7 +12,7 @@ from processes.order_case import OrderCase, OrderRequest
 from processes.order_checks import failed
 from processes.order_commit import allocate, create_in_erp
 from processes.order_delivery import release
-from processes.return_case import SYSTEM, ReturnCase
+from processes.return_case import SYSTEM, ReturnCase, replacement_id
 from processes.steps import DONE, Alarm, Outcome, Verdict, Waits
 from schema.enums import OrderChannel, OrderStatus, ReturnStatus, SourceSystem
 from schema.events.envelope import Event
@@ -296,7 +296,7 @@ async def _replacement(case: ReturnCase) -> OrderCase | None:
             SubmissionLine(line.line_no, line.sku, line.quantity) for line in entry.received if line.quantity.value > 0
         ),
     )
-    order_id = f"ord_{entry.id}"
+    order_id = replacement_id(entry)
     request = OrderRequest(case.request.process_id, order_id, submission, case.request.asked_by, case.request.asked_at)
     return OrderCase(request, case.use, resumed=True)
 

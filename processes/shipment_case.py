@@ -8,20 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from processes.dependencies import Dependencies
+from processes.order_writes import change_order
 from schema.enums import ProcessState, ShipmentStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import ProcessRecord
 from schema.records.orders import LedgerOrder, Shipment
 from schema.records.problems import Problem
-from systems.errors import Conflict
 
 __all__ = ["SHIPMENTS", "ShipmentCase", "ShipmentRequest", "shipment_event"]
 
 SHIPMENTS = "/dist/shipments"
 """Source of events about shipments."""
-
-MAX_WRITES = 8
-"""Times that a ledger write is tried anew because somebody else wrote in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +110,7 @@ class ShipmentCase:
         Raises:
             Conflict: others kept writing in between.
         """
-        for _ in range(MAX_WRITES):
-            stored = await self.order()
-            if stored is None:
-                return
-            wanted = changed(stored)
-            if wanted == stored:
-                return
-            try:
-                await self.use.orders.update(wanted, tell(wanted))
-                return
-            except Conflict:
-                continue
-        raise Conflict(SourceSystem.PLATFORM, "change order", f"order {self.order_id} changed {MAX_WRITES} times")
+        await change_order(self.use, self.order_id, changed, tell)
 
 
 def shipment_event(about: ShipmentRequest, type_: str, key: str, data: Mapping[str, Any], use: Dependencies) -> Event:

@@ -1,6 +1,7 @@
 """A shipment that is late is found without a word of its carrier (P4): by its silence, or by when it is expected.
 
-Both are read from the event log, in its order. For each the place up to which was looked is kept, so that every
+Both are read from the event log, in its order. Silence counts from when news came in: what a carrier tells late is
+news, and what it dates ahead is none yet to come. For each the place up to which was looked is kept, so that every
 milestone is looked at once, by whichever program is there then. What is found starts the delay process, once per
 shipment and ground.
 """
@@ -13,10 +14,11 @@ from datetime import datetime, timedelta
 from events.ports import EventLog
 from processes.fulfilment import DELAY, StartsShipmentProcess
 from processes.invoice_watch import pass_over
+from processes.questions import heard_at
 from processes.rules.delays import ETA, SILENCE, SILENT_AFTER, is_behind, is_silent
 from processes.shipment_case import ShipmentRequest
 from schema.enums import ShipmentStatus
-from schema.events.envelope import Event, EventFilter
+from schema.events.envelope import Event, EventFilter, StoredEvent
 from schema.records.orders import LedgerOrder
 from systems.ports import FeedCursors
 
@@ -84,26 +86,22 @@ class ShipmentWatch:
         place = await self._use.cursors.place(SILENCE_FEED)
         due = []
         for stored in await self._use.events.read_on(_MILESTONES, place, AT_ONCE):
-            if now - stored.event.occurred_at <= SILENT_AFTER:
+            if now - heard_at(stored) <= SILENT_AFTER:
                 break
             due.append(stored)
         for stored in due:
-            event = stored.event
-            if (
-                event.occurred_at > now - LOOKED_BACK
-                and is_silent(_status(event), event.occurred_at, now)
-                and await self._is_last(event)
-            ):
-                await self._engine.start_shipment(_request(event, SILENCE, event.occurred_at + SILENT_AFTER))
+            event, heard = stored.event, heard_at(stored)
+            if heard > now - LOOKED_BACK and is_silent(_status(event), heard, now) and await self._is_last(stored):
+                await self._engine.start_shipment(_request(event, SILENCE, heard + SILENT_AFTER))
         if due:
             await self._use.cursors.move(SILENCE_FEED, due[-1].position)
         return len(due)
 
-    async def _is_last(self, event: Event) -> bool:
-        """Return whether nothing later is told of the shipment, and nothing of its delivery."""
-        story = EventFilter(types=_MILESTONES.types, subject=event.subject)
+    async def _is_last(self, last: StoredEvent) -> bool:
+        """Return whether nothing was heard of the shipment since, and never of its delivery."""
+        story = EventFilter(types=_MILESTONES.types, subject=last.event.subject)
         return not any(
-            stored.event.occurred_at > event.occurred_at or stored.event.type == "shipment.delivered"
+            stored.position > last.position or stored.event.type == "shipment.delivered"
             for stored in await self._use.events.read(story, None, MAX_MILESTONES)
         )
 

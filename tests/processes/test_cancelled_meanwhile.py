@@ -22,6 +22,7 @@ from schema.records.problems import NotAllowedInState
 from schema.records.values import Money, Quantity
 from systems.errors import Rejected
 from tests.support.fake_systems import Stop
+from tests.support.platform_records import process
 from tests.support.process_world import (
     AmendRun,
     MemoryJournal,
@@ -322,3 +323,21 @@ async def test_a_person_who_gives_up_the_release_of_an_accepted_change_leaves_it
     assert f"chg:ord_1:{parked.request.version}:alloc" in world.kept.keys("allocation")
     assert [entry.ordered for entry in world.erp.documents()[0].lines] == [8]
     assert await world.held() == {}
+
+
+async def test_the_cancellation_of_a_replacement_waits_for_the_return_that_has_placed_it(world: ProcessWorld) -> None:
+    await run_order(world, submission(line(6)))
+    await world.use.process_log.start(process(1, id="prc_r1", kind="RETURN", business_key="ord_9"))
+    await world.use.orders.update(replace(await world.order("ord_1"), process_id="prc_r1"))
+    looks: list[OrderStatus] = []
+
+    class Watching(MemoryJournal):
+        async def sleep(self, seconds: float) -> None:
+            looks.append((await world.order("ord_1")).status)
+            if len(looks) == 2:
+                await world.use.process_log.set_state("prc_r1", ProcessState.COMPLETED, world.clock.now())
+            await super().sleep(seconds)
+
+    assert (await cancelled(world, journal=Watching())).ending.state is ProcessState.COMPLETED
+    assert looks == [S.CANCEL_PENDING] * 2
+    await ended_cancelled(world)

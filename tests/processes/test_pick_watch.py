@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
+from processes.amend_case import CHANGE
+from processes.api import LineChange
 from processes.pick_watch import DUE, PickWatch, pass_over_releases
 from processes.rules.delays import leaves_on, pick_by
-from schema.enums import OrderStatus, SourceSystem
+from schema.enums import OrderStatus, ProcessState, SourceSystem
 from schema.events.envelope import Event, EventFilter
 from schema.records.operations import ExceptionTask
-from schema.records.values import PageRequest
+from schema.records.problems import FulfillmentDelay
+from schema.records.values import PageRequest, Quantity
 from tests.support.order_records import told
-from tests.support.process_world import ProcessWorld, run_order, submission
+from tests.support.process_world import ProcessWorld, run_amend, run_order, submission
 
 CUTOFF = datetime(2026, 3, 5, 21, 0, tzinfo=UTC)
 """16:00 in New York on the day on which the ERP wants the goods to leave."""
@@ -120,6 +124,36 @@ async def test_goods_that_are_over_with_are_asked_about_no_longer(world: Process
     assert await tasks(world) == ()
     (task,) = await tasks(world, "RESOLVED")
     assert (task.resolution, task.resolved_by) == ("PICKED", "system:crossdock")
+
+
+async def test_it_stands_on_the_order_until_the_goods_are_picked(world: ProcessWorld):
+    shipment_id = await released(world)
+    await looked(world, LATEST)
+    (problem,) = (await world.order("ord_1")).exceptions
+    assert isinstance(problem, FulfillmentDelay)
+    assert (problem.shipment_id, problem.reason_code) == (shipment_id, "NOT_PICKED")
+    await world.use.events.append([news(shipment_id)])
+    await looked(world, LATEST + timedelta(hours=1))
+    assert (await world.order("ord_1")).exceptions == ()
+
+
+@pytest.mark.parametrize("is_claimed", [False, True], ids=["open", "claimed"])
+async def test_a_release_that_a_change_has_dropped_without_news_is_asked_about_no_longer(
+    world: ProcessWorld, is_claimed: bool
+):
+    await released(world)
+    await looked(world, LATEST)
+    (task,) = await tasks(world)
+    if is_claimed:
+        claimed = replace(task, state="CLAIMED", assignee="user:usr_9")
+        assert await world.use.tasks.change_task(task, claimed, world.clock.now(), [])
+    changed = await run_amend(world, CHANGE, LineChange(1, Quantity(Decimal(4), "EA")))
+    assert changed.ending.state is ProcessState.COMPLETED
+    await looked(world, LATEST + timedelta(minutes=1))
+    (done,) = await tasks(world, "RESOLVED")
+    assert (done.id, done.comment) == (task.id, "the goods are picked, or wanted no longer")
+    assert [task.id for task in await tasks(world)] == []
+    assert (await world.order("ord_1")).exceptions == ()
 
 
 async def test_without_knowing_the_warehouse_the_cut_off_is_the_end_of_the_day(world: ProcessWorld):

@@ -10,13 +10,16 @@ import pytest
 
 from processes.release_watch import DUE, Missed, ReleaseWatch, missed
 from processes.rules.calendar import cutoff_at
-from schema.enums import SourceSystem
+from schema.enums import OrderStatus, SourceSystem
+from schema.events.envelope import EventFilter
 from schema.records.inventory import Warehouse
 from schema.records.operations import ExceptionTask
+from schema.records.problems import FulfillmentDelay
 from schema.records.values import PageRequest, Quantity
 from systems.errors import Unavailable
 from systems.ports import Line, Place
 from tests.support.order_records import told
+from tests.support.platform_records import ledger_return
 from tests.support.process_world import MemoryJournal, ProcessWorld, StillWaiting, run_order, submission
 from tests.support.rule_records import NOW, warehouse
 
@@ -98,6 +101,44 @@ async def test_a_release_past_its_cut_off_is_a_task_with_owner_due_time_and_what
     assert (await world.event_types("ord_1")).count("task.opened") == 1
     assert await looked(world, CUTOFF + timedelta(minutes=1)) == 0
     assert await tasks(world) == (task,)
+
+
+async def test_it_stands_on_the_order_as_long_as_it_holds(world: ProcessWorld) -> None:
+    place = await waiting(world)
+    await looked(world, CUTOFF)
+    (problem,) = (await world.order("ord_1")).exceptions
+    assert isinstance(problem, FulfillmentDelay)
+    (task,) = await tasks(world)
+    assert (problem.shipment_id, problem.reason_code, problem.message) == (None, "CUTOFF_MISSED", task.summary)
+    (told_,) = await world.use.events.read(EventFilter(types=("order.delayed",)), None, 10)
+    assert told_.event.data["problem"]["message"] == task.summary
+    await world.use.lines.leave(place.process_id)
+    await looked(world, CUTOFF + timedelta(hours=1))
+    assert (await world.order("ord_1")).exceptions == ()
+
+
+async def test_an_order_that_has_ended_meanwhile_shows_no_delay(world: ProcessWorld) -> None:
+    await waiting(world)
+    order = await world.order("ord_1")
+    await world.use.orders.update(replace(order, status=OrderStatus.CANCELLED))
+    await looked(world, CUTOFF)
+    assert (await world.order("ord_1")).exceptions == ()
+
+
+async def test_an_order_that_replaces_returned_goods_is_asked_about_too(world: ProcessWorld) -> None:
+    place = await waiting(world)
+    await world.use.lines.leave(place.process_id)
+    order = await world.order("ord_1")
+    replacing = replace(order, id="ord_rma_1", number="SO-R1", process_id="prc_r1", version=1)
+    await world.use.orders.create(replacing)
+    await world.use.returns.create(ledger_return(process_id="prc_r1", id="rma_1"))
+    await world.use.lines.join(replace(place, process_id="prc_r1"))
+    assert await looked(world, CUTOFF) == 1
+    (task,) = await tasks(world)
+    assert (task.order_id, task.process_id) == ("ord_rma_1", "prc_r1")
+    assert "SO-R1" in task.summary
+    assert len((await world.order("ord_rma_1")).exceptions) == 1
+    assert (await world.order("ord_1")).exceptions == ()
 
 
 async def test_without_knowing_the_warehouse_it_is_asked_when_the_day_is_over(world: ProcessWorld) -> None:

@@ -66,10 +66,10 @@ async def engine(world: ProcessWorld) -> Started:
     return Started(world.use)
 
 
-async def tell(engine: Started, *news: ShipmentNews) -> None:
-    """Hand news in, and forget the processes that follow from the news itself."""
+async def tell(engine: Started, *news: ShipmentNews, heard: datetime | None = None) -> None:
+    """Hand news in, by default as it happens, and forget the processes that follow from the news itself."""
     for entry in news:
-        await Fulfilment(engine).handle(entry)
+        await Fulfilment(engine).handle(entry, entry.milestone.at if heard is None else heard)
     engine.requests.clear()
 
 
@@ -145,6 +145,28 @@ async def test_silence_is_counted_from_what_was_heard_last(engine: Started, worl
     await tell(engine, milestone("AF", S.DEPARTED), milestone("X6", S.IN_TRANSIT, 20))
     assert await silent(engine, world, NOW + timedelta(hours=43)) == []
     assert await silent(engine, world, NOW + timedelta(hours=45)) == ["prc_shipment_delay_S-1_silence"]
+
+
+async def test_what_a_carrier_tells_late_is_news(engine: Started, world: ProcessWorld):
+    await tell(engine, milestone("X6", S.IN_TRANSIT), heard=NOW + timedelta(hours=20))
+    assert await silent(engine, world, NOW + timedelta(hours=44)) == []
+    assert await silent(engine, world, NOW + timedelta(hours=44) + A_MOMENT) == ["prc_shipment_delay_S-1_silence"]
+
+
+async def test_an_older_milestone_that_comes_later_is_news(engine: Started, world: ProcessWorld):
+    await tell(engine, milestone("X6", S.IN_TRANSIT, 2))
+    await tell(engine, milestone("AF", S.DEPARTED, 1), heard=NOW + timedelta(hours=20))
+    assert await silent(engine, world, NOW + timedelta(hours=43)) == []
+    assert await silent(engine, world, NOW + timedelta(hours=45)) == ["prc_shipment_delay_S-1_silence"]
+
+
+async def test_what_a_carrier_dates_ahead_hides_neither_its_silence_nor_that_of_others(
+    engine: Started, world: ProcessWorld
+):
+    await tell(engine, milestone("X6", S.IN_TRANSIT, 24 * 30), heard=NOW)
+    await tell(engine, milestone("X6", S.IN_TRANSIT, number="S-2"))
+    found = await silent(engine, world, NOW + DAY + A_MOMENT)
+    assert found == ["prc_shipment_delay_S-1_silence", "prc_shipment_delay_S-2_silence"]
 
 
 async def test_a_delivered_shipment_is_silent_for_good(engine: Started, world: ProcessWorld):
