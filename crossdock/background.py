@@ -26,7 +26,7 @@ from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import Invoicing
 from processes.pick_watch import PickWatch
-from processes.price_news import PriceNews
+from processes.price_news import PRICE_ENTRY, PriceNews
 from processes.release_watch import ReleaseWatch
 from processes.return_news import Returns
 from processes.shipment_watch import ShipmentWatch
@@ -111,7 +111,7 @@ class Background:
         self._invoicing = Invoicing(engine)
         self._invoice_watch = InvoiceWatch(engine.dependencies)
         self._crm_mirror = CrmMirror(engine.dependencies)
-        self._prices = PriceNews(engine.dependencies)
+        self._prices = PriceNews(engine.dependencies, parts.platform.inbox)
         self._pick_watch = PickWatch(engine.dependencies)
         self._release_watch = ReleaseWatch(engine.dependencies)
         self._shipment_watch = ShipmentWatch(engine)
@@ -162,6 +162,9 @@ class Background:
                 continue
 
     async def _handle(self, message: InboxMessage) -> None:
+        if message.type == PRICE_ENTRY and message.source in self._parts.systems.price_changes:
+            await self._prices.read_again(message)
+            return
         reader = _READERS.get(message.source)
         if reader is None:
             raise UnknownMessage(f"nobody reads messages of {message.source}")

@@ -12,13 +12,16 @@ from schema.enums import SourceSystem
 from systems.client import VendorClient
 from systems.errors import Unavailable, Unexpected
 
-__all__ = ["MAX_KEYS", "BulkReader"]
+__all__ = ["BAD_SHAPE", "MAX_KEYS", "BulkReader"]
 
 MAX_KEYS = 500
 """Keys of one call; more are asked for in further calls."""
 
 MAX_PAGES = 200
 """Pages of one question; a system that goes on for longer is broken."""
+
+BAD_SHAPE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What reading an answer raises that is not of the agreed shape."""
 
 T = TypeVar("T")
 
@@ -76,7 +79,7 @@ class BulkReader:
         """
         try:
             return read(body)
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        except BAD_SHAPE as error:
             message = f"the answer has not the agreed shape: {type(error).__name__} {error}"
             if is_write:
                 raise Unavailable(self._system, operation, message, outcome_unknown=True) from error

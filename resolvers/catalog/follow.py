@@ -1,6 +1,7 @@
 """The subscription of prices: changes of what one account pays, from where the client left off.
 
-1. The log holds every change of the price book, item by item; a change of an item that is not followed is left out.
+1. The log holds every change of the price book, and every customer's change of its price group, item by item; a change
+   of an item that is not followed is left out.
 2. So is one that leaves what the account pays as it was, such as a new list price below a contract.
 3. An event is shown with the price of the moment of delivery, as of the day from which the change holds.
 
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from events.ports import CursorUnknown, EventLog
-from processes.price_news import PRICE_CHANGED, row_change_of
+from processes.price_news import PRICE_CHANGED, change_of
+from processes.rules.price_change import GroupMove
 from processes.rules.uom import smallest_sold
 from resolvers.access import can_see
 from resolvers.catalog.pricing import MoveQuestion
@@ -85,8 +87,11 @@ async def follow_prices(
 async def _move(event: Event, account_id: str, reader: CatalogReader) -> PriceMove | None:
     """Return what an event means for an account, None when it means nothing."""
     sku, since = str(event.data["sku"]), date.fromisoformat(event.data["effectiveFrom"])
+    change = change_of(event)
+    if isinstance(change, GroupMove) and event.account_id != account_id:
+        return None
     item = await reader.item(sku)
-    if item is None or not await reader.has_moved(MoveQuestion(account_id, sku, since, row_change_of(event))):
+    if item is None or not await reader.has_moved(MoveQuestion(account_id, sku, since, change)):
         return None
     quantity = Quantity(smallest_sold(item), item.base_uom)
     price = await reader.price(PriceQuestion(account_id, sku, quantity, max(since, reader.now.date())))

@@ -24,7 +24,7 @@ from aiodataloader import DataLoader
 from processes.price_facts import MAX_LEVELS
 from processes.rules import price
 from processes.rules.price import Buyer
-from processes.rules.price_change import RowChange, has_moved
+from processes.rules.price_change import GroupMove, RowChange, has_moved
 from processes.rules.tokens import TokenSigner
 from resolvers.catalog.facts import PriceSources
 from resolvers.envelopes import broken_rule, unavailable
@@ -59,12 +59,12 @@ class _ListQuestion:
 
 @dataclass(frozen=True, slots=True)
 class MoveQuestion:
-    """Whether a changed row of the price book changes what an account pays for an item on a day."""
+    """Whether a changed row of the price book, or another group, changes what an account pays for an item on a day."""
 
     account_id: str
     sku: str
     on: date
-    change: RowChange
+    change: RowChange | GroupMove
     buyer: None = None
     ship_to_id: None = None
 
@@ -92,9 +92,13 @@ class _Facts:
         found = question.buyer or self.terms.get(question.account_id)
         return _answered(found)
 
-    def group(self, question: PriceQuestion | MoveQuestion) -> str | None:
+    def groups(self, question: PriceQuestion | MoveQuestion) -> tuple[str | None, ...]:
+        """Return the groups whose rows decide."""
         found = question.buyer or self.terms.get(question.account_id)
-        return None if found is None or isinstance(found, ConnectorError) else found.price_group
+        own = None if found is None or isinstance(found, ConnectorError) else found.price_group
+        if isinstance(question, MoveQuestion) and isinstance(question.change, GroupMove):
+            return own, question.change.before, question.change.after
+        return (own,)
 
     def accounts(self, question: PriceQuestion | MoveQuestion) -> tuple[str, ...]:
         """Return who buys, and the parents whose contracts count."""
@@ -217,7 +221,7 @@ class PriceDesk:
             _load_each(self._ship_tos, _distinct(line.ship_to_id for line in lines if line.ship_to_id is not None)),
         )
         facts = _Facts(items, terms, dict(zip(account_ids, chains, strict=True)), ship_tos, _Rules(), {}, {})
-        groups = {group for line in lines if (group := facts.group(line)) is not None}
+        groups = {group for line in lines for group in facts.groups(line) if group is not None}
         skus = sorted(sku for sku, item in items.items() if item is not None)
         everybody = sorted({*account_ids, *(parent for chain in chains for parent in chain)})
         if not skus:

@@ -101,7 +101,7 @@ class CatalogReader:
         return await timed(self.ports.served, self._prices.price(question))
 
     async def has_moved(self, question: MoveQuestion) -> bool:
-        """Return whether a changed row of the price book changes what an account pays, or may do so."""
+        """Return whether a changed row or another price group changes what an account pays, or may do so."""
         return await self._prices.has_moved(question)
 
     async def agreements_of(self, account_id: str, page: PageRequest, active_on: date | None) -> Page[PriceRule] | None:

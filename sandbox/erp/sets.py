@@ -188,7 +188,7 @@ _CUSTOM = (
         "priceChanges",
         CUSTOM,
         "price_changes",
-        _texts("id number changedAt") | _wholes("entryNo") | _json("before after"),
+        _texts("id number changedAt accountId groupBefore groupAfter") | _wholes("entryNo") | _json("before after"),
         "entryNo",
     ),
     EntitySet(

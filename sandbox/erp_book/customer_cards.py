@@ -12,6 +12,7 @@ from uuid import uuid4
 from sandbox.erp_book.codes import BadField, ErpError
 from sandbox.erp_book.documents import check_version
 from sandbox.erp_book.order_entry import MAX_AMOUNT, read_date, read_text
+from sandbox.erp_book.price_lines import PriceLines
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
@@ -31,6 +32,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _REQUIRED = ("crossdockId", "displayName", "addressLine1", "city", "country", "postalCode", "currencyCode")
 _PLACE_REQUIRED = ("crossdockId", "code", "line1", "city", "postalCode", "country")
 _TEXTS = ("displayName", "addressLine1", "city", "state", "country", "postalCode", "paymentTermsCode")
+_CHANGEABLE = ("customerPriceGroup", *_TEXTS)
 _PLAIN = re.compile(r"[^0-9A-Z]")
 
 
@@ -45,6 +47,7 @@ class CustomerCards:
     def __init__(self, host: Host) -> None:
         self._store = host.store
         self._clock = host.clock
+        self._prices = PriceLines(host)
 
     def create(self, body: Mapping[str, Any]) -> str:
         """Create a customer with its delivery places and return its id; without a number it gets the next one.
@@ -57,7 +60,7 @@ class CustomerCards:
         if self._store.one("SELECT 1 FROM customers WHERE crossdockId = ?", (account_id,)) is not None:
             message = f"A customer with crossdockId {account_id} exists already"
             raise BadField(ErpError.SAME_KEY, message, "crossdockId")
-        row = {name: read_text(body, name) for name in ("crossdockId", "customerPriceGroup", *_TEXTS)}
+        row = {name: read_text(body, name) for name in ("crossdockId", *_CHANGEABLE)}
         row |= self._checked(body) | {
             "id": str(uuid4()),
             "number": read_text(body, "number") or self._next_number(),
@@ -86,19 +89,21 @@ class CustomerCards:
             Refusal: 404 for nobody, 409 when it has changed since, 400 for a field that cannot be changed or a value
                 that it cannot have.
         """
-        wrong = sorted(set(body) - {"blocked", "creditLimit", *_TEXTS})
+        wrong = sorted(set(body) - {"blocked", "creditLimit", *_CHANGEABLE})
         if wrong:
             raise BadField(ErpError.FIELD, f"The field {wrong[0]} cannot be changed", wrong[0])
-        row = self._store.one("SELECT version FROM customers WHERE id = ?", (customer_id,))
+        row = self._store.one("SELECT * FROM customers WHERE id = ?", (customer_id,))
         if row is None:
             raise Refusal(404, ErpError.NO_RECORD, f"The customer {customer_id} does not exist")
         check_version(dict(row), version)
-        changed = {name: read_text(body, name) for name in _TEXTS if name in body} | self._checked(body)
+        changed = {name: read_text(body, name) for name in _CHANGEABLE if name in body} | self._checked(body)
         columns = "".join(f"{name} = :{name}, " for name in changed)
         self._store.execute(
             f"UPDATE customers SET {columns}version = version + 1, lastModifiedDateTime = :now WHERE id = :id",  # noqa: S608 - names are ours
             {**changed, "now": utc_text(self._clock.now()), "id": customer_id},
         )
+        if "customerPriceGroup" in changed:
+            self._prices.log_group(row["crossdockId"], row["customerPriceGroup"], changed["customerPriceGroup"])
 
     def _checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return block and credit limit where they are given."""

@@ -1,4 +1,4 @@
-"""Lines of the price book as people keep them, and the log of their changes that others read."""
+"""Lines of the price book as people keep them, and the log of what changes prices that others read."""
 
 from __future__ import annotations
 
@@ -121,6 +121,15 @@ class PriceLines:
         )
         rows = self._store.query(sql, {"source": source, "target": target, "today": today})
         return [row["id"] for row in rows]
+
+    def log_group(self, account_id: str | None, before: str | None, after: str | None) -> None:
+        """Log that a customer has changed its price group; nothing is logged of one that no other system knows."""
+        if account_id is not None and before != after:
+            self._store.execute(
+                "INSERT INTO price_changes (id, changedAt, before, after, accountId, groupBefore, groupAfter) "
+                "VALUES (?, ?, 'null', 'null', ?, ?, ?)",
+                (str(uuid4()), utc_text(self._clock.now()), account_id, before, after),
+            )
 
     def _write(self, row: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
         before = self._shown(row["id"])

@@ -46,8 +46,8 @@ CREATE INDEX IF NOT EXISTS prices_item ON prices (itemNumber);
 CREATE INDEX IF NOT EXISTS prices_account ON prices (accountId, level);
 CREATE INDEX IF NOT EXISTS prices_number ON prices (number);
 CREATE TABLE IF NOT EXISTS price_changes (
-    entryNo INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, number TEXT NOT NULL, changedAt TEXT NOT NULL,
-    before TEXT NOT NULL, after TEXT NOT NULL
+    entryNo INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, number TEXT, changedAt TEXT NOT NULL,
+    before TEXT NOT NULL, after TEXT NOT NULL, accountId TEXT, groupBefore TEXT, groupAfter TEXT
 );
 CREATE TABLE IF NOT EXISTS exchange_rates (
     id TEXT PRIMARY KEY, fromCurrency TEXT NOT NULL, toCurrency TEXT NOT NULL, startingDate TEXT NOT NULL,

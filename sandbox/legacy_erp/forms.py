@@ -130,7 +130,7 @@ NEW_CUSTOMER = Form(
         "SHTS": ("shipToAddresses", _only(SHIP_TO, "STXREF STCOD ADDR1 CITY REGN PSTCD CTRY GLN TXJUR")),
     },
 )
-CUSTOMER_CHANGE = Form((*_only(CUSTOMER, _CARD), Field("NOLIM", "noLimit", Kind.FLAG)))
+CUSTOMER_CHANGE = Form((*_only(CUSTOMER, f"{_CARD} PRGRP"), Field("NOLIM", "noLimit", Kind.FLAG)))
 MERGE = Form((KEY, Field("CUXREF", "duplicateId", Kind.TEXT, XREF), Field("SRVREF", "accountId", Kind.TEXT, XREF)))
 CREDIT_NOTE = Form((KEY, _INVOICE_NO))
 REBILL = Form(

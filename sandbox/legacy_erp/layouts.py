@@ -116,7 +116,13 @@ PRICE = (
     _flag("GRADU", "graduated"),
 )
 PRICE_BREAK = (_number("MINQT", "minimumQuantity", QUANTITY), _number("UNPRC", "unitPrice", UNIT_PRICE))
-PRICE_CHANGE = (_number("ENTNO", "entryNo"), _stamp("CHG", "changedAt"))
+PRICE_CHANGE = (
+    _number("ENTNO", "entryNo"),
+    _stamp("CHG", "changedAt"),
+    _text("CUXREF", "accountId", XREF),
+    _text("GRPBF", "groupBefore", 10),
+    _text("GRPAF", "groupAfter", 10),
+)
 EXCHANGE_RATE = (_number("RATE", "rate", RATE),)
 ORDER_HEAD = (
     _text("ORDNO", "number", 20),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from schema.enums import ItemStatus, PriceSource
 from schema.records.values import ExternalRef, Freshness, ItemUom, Money, Quantity
 
 __all__ = [
     "Category",
+    "GroupChange",
     "Item",
     "ItemFilter",
+    "LoggedChange",
     "Price",
     "PriceBreak",
     "PriceChange",
@@ -21,6 +25,7 @@ __all__ = [
     "PriceLevel",
     "PriceQuery",
     "PriceRule",
+    "UnreadableChange",
     "item_id",
     "sku_of",
 ]
@@ -154,6 +159,35 @@ class PriceChange:
     at: datetime
     before: PriceRule | None
     after: PriceRule | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """A customer that has changed its price group; ``before`` and ``after`` are None for no group."""
+
+    entry: int
+    at: datetime
+    account_id: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableChange:
+    """A change that is not of the agreed shape.
+
+    Attributes:
+        reason: what is wrong with it.
+        told: the change as the ERP told it.
+    """
+
+    entry: int
+    reason: str
+    told: Mapping[str, Any]
+
+
+LoggedChange = PriceChange | GroupChange | UnreadableChange
+"""What the log of an ERP's prices holds; ``entry`` counts on through all of it."""
 
 
 @dataclass(frozen=True, slots=True)

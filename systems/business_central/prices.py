@@ -7,8 +7,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from schema.records.catalog import PriceBreak, PriceChange, PriceLevel, PriceRule
+from schema.records.catalog import (
+    GroupChange,
+    LoggedChange,
+    PriceBreak,
+    PriceChange,
+    PriceLevel,
+    PriceRule,
+    UnreadableChange,
+)
 from schema.records.values import Money
+from systems.bulk import BAD_SHAPE
 from systems.business_central.odata import Query, all_of, any_of, equals, within
 from systems.business_central.reader import Reader
 from systems.business_central.values import read_amount, read_date, read_money
@@ -19,6 +28,7 @@ _RULE = (
     "number,level,currencyCode,accountId,priceGroup,itemNumber,categoryCode,brand,unitPrice,discountPercent,breaks,"
     "startingDate,endingDate,priority,inheritToChildren,exclusive,combinable,graduated"
 )
+_CHANGE = "entryNo,changedAt,before,after,accountId,groupBefore,groupAfter"
 _FOR_ALL = "level in ('LIST','PROMOTION')"
 _NO_ITEM = "itemNumber eq null"
 """Rules for a category, a brand or everything; there are few of them, so all are read whatever the items."""
@@ -69,12 +79,10 @@ class Prices:
         found = await self._reader.rows("exchange rate", [query], lambda row: read_amount(row["rate"]))
         return found[0] if found else None
 
-    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[LoggedChange, ...]:
         """Return at most ``limit`` changes that were made after this entry, the earliest first."""
-        query = Query(
-            "priceChanges", "entryNo,changedAt,before,after", f"entryNo gt {entry}", order="entryNo", top=limit
-        )
-        return tuple(await self._reader.rows("price changes", [query], _change))
+        query = Query("priceChanges", _CHANGE, f"entryNo gt {entry}", order="entryNo", top=limit)
+        return tuple(await self._reader.rows("price changes", [query], _logged))
 
 
 def _rule(row: Mapping[str, Any]) -> PriceRule:
@@ -105,11 +113,23 @@ def _rule(row: Mapping[str, Any]) -> PriceRule:
     )
 
 
-def _change(row: Mapping[str, Any]) -> PriceChange:
+def _logged(row: Mapping[str, Any]) -> LoggedChange:
+    """Return a change; only what has no number at all keeps the log from being read."""
+    entry = int(row["entryNo"])
+    try:
+        return _change(entry, row)
+    except BAD_SHAPE as error:
+        return UnreadableChange(entry, f"{type(error).__name__} {error}", row)
+
+
+def _change(entry: int, row: Mapping[str, Any]) -> PriceChange | GroupChange:
+    at = datetime.fromisoformat(row["changedAt"])
+    if row["accountId"] is not None:
+        return GroupChange(entry, at, row["accountId"], row["groupBefore"], row["groupAfter"])
     before, after = row["before"], row["after"]
     return PriceChange(
-        entry=int(row["entryNo"]),
-        at=datetime.fromisoformat(row["changedAt"]),
+        entry=entry,
+        at=at,
         before=None if before is None else _rule(before),
         after=None if after is None else _rule(after),
     )

@@ -1,10 +1,10 @@
-"""Items, and what changes in lists and prices: the item master's, whoever buys."""
+"""Items: the item master's, whoever buys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from schema.records.catalog import Category, Item, ItemFilter, PriceChange
+from schema.records.catalog import Category, Item, ItemFilter
 from schema.records.inventory import InboundSupply
 from schema.records.values import Page, PageRequest
 from systems.erp_routing.route import Route
@@ -13,7 +13,7 @@ __all__ = ["Items"]
 
 
 class Items:
-    """:class:`systems.ports.ItemMaster` and :class:`systems.ports.PriceChanges`."""
+    """:class:`systems.ports.ItemMaster`."""
 
     _route: Route
 
@@ -36,7 +36,3 @@ class Items:
     async def inbound(self, skus: Sequence[str]) -> Mapping[str, tuple[InboundSupply, ...]]:
         """Return open inbound supply per sku, earliest first."""
         return await self._route.items.inbound(skus)
-
-    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
-        """Return at most ``limit`` changes of price rules that were made after this entry, the earliest first."""
-        return await self._route.items.price_changes_after(entry, limit)

@@ -30,7 +30,6 @@ from systems.ports import (
     OrderBook,
     OrderLedger,
     PriceBook,
-    PriceChanges,
     ReturnBook,
     ReturnDesk,
 )
@@ -58,7 +57,7 @@ class AnyErp(
     """An ERP in which customers are at home."""
 
 
-class ItemErp(AnyErp, ItemMaster, PriceChanges, Protocol):
+class ItemErp(AnyErp, ItemMaster, Protocol):
     """The ERP that also is the item master."""
 
 

@@ -10,12 +10,22 @@ from systems.errors import Unexpected
 from systems.legacy_erp.fields import Record, read_count, read_text
 from systems.legacy_erp.programs import Programs
 
-__all__ = ["read_after"]
+__all__ = ["entries_after", "read_after"]
 
 MAX_ENTRIES = 200
 """Entries of the journal that are read at once."""
 
 T = TypeVar("T")
+
+
+async def entries_after(programs: Programs, operation: str, kind: str, after: int, limit: int) -> dict[str, int]:
+    """Return the numbers of the journal's next entries of one kind by what they name, the earliest first.
+
+    Raises:
+        ConnectorError: what the client raises.
+    """
+    question = {"AFTER": after, "OBJCD": kind, "LIMIT": min(limit, MAX_ENTRIES)}
+    return dict(await programs.records(operation, "DELTA", question, _entry))
 
 
 async def read_after(
@@ -41,8 +51,7 @@ async def read_after(
     """
     entry, limit = after
     program, by, read = look_up
-    question = {"AFTER": entry, "OBJCD": kind, "LIMIT": min(limit, MAX_ENTRIES)}
-    numbers = dict(await programs.records(operation, "DELTA", question, _entry))
+    numbers = await entries_after(programs, operation, kind, entry, limit)
     found = await programs.by_keys(operation, program, (by, numbers), lambda record: read(record, numbers))
     if len(found) != len(numbers):
         said = f"the journal names {len(numbers)} objects, of which {len(found)} can be read"

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from schema.records.catalog import PriceBreak, PriceChange, PriceLevel, PriceRule
+from schema.records.catalog import (
+    GroupChange,
+    LoggedChange,
+    PriceBreak,
+    PriceChange,
+    PriceLevel,
+    PriceRule,
+    UnreadableChange,
+)
+from systems.bulk import BAD_SHAPE
 from systems.legacy_erp.fields import (
     PERCENT,
     QUANTITY,
@@ -25,7 +34,7 @@ from systems.legacy_erp.fields import (
     read_word,
     text_or_none,
 )
-from systems.legacy_erp.journal import read_after
+from systems.legacy_erp.journal import entries_after
 from systems.legacy_erp.programs import Programs, in_calls
 
 __all__ = ["Prices"]
@@ -84,19 +93,38 @@ class Prices:
         )
         return found[0] if found else None
 
-    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[LoggedChange, ...]:
         """Return at most ``limit`` changes that were made after this entry of the journal, the earliest first."""
-        look_up = ("PCHINQ", "ENTNO", _change)
-        found = await read_after(self._programs, "price changes", "PR", (entry, limit), look_up)
-        return tuple(sorted(found, key=lambda change: change.entry))
+        operation = "price changes"
+        numbers = await entries_after(self._programs, operation, "PR", entry, limit)
+        found = dict(await self._programs.by_keys(operation, "PCHINQ", ("ENTNO", numbers), _keyed))
+        return tuple(_logged(number, key, found.get(key)) for key, number in numbers.items())
 
 
-def _change(record: Record, numbers: Mapping[str, int]) -> PriceChange:
-    number, at = read_count(record, "ENTNO"), read_moment(record, "CHG")
+def _keyed(record: Record) -> tuple[str, Record]:
+    try:
+        return str(read_count(record, "ENTNO")), record
+    except BAD_SHAPE:
+        return "", record  # it is missed under the number that the journal has
+
+
+def _logged(entry: int, key: str, record: Record | None) -> LoggedChange:
+    if record is None:
+        return UnreadableChange(entry, f"the journal names price change {key}, which is not there", {"KEY": key})
+    try:
+        return _change(entry, record)
+    except BAD_SHAPE as error:
+        return UnreadableChange(entry, f"{type(error).__name__} {error}", record)
+
+
+def _change(entry: int, record: Record) -> PriceChange | GroupChange:
+    at, account_id = read_moment(record, "CHG"), text_or_none(record, "CUXREF")
     if at is None:
-        raise ValueError(f"price change {number} has no time")
+        raise ValueError("it has no time")
+    if account_id is not None:
+        return GroupChange(entry, at, account_id, text_or_none(record, "GRPBF"), text_or_none(record, "GRPAF"))
     return PriceChange(
-        entry=numbers[str(number)],
+        entry=entry,
         at=at,
         before=_rule(record["BFR"]) if "BFR" in record else None,
         after=_rule(record["AFT"]) if "AFT" in record else None,

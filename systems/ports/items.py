@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from schema.records.catalog import Category, Item, ItemFilter, PriceChange, PriceRule
+from schema.records.catalog import Category, Item, ItemFilter, LoggedChange, PriceRule
 from schema.records.inventory import InboundSupply
 from schema.records.values import Page, PageRequest
 
@@ -58,8 +58,11 @@ class PriceBook(Protocol):
 
 
 class PriceChanges(Protocol):
-    """Changes of price rules as they were made. System of record: ERP."""
+    """Changes of price rules, and of who is in which price group, as they were made. System of record: ERP."""
 
-    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
-        """Return at most ``limit`` changes that were made after this entry, the earliest first."""
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[LoggedChange, ...]:
+        """Return at most ``limit`` changes that were made after this entry, the earliest first.
+
+        A change that is not of the agreed shape stands in its place, so that it is neither lost nor in the way.
+        """
         ...

@@ -20,6 +20,7 @@ from crossdock.demo.territories import DEMO_TERRITORIES
 from crossdock.wiring.territories import territory_rules
 from events.audit import SqlAuditLog
 from events.bus import MemoryBus
+from events.inbox import Inbox
 from events.log import SqlEventLog
 from events.projections.projector import FactProjection
 from processes.amend_case import CHANGE, AmendCase, AmendRequest, submission_of
@@ -88,6 +89,11 @@ class ProcessWorld:
     facts: FactProjection
     audit: SqlAuditLog
     database: Database
+
+    @property
+    def inbox(self) -> Inbox:
+        """Messages of this world, whose dead letters are in its ledger."""
+        return Inbox(self.database, self.use.dead_letters.put, self.use.dead_letters.remove)
 
     async def order(self, order_id: str) -> LedgerOrder:
         return (await self.use.orders.orders([order_id]))[order_id]

@@ -16,7 +16,7 @@ from sandbox.erp.vendor import Erp
 from sandbox.erp_book.seed import COMPANY
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
-from schema.records.catalog import PriceLevel, PriceRule
+from schema.records.catalog import GroupChange, PriceChange, PriceLevel, PriceRule
 from schema.records.values import Money
 from systems.business_central import BusinessCentral, BusinessCentralSettings
 from systems.errors import Unavailable
@@ -99,6 +99,7 @@ async def test_a_change_is_logged_with_the_line_before_and_after(erp: BusinessCe
     answer = await change(served, {"breaks": steps, "endingDate": "2030-12-31", "priority": 11, "exclusive": False})
     assert answer.status_code == 200, answer.text
     (logged,) = await erp.price_changes_after(0, 10)
+    assert isinstance(logged, PriceChange)
     after = await rule(erp)
     assert (logged.entry, logged.before, logged.after) == (1, before, after)
     assert after is not None
@@ -114,6 +115,8 @@ async def test_a_new_line_and_one_that_is_gone_are_logged_in_order(erp: Business
     gone = await served.http.delete(f"{PRICES}({made.json()['id']})", headers={"if-match": made.json()["@odata.etag"]})
     assert gone.status_code == 204
     first, second = await erp.price_changes_after(0, 10)
+    assert isinstance(first, PriceChange)
+    assert isinstance(second, PriceChange)
     assert (first.before, first.after) == (None, shown)
     assert (second.before, second.after) == (shown, None)
     assert shown is not None
@@ -131,6 +134,19 @@ async def test_who_read_an_old_version_changes_nothing(erp: BusinessCentral, ser
         assert (await change(served, {"priority": 13}, read, method)).status_code == 409
     assert (await change(served, {"priority": 13}, "")).status_code == 400
     assert len(await erp.price_changes_after(0, 10)) == 1
+
+
+async def test_another_price_group_of_a_customer_is_logged(erp: BusinessCentral, served: ServedSandbox):
+    cards = PRICES.replace("/prices", "/customerCards")
+    found = await served.http.get(cards, params={"$filter": "crossdockId eq 'acc_1'"})
+    (card,) = found.json()["value"]
+    answer = await served.http.patch(
+        f"{cards}({card['id']})", json={"customerPriceGroup": "EU"}, headers={"if-match": card["@odata.etag"]}
+    )
+    assert answer.status_code == 200, answer.text
+    (logged,) = await erp.price_changes_after(0, 10)
+    assert isinstance(logged, GroupChange)
+    assert (logged.account_id, logged.before, logged.after) == ("acc_1", card["customerPriceGroup"], "EU")
 
 
 WRONG = [

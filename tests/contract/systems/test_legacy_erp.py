@@ -15,7 +15,7 @@ import pytest
 
 from schema.enums import InvoiceStatus, OrderChannel, OrderStatus, SourceSystem
 from schema.records.accounts import AccountValues
-from schema.records.catalog import PriceLevel
+from schema.records.catalog import GroupChange, PriceLevel, UnreadableChange
 from schema.records.onboarding import BillingTerms
 from schema.records.orders import OrderFilter
 from schema.records.values import ExternalRef, Money, PageRequest
@@ -143,6 +143,16 @@ class TestAnswers:
         async with facade(answer(entry), answer()) as (erp, _):
             with pytest.raises(Unexpected, match="names 1 objects, of which 0"):
                 await erp.posted_after(0, 10)
+
+    async def test_a_price_change_that_the_journal_names_in_vain_stands_in_its_place(self):
+        entries = [
+            {"SEQNO": at, "OBJCD": "PR", "OPRCD": "AD", "KEY": key.ljust(80)} for at, key in ((7, "1"), (9, "2"))
+        ]
+        group = {"ENTNO": 2, "CHGDT": 1260309, "CHGTM": 140503250, "CUXREF": "acc_1", "GRPBF": "", "GRPAF": "GOLD  "}
+        async with facade(answer(*entries), answer({"ENTNO": "?"}, group)) as (erp, _):
+            missed, found = await erp.price_changes_after(0, 10)
+        assert missed == UnreadableChange(7, "the journal names price change 1, which is not there", {"KEY": "1"})
+        assert found == GroupChange(9, datetime(2026, 3, 9, 14, 5, 3, 250_000, UTC), "acc_1", None, "GOLD")
 
     async def test_a_quiet_journal_is_one_call(self):
         async with facade(answer()) as (erp, system):

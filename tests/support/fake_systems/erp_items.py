@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from schema.records.catalog import Category, Item, ItemFilter, PriceChange, PriceRule
+from schema.records.catalog import Category, GroupChange, Item, ItemFilter, LoggedChange, PriceChange, PriceRule
 from schema.records.inventory import InboundSupply
 from schema.records.values import Page, PageRequest
 from systems.errors import Rejected
@@ -23,7 +24,7 @@ class FakeItems(ErpPart):
         self.items_by_sku: dict[str, Item] = {}
         self.categories_by_id: dict[str, Category] = {}
         self.price_rules: list[PriceRule] = []
-        self.price_changes: list[PriceChange] = []
+        self.price_changes: list[LoggedChange] = []
         self.supply: dict[str, tuple[InboundSupply, ...]] = {}
         self.rates: dict[tuple[str, str], Decimal] = {}
 
@@ -87,7 +88,7 @@ class FakeItems(ErpPart):
         await self.script.enter(self.system, "exchange_rate")
         return self.rates.get((base, quote))
 
-    async def price_changes_after(self, entry: int, limit: int) -> tuple[PriceChange, ...]:
+    async def price_changes_after(self, entry: int, limit: int) -> tuple[LoggedChange, ...]:
         await self.script.enter(self.system, "price_changes_after")
         return tuple(change for change in self.price_changes if change.entry > entry)[:limit]
 
@@ -96,3 +97,10 @@ class FakeItems(ErpPart):
         kept = [row for row in self.price_rules if before is None or row.id != before.id]
         self.price_rules = kept if after is None else [*kept, after]
         self.price_changes.append(PriceChange(1 + len(self.price_changes), at, before, after))
+
+    def change_group(self, account_id: str, after: str | None, at: datetime) -> None:
+        """Give a customer another price group, as the ERP logs it."""
+        terms = self.terms_by_account[account_id]
+        self.terms_by_account[account_id] = replace(terms, price_group=after)
+        entry = 1 + len(self.price_changes)
+        self.price_changes.append(GroupChange(entry, at, account_id, terms.price_group, after))

@@ -57,7 +57,11 @@ class Shop:
     async def change(self, before: PriceRule | None, after: PriceRule | None) -> str:
         """Change a row of the price book and return the id of the latest event."""
         self.world.erp.change_price(before, after, NOW)
-        while await PriceNews(self.world.use).read():
+        return await self.tell()
+
+    async def tell(self) -> str:
+        """Tell of what the ERP has logged and return the id of the latest event."""
+        while await PriceNews(self.world.use, self.world.inbox).read():
             pass
         return (await self.world.use.events.read(EventFilter(), None, 1_000))[-1].event.id
 
@@ -151,6 +155,34 @@ async def test_what_leaves_the_price_of_the_account_as_it_was_is_not_told(shop: 
     await shop.change(VALVE, at(VALVE, "11.00"))
     last = await shop.change(DEAL, at(DEAL, "36.20"))
     assert [event["eventId"] for event in await shop.told(after=first)] == [last]
+
+
+async def test_another_price_group_of_the_account_is_told_for_what_costs_another_amount_in_it(shop: Shop):
+    first = await shop.change(None, GOLD)
+    bronze = [rule("bronze", PriceLevel.PRICE_GROUP, "43.00", group="BRONZE")]
+    bronze.append(rule("bronze valve", PriceLevel.PRICE_GROUP, "10.00", group="BRONZE", sku="VLV-0007"))
+    shop.world.erp.price_rules += bronze
+    shop.world.erp.change_group("acc_1", "BRONZE", NOW)
+    shop.world.erp.change_group("acc_2", "BRONZE", NOW)
+    await shop.tell()
+    shop.world.erp.change_group("acc_1", None, NOW)
+    last = await shop.tell()
+    one, other = await shop.told(2, after=first, skus=["PMP-0042", "VLV-0007"])
+    assert [(event["item"]["sku"], event["effectiveFrom"]) for event in (one, other)] == [
+        ("PMP-0042", TODAY.isoformat())
+    ] * 2
+    assert other["price"]["source"] == "LIST"
+    assert last.startswith(other["eventId"].rpartition(":")[0])
+
+
+async def test_another_price_group_below_a_contract_is_not_told(shop: Shop):
+    await shop.change(None, DEAL)
+    first = await shop.change(None, GOLD)
+    shop.world.erp.change_group("acc_1", None, NOW)
+    await shop.tell()
+    last = await shop.change(DEAL, at(DEAL, "35.00"))
+    (event,) = await shop.told(after=first)
+    assert event["eventId"] == last
 
 
 async def test_a_price_of_later_is_told_as_of_its_first_day(shop: Shop):

@@ -363,7 +363,3 @@ class TestPrices:
     async def test_rates_are_the_item_masters(self, erps: TwoErps):
         erps.cloud.rates["EUR", "USD"] = Decimal("1.10")
         assert await erps.routing.exchange_rate("EUR", "USD", TODAY) == Decimal("1.10")
-
-    async def test_changes_of_the_price_book_are_the_item_masters(self, erps: TwoErps):
-        assert await erps.routing.price_changes_after(0, 10) == ()
-        assert erps.calls() == {"crm": [], "cloud": ["price_changes_after"], "legacy": []}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from schema.records.catalog import PriceChange
 from systems.errors import Conflict, NotFound, Rejected, Unavailable
 from tests.support.erps import ErpConnector
 from tests.support.onboarding_records import new_customer
@@ -99,7 +100,9 @@ async def test_agreements_go_too_but_where_the_other_customer_has_its_own(erp: E
     assert [rule.number for rule in found["acc_b"]] == sorted(stays)
     changes = await erp.price_changes_after(0, 10)
     assert [
-        (change.before.account_id, change.after.account_id) for change in changes if change.before and change.after
+        (change.before.account_id, change.after.account_id)
+        for change in changes
+        if isinstance(change, PriceChange) and change.before and change.after
     ] == [("acc_b", "acc_a")] * 2
     await erp.take_merge_back(KEY, "acc_b")
     back = await erp.agreements_of(["acc_a", "acc_b"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processes.rules.price_change import RowChange, effective_from, has_moved
+from processes.rules.price_change import GroupMove, RowChange, effective_from, has_moved, moved_from
 from schema.records.catalog import PriceLevel, PriceRule
 from tests.support.rule_records import TODAY, item, money, rule, terms
 
@@ -40,6 +40,7 @@ DAYS = [
     pytest.param(until(ROW, BEFORE), until(DEARER, BEFORE), None, id="what is over changes nothing"),
     pytest.param(until(ROW, BEFORE), None, None, id="what is over can go"),
     pytest.param(ROW, ROW, None, id="the same"),
+    pytest.param(until(ROW, date.max), until(DEARER, date.max), TODAY, id="a row until the end of all days"),
 ]
 
 
@@ -111,6 +112,39 @@ def test_a_row_of_later_moves_the_price_of_its_days_alone():
 def test_a_list_price_of_another_currency_counts_at_its_rate():
     euro = rule("euro", PriceLevel.LIST, "80.00", currency="EUR")
     assert moved(euro, replace(euro, unit=money("81.00", "EUR")))
+
+
+SILVER = replace(rule("silver", PriceLevel.PRICE_GROUP, "41.00", group="SILVER"), priority=3)
+GROUPS = [
+    pytest.param("GOLD", "SILVER", (ROW, SILVER), TODAY, True, id="another row"),
+    pytest.param("GOLD", "SILVER", (ROW, replace(SILVER, unit=ROW.unit)), TODAY, False, id="another row, same price"),
+    pytest.param("GOLD", None, (ROW,), TODAY, True, id="out of the group"),
+    pytest.param(None, "GOLD", (ROW,), TODAY, True, id="into the group"),
+    pytest.param("GOLD", "IRON", (SILVER,), None, False, id="groups without rows"),
+    pytest.param("GOLD", None, (replace(ROW, sku="VLV-0007"),), None, False, id="rows of other items"),
+    pytest.param("GOLD", "SILVER", (ROW, SILVER, CONTRACT), TODAY, False, id="groups below a contract"),
+    pytest.param(None, "SILVER", (since(SILVER, LATER),), LATER, True, id="into a group that begins later"),
+    pytest.param(None, "SILVER", (until(SILVER, BEFORE),), None, False, id="into a group that is over"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "rows", "day", "is_moved"), GROUPS)
+def test_another_price_group_counts_from_the_first_day_on_which_its_rows_differ(
+    before: str | None, after: str | None, rows: tuple[PriceRule, ...], day: date | None, is_moved: bool
+):
+    for move in (GroupMove(before, after), GroupMove(after, before)):
+        assert moved_from(move, (LIST, *rows), item(), TODAY) == day
+        told = has_moved(
+            move,
+            (LIST, *rows),
+            item=item(),
+            account_id="acc_1",
+            ancestors=(),
+            terms=terms(group="BRONZE"),
+            fx=lambda base, quote: None,
+            on=day or TODAY,
+        )
+        assert told is is_moved
 
 
 ROWS = st.lists(st.sampled_from([LIST, ROW, CONTRACT, SALE, PARENTS, GRADED]), unique_by=lambda row: row.id)
