@@ -8,7 +8,7 @@ from processes.dependencies import Dependencies
 from processes.invoice_case import InvoiceCase
 from processes.rules.invoice_match import Agreed, AgreedLine
 from processes.rules.uom import factor
-from schema.enums import InvoiceStatus, SourceSystem
+from schema.enums import InvoiceStatus
 from schema.orders.delivery import has_left
 from schema.orders.views import Delivery
 from schema.records.orders import ErpOrder
@@ -31,7 +31,7 @@ async def agreed_of(case: InvoiceCase, *, is_credited: bool = False) -> Agreed:
     document = (await case.use.erp.orders([case.order_id])).get(case.order_id)
     if document is None:
         said = f"invoice {case.number} bills order {case.order_id}, which is not there"
-        raise NotFound(SourceSystem.CLOUD_ERP, "match invoice", said)
+        raise NotFound(case.home_erp, "match invoice", said)
     shipped = await shipped_of(case.use, document)
     order = await case.order()
     prices = {} if order is None else {line.line_no: line.unit_price for line in order.lines}

@@ -21,7 +21,7 @@ from schema.records.inventory import Warehouse
 from schema.records.operations import ExceptionTask, ProcessRecord
 from schema.records.orders import LedgerOrder, OrderHold, Quote
 from schema.records.problems import Problem
-from systems.erp_homes import home_of_new_orders
+from systems.erp_homes import NEW_CUSTOMERS, Capability, erps_of, home_of_new_orders
 from systems.errors import Conflict, NotFound
 
 __all__ = ["AMENDING", "ORDERS", "OrderCase", "OrderRequest"]
@@ -91,6 +91,12 @@ class OrderCase:
         if self._written is not None and self._written.home_erp is not None:
             return self._written.home_erp
         return None if self._account is None else home_of_new_orders(self._account.erp_home)
+
+    @property
+    def terms_erp(self) -> SourceSystem:
+        """The ERP that decides about terms and places of who buys."""
+        home = NEW_CUSTOMERS if self._account is None else self._account.erp_home
+        return erps_of(home, Capability.TERMS)[0]
 
     @property
     def correlation_id(self) -> str:

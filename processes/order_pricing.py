@@ -137,7 +137,7 @@ async def pricing_ground(case: OrderCase) -> tuple[CustomerTerms, Mapping[str, I
 async def _required_terms(case: OrderCase) -> CustomerTerms:
     terms = await case.terms()
     if terms is None:
-        raise NotFound(SourceSystem.CLOUD_ERP, "terms", f"customer {case.account_id} has gone")
+        raise NotFound(case.terms_erp, "terms", f"customer {case.account_id} has gone")
     return terms
 
 

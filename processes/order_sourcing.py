@@ -109,7 +109,7 @@ def promised_on(ship_date: date | None, warehouse: Warehouse | None, ship_to: Sh
 async def _ground(case: OrderCase) -> _Ground:
     ship_to, items, warehouses = await asyncio.gather(case.ship_to(), case.items(), case.warehouses())
     if ship_to is None:
-        raise NotFound(SourceSystem.CLOUD_ERP, "route order", f"ship-to {case.submission.ship_to_id} has gone")
+        raise NotFound(case.terms_erp, "route order", f"ship-to {case.submission.ship_to_id} has gone")
     return _Ground(ship_to, items, warehouses)
 
 

@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from processes.dependencies import Dependencies
 from processes.rules import price
-from schema.enums import SourceSystem
 from schema.records.accounts import Account, CustomerTerms, ShipTo
 from schema.records.catalog import Item, Price, PriceQuery, PriceRule
 from schema.records.problems import ItemNotSellable, PricingConflict, ValidationFailed
@@ -56,7 +55,7 @@ class PriceFacts:
             fx=self.fx,
             now=self.now,
             signer=use.price_signer,
-            freshness=Freshness(SourceSystem.CLOUD_ERP, self.now),
+            freshness=Freshness(self.terms.ref.system, self.now),
             ship_to=ship_to,
         )
 

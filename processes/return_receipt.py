@@ -226,7 +226,8 @@ def replacement_step(do: Callable[[OrderCase], Awaitable[Outcome]]) -> Callable[
         if outcome.verdict is Verdict.REFUSED:
             # The goods are here: taking the return back would not undo that, so a person decides.
             said = "; ".join(problem.message for problem in outcome.problems)
-            raise Rejected(SourceSystem.CLOUD_ERP, "replace goods", said, reason="REPLACEMENT_REFUSED")
+            erp = replacement.home_erp or SourceSystem.CLOUD_ERP
+            raise Rejected(erp, "replace goods", said, reason="REPLACEMENT_REFUSED")
         return outcome
 
     return step

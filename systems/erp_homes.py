@@ -11,12 +11,16 @@ from enum import StrEnum
 
 from schema.enums import ErpHome, SourceSystem
 
-__all__ = ["ERPS", "Capability", "erps_of", "home_of_new_orders"]
+__all__ = ["ERPS", "NEW_CUSTOMERS", "Capability", "erps_of", "home_of_new_orders"]
 
 _CLOUD, _LEGACY = SourceSystem.CLOUD_ERP, SourceSystem.LEGACY_ERP
 
 ERPS = (_CLOUD, _LEGACY)
 """The kinds of ERP."""
+
+
+NEW_CUSTOMERS = ErpHome.CLOUD_ERP
+"""Where accounts are at home that the CRM does not know yet."""
 
 
 class Capability(StrEnum):

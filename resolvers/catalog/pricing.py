@@ -35,6 +35,7 @@ from schema.records.accounts import Account, CustomerTerms, ShipTo
 from schema.records.catalog import Item, Price, PriceQuery, PriceRule
 from schema.records.problems import Problem, ValidationFailed
 from schema.records.values import Freshness, Money
+from systems.erp_homes import NEW_CUSTOMERS, Capability, erps_of
 from systems.errors import ConnectorError
 
 __all__ = ["MoveQuestion", "PriceDesk", "unknown_account"]
@@ -77,12 +78,13 @@ _Pair = tuple[str, str, date]
 class _Facts:
     """Everything that was read for questions that came up together; what could not be read is its failure.
 
-    ``unread`` says why rows of accounts could not be read.
+    ``unread`` says why rows of accounts could not be read, ``homes`` which ERP decides the prices of accounts.
     """
 
     items: Mapping[str, Item | None]
     terms: Mapping[str, CustomerTerms | ConnectorError | None]
     ancestors: Mapping[str, tuple[str, ...]]
+    homes: Mapping[str, SourceSystem]
     ship_tos: Mapping[str, ShipTo | ConnectorError | None]
     rules: _Rules
     unread: Mapping[str, ConnectorError]
@@ -220,7 +222,8 @@ class PriceDesk:
             asyncio.gather(*(self._ancestors(account_id) for account_id in account_ids)),
             _load_each(self._ship_tos, _distinct(line.ship_to_id for line in lines if line.ship_to_id is not None)),
         )
-        facts = _Facts(items, terms, dict(zip(account_ids, chains, strict=True)), ship_tos, _Rules(), {}, {})
+        homes = {account_id: await self._home(account_id) for account_id in account_ids}
+        facts = _Facts(items, terms, dict(zip(account_ids, chains, strict=True)), homes, ship_tos, _Rules(), {}, {})
         groups = {group for line in lines for group in facts.groups(line) if group is not None}
         skus = sorted(sku for sku, item in items.items() if item is not None)
         everybody = sorted({*account_ids, *(parent for chain in chains for parent in chain)})
@@ -239,6 +242,11 @@ class PriceDesk:
             found.append(account.parent_id)
             account = await self._accounts.load(account.parent_id)
         return tuple(found)
+
+    async def _home(self, account_id: str) -> SourceSystem:
+        """Return the ERP that decides about an account's prices; new customers' of one that the CRM does not know."""
+        account = await self._accounts.load(account_id)
+        return erps_of(NEW_CUSTOMERS if account is None else account.erp_home, Capability.CONTRACTS)[0]
 
     async def _rates(self, pairs: set[_Pair]) -> Mapping[_Pair, Decimal | ConnectorError | None]:
         found = await asyncio.gather(*(self._rate(pair) for pair in pairs))
@@ -296,7 +304,7 @@ class PriceDesk:
             fx=lambda base, quote: facts.rate(base, quote, day),
             now=self._now,
             signer=self._signer,
-            freshness=self._freshness(accounts, question.ship_to_id),
+            freshness=self._freshness(facts.homes[question.account_id], accounts, question.ship_to_id),
             ship_to=ship_to,
         )
         return Priced(answer, item.base_uom) if isinstance(answer, Price) else answer
@@ -317,11 +325,11 @@ class PriceDesk:
             on=question.on,
         )
 
-    def _freshness(self, accounts: Sequence[str], ship_to_id: str | None) -> Freshness:
+    def _freshness(self, erp: SourceSystem, accounts: Sequence[str], ship_to_id: str | None) -> Freshness:
         as_of = self._sources.as_of(accounts, ship_to_id)
         if as_of is None:
-            return Freshness(SourceSystem.CLOUD_ERP, self._now)
-        return Freshness(SourceSystem.CLOUD_ERP, as_of, stale=True, note="the price is as the ERP last told it")
+            return Freshness(erp, self._now)
+        return Freshness(erp, as_of, stale=True, note="the price is as the ERP last told it")
 
     def _day(self, question: _Question) -> date:
         named = None if isinstance(question, _ListQuestion) else question.on

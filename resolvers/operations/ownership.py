@@ -41,7 +41,7 @@ OWNERSHIP: tuple[OwnershipRule, ...] = (
     OwnershipRule("Contact", "all", _S.CRM, None, _SALES),
     OwnershipRule("Opportunity", "all", _S.CRM, None, _SALES),
     OwnershipRule("Item", "all", _S.CLOUD_ERP, None, _PRODUCTS),
-    OwnershipRule("Price", "list price, promotions", _S.CLOUD_ERP, None, _PRICING),
+    OwnershipRule("Price", "list price, group prices, promotions", _S.CLOUD_ERP, None, _PRICING),
     OwnershipRule("Price", "contracts", _S.CLOUD_ERP, _CLOUD, _PRICING),
     OwnershipRule("Price", "contracts", _S.LEGACY_ERP, _LEGACY, _PRICING),
     OwnershipRule("Quote", "all until converted, approvals", _S.PLATFORM, None, _SALES),

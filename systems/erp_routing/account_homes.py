@@ -14,21 +14,19 @@ from dataclasses import dataclass
 from schema.enums import ErpHome
 from schema.records.accounts import Account
 from systems.deadline import waiting_until
+from systems.erp_homes import NEW_CUSTOMERS
 from systems.erp_routing.bounded import Bounded
 from systems.errors import ConnectorError
 from systems.outage import is_outage
 from systems.ports import AccountDirectory
 
-__all__ = ["BELIEVED_S", "MAX_ACCOUNTS", "NEW_CUSTOMERS", "AccountHomes"]
+__all__ = ["BELIEVED_S", "MAX_ACCOUNTS", "AccountHomes"]
 
 BELIEVED_S = 60.0
 """How long a home is believed without asking anew; an account that moves is routed anew within this time."""
 
 MAX_ACCOUNTS = 50_000
 """Accounts whose homes one program keeps, some 200 bytes each: all that a distributor has."""
-
-NEW_CUSTOMERS = ErpHome.CLOUD_ERP
-"""Where accounts are at home that the CRM does not know yet."""
 
 
 @dataclass(frozen=True, slots=True)

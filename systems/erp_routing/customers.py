@@ -10,8 +10,7 @@ from schema.enums import SourceSystem
 from schema.records.accounts import AccountValues, CustomerTerms, ShipTo
 from schema.records.onboarding import BillingTerms, CustomerTrace, NewCustomer
 from schema.records.values import Money
-from systems.erp_homes import Capability
-from systems.erp_routing.account_homes import NEW_CUSTOMERS
+from systems.erp_homes import NEW_CUSTOMERS, Capability
 from systems.erp_routing.bounded import Bounded
 from systems.erp_routing.route import MAX_REMEMBERED, Route, by_erp, first_of, whole
 from systems.errors import NotFound

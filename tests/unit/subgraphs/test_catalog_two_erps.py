@@ -16,7 +16,7 @@ from tests.support.rule_records import NOW, SIGNING_KEY, item, rule
 from tests.support.subgraph_requests import CLAIMS, STAFF, data
 from tests.support.two_erps import CLOUD, HOMES, LEGACY, TwoErps, two_erps
 
-ANSWER = "... on Price { unit { amount } source freshness { stale } } ... on DependencyUnavailable { system }"
+ANSWER = "... on Price { unit { amount } source freshness { source stale } } ... on DependencyUnavailable { system }"
 LINES = '[{sku: "PMP-0042", quantity: {value: "1", uom: "EA"}}]'
 
 
@@ -51,7 +51,7 @@ def app(erps: TwoErps) -> ASGIApp:
 
 
 async def prices(app: ASGIApp, *names: str) -> dict[str, Any]:
-    """Return (price or silent system, source, staleness) of a pump per account, all asked for at once."""
+    """Return (price or silent system, source, ERP, staleness) of a pump per account, all asked for at once."""
     fields = " ".join(f'{name}: prices(accountId: "{name}", lines: {LINES}) {{ {ANSWER} }}' for name in names)
     found = await data(app, f"{{ {fields} }}", STAFF)
     return {name: _shown(*answers) for name, answers in found.items()}
@@ -60,15 +60,15 @@ async def prices(app: ASGIApp, *names: str) -> dict[str, Any]:
 def _shown(answer: dict[str, Any]) -> tuple[Any, ...]:
     if "system" in answer:
         return (answer["system"],)
-    return answer["unit"]["amount"], answer["source"], answer["freshness"]["stale"]
+    return answer["unit"]["amount"], answer["source"], answer["freshness"]["source"], answer["freshness"]["stale"]
 
 
 async def test_customers_pay_the_contracts_of_their_own_erp_and_the_list_of_all(app: ASGIApp, erps: TwoErps):
     assert await prices(app, *HOMES, "acc_child") == {
-        "acc_cloud": ("45.00", "LIST", False),
-        "acc_legacy": ("36.00", "CONTRACT", False),
-        "acc_moving": ("37.00", "CONTRACT", False),
-        "acc_child": ("36.00", "PARENT_CONTRACT", False),
+        "acc_cloud": ("45.00", "LIST", "CLOUD_ERP", False),
+        "acc_legacy": ("36.00", "CONTRACT", "LEGACY_ERP", False),
+        "acc_moving": ("37.00", "CONTRACT", "LEGACY_ERP", False),
+        "acc_child": ("36.00", "PARENT_CONTRACT", "CLOUD_ERP", False),
     }
     assert [erps.cloud.script.calls.count("rules"), erps.legacy.script.calls.count("rules")] == [1, 1]
 
@@ -76,7 +76,7 @@ async def test_customers_pay_the_contracts_of_their_own_erp_and_the_list_of_all(
 async def test_a_silent_erp_leaves_its_customers_and_their_heirs_without_prices(app: ASGIApp, erps: TwoErps):
     erps.silence(LEGACY)
     assert await prices(app, *HOMES, "acc_child") == {
-        "acc_cloud": ("45.00", "LIST", False),
+        "acc_cloud": ("45.00", "LIST", "CLOUD_ERP", False),
         "acc_legacy": ("LEGACY_ERP",),
         "acc_moving": ("LEGACY_ERP",),
         "acc_child": ("LEGACY_ERP",),
@@ -87,8 +87,8 @@ async def test_what_a_silent_erp_told_before_is_told_again_and_stale_for_its_own
     before = await prices(app, *HOMES, "acc_child")
     erps.silence(LEGACY)
     after = await prices(app, *HOMES, "acc_child")
-    assert {name: shown[:2] for name, shown in after.items()} == {name: shown[:2] for name, shown in before.items()}
-    stale = {name: shown[2] for name, shown in after.items()}
+    assert {name: shown[:3] for name, shown in after.items()} == {name: shown[:3] for name, shown in before.items()}
+    stale = {name: shown[3] for name, shown in after.items()}
     assert stale == {"acc_cloud": False, "acc_legacy": True, "acc_moving": True, "acc_child": True}
 
 
