@@ -68,6 +68,7 @@ def _catalog(parts: Parts) -> ASGIApp:
         prices=erp,
         customers=erp,
         directory=parts.systems.crm,
+        merges=parts.platform.merges,
         events=parts.platform.events,
         signer=parts.price_signer,
         clock=parts.clock,

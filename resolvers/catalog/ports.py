@@ -11,7 +11,7 @@ from processes.rules.tokens import TokenSigner
 from resolvers.timing import Served, untold
 from schema.enums import SourceSystem
 from systems.memory import Memory
-from systems.ports import AccountDirectory, Clock, CustomerMaster, ItemMaster, PriceBook
+from systems.ports import AccountDirectory, AccountMerges, Clock, CustomerMaster, ItemMaster, PriceBook
 
 __all__ = ["CatalogPorts"]
 
@@ -28,6 +28,7 @@ class CatalogPorts:
         prices: the price book.
         customers: currencies and price groups of customers, delivery places.
         directory: who is whose parent, for contracts that children inherit.
+        merges: which account a merged one is now, for agreements that went along.
         events: the event log.
         signer: signs price tokens; the same keys as where orders are submitted.
         clock: where time comes from.
@@ -39,6 +40,7 @@ class CatalogPorts:
     prices: PriceBook
     customers: CustomerMaster
     directory: AccountDirectory
+    merges: AccountMerges
     events: EventLog
     signer: TokenSigner
     clock: Clock

@@ -46,6 +46,7 @@ class CatalogReader:
         self._items = bulk_loader(sources.items)
         self._categories = bulk_loader(ports.items.categories)
         self._agreements = bulk_loader(ports.prices.agreements_of)
+        self._survivors = bulk_loader(ports.merges.survivors)
         self._prices = PriceDesk(sources, ports.signer, self._items, self.now)
 
     async def item(self, sku: str) -> Item | None:
@@ -118,12 +119,24 @@ class CatalogReader:
         return page_of(holding, lambda row: Place(row.number, row.id), page)
 
     async def agreement(self, agreement_id: str) -> PriceRule | None:
-        """Return a contract row, None when there is none that the principal may see."""
+        """Return a contract row, None when there is none that the principal may see.
+
+        A row that went along when its account was merged is the survivor's, and found under the id that it had before.
+        """
         wanted = parse_agreement_id(agreement_id)
-        if wanted is None or not can_see(self.principal, wanted[0]):
+        if wanted is None:
             return None
-        rows = await self._agreements.load(wanted[0]) or ()
-        return next((row for row in rows if row.id == wanted[1]), None)
+        account_id, rule_id = wanted
+        found = await self._agreement(account_id, rule_id)
+        if found is None and (survivor := await self._survivors.load(account_id)) is not None:
+            return await self._agreement(survivor, rule_id)
+        return found
+
+    async def _agreement(self, account_id: str, rule_id: str) -> PriceRule | None:
+        if not can_see(self.principal, account_id):
+            return None
+        rows = await self._agreements.load(account_id) or ()
+        return next((row for row in rows if row.id == rule_id), None)
 
     def margin(self, price: Price) -> Decimal | None:
         """Return a price's margin in percent, None when it cannot be told.

@@ -70,7 +70,11 @@ class PriceAgreement(Node):
     async def resolve_reference(cls, info: _Ctx, id: strawberry.ID) -> "PriceAgreement | None":  # noqa: A002 - the key
         """Return the agreement that a representation names."""
         found = await info.context.reader.agreement(id)
-        return None if found is None else cls.of(found)
+        if found is None:
+            return None
+        made = cls.of(found)
+        made.id = id  # the one that it is known by, whichever account it is of by now
+        return made
 
     @strawberry.field
     async def breaks(self, info: _Ctx) -> list[PriceBreak]:

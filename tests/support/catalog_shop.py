@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +19,7 @@ from schema.records.catalog import Category, PriceLevel
 from schema.records.values import ExternalRef, ItemUom
 from subgraphs.catalog.app import build_catalog
 from tests.support.fake_systems import FakeClock, FakeCrm, FakeErp, Kept, Script, account
+from tests.support.no_merges import NoMerges
 from tests.support.rule_records import NOW, SIGNING_KEY, TODAY, item, rule, ship_to, terms
 from tests.support.subgraph_requests import CLAIMS, STAFF, data
 
@@ -71,12 +72,23 @@ RULES = [
 ]
 
 
+class Merged(NoMerges):
+    """A platform that knows of merged accounts which one each is now."""
+
+    def __init__(self) -> None:
+        self.survivor_of: dict[str, str] = {}
+
+    async def survivors(self, account_ids: Sequence[str]) -> Mapping[str, str]:
+        return {entry: self.survivor_of[entry] for entry in account_ids if entry in self.survivor_of}
+
+
 @dataclass
 class Shop:
     app: ASGIApp
     script: Script
     erp: FakeErp
     crm: FakeCrm
+    merges: Merged
 
     def calls(self) -> Counter[str]:
         """Return the calls since this was last asked."""
@@ -130,16 +142,18 @@ def catalog_shop() -> Iterator[Shop]:
     erp.price_rules = list(RULES)
     erp.rates = {("EUR", "USD"): Decimal("1.10"), ("USD", "EUR"): Decimal("0.90")}
     untouched: Any = None
+    merges = Merged()
     ports = CatalogPorts(
         items=erp,
         prices=erp,
         customers=erp,
         directory=crm,
+        merges=merges,
         events=untouched,
         signer=TokenSigner(SIGNING_KEY),
         clock=FakeClock(NOW),
     )
-    yield Shop(build_catalog(ports, CLAIMS), script, erp, crm)
+    yield Shop(build_catalog(ports, CLAIMS), script, erp, crm, merges)
     kept.close()
 
 

@@ -112,6 +112,36 @@ class TestAccounts:
         again = await entities(shop.app, f"... on PriceAgreement {{ {fields} }}", *ids)
         assert again == nodes
 
+    async def test_an_agreement_keeps_its_id_when_its_account_is_merged_into_another(self, shop: Shop):
+        shop.merges.survivor_of["acc_gone"] = "acc_1"
+        wanted = [{"__typename": "PriceAgreement", "id": f"agr_{owner}:rule_CON-1"} for owner in ("acc_gone", "acc_1")]
+        old, new = await entities(shop.app, "... on PriceAgreement { id number }", *wanted)
+        assert (old["id"], new["id"]) == ("agr_acc_gone:rule_CON-1", "agr_acc_1:rule_CON-1")
+        assert old["number"] == new["number"] == "CON-1"
+
+    async def test_an_agreement_that_stayed_with_the_merged_account_is_still_its_own(self, shop: Shop):
+        shop.merges.survivor_of["acc_gone"] = "acc_1"
+        shop.erp.price_rules.append(rule("closed", PriceLevel.CONTRACT, "30.00", account="acc_gone"))
+        found = await entities(
+            shop.app,
+            "... on PriceAgreement { number }",
+            {"__typename": "PriceAgreement", "id": "agr_acc_gone:rule_closed"},
+        )
+        assert found == [{"number": "closed"}]
+
+    @pytest.mark.parametrize(
+        ("who", "is_seen"),
+        [(customer("acc_1"), True), (customer("acc_gone"), False), (customer("acc_2"), False), (STRANGER, False)],
+        ids=["the survivor's buyer", "the merged account's buyer", "another customer", "a stranger"],
+    )
+    async def test_an_agreement_that_went_along_is_for_who_may_see_the_survivor(
+        self, shop: Shop, who: Any, is_seen: bool
+    ):
+        shop.merges.survivor_of["acc_gone"] = "acc_1"
+        wanted = {"__typename": "PriceAgreement", "id": "agr_acc_gone:rule_CON-1"}
+        found = await entities(shop.app, "... on PriceAgreement { number }", wanted, who=who)
+        assert found == [{"number": "CON-1"} if is_seen else None]
+
     @pytest.mark.parametrize("wrong", ["rule_CON-1", "agr_acc_1", "agr_:x", "agr_acc_1:", "agr_acc_2:rule_CON-1"])
     async def test_an_agreement_that_is_none_is_null(self, shop: Shop, wrong: str):
         found = await entities(

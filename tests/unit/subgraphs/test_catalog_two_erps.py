@@ -12,6 +12,7 @@ from resolvers.catalog.ports import CatalogPorts
 from schema.records.catalog import PriceLevel
 from subgraphs.catalog.app import build_catalog
 from tests.support.fake_systems import FakeClock, account
+from tests.support.no_merges import NoMerges
 from tests.support.rule_records import NOW, SIGNING_KEY, item, rule
 from tests.support.subgraph_requests import CLAIMS, STAFF, data
 from tests.support.two_erps import CLOUD, HOMES, LEGACY, TwoErps, two_erps
@@ -43,6 +44,7 @@ def app(erps: TwoErps) -> ASGIApp:
         prices=erp,
         customers=erp,
         directory=erps.crm,
+        merges=NoMerges(),
         events=untouched,
         signer=TokenSigner(SIGNING_KEY),
         clock=FakeClock(NOW),

@@ -105,6 +105,7 @@ async def shop(sqlite_url: str) -> AsyncIterator[Shop]:
             prices=erp,
             customers=erp,
             directory=world.crm,
+            merges=world.use.merges,
             events=world.use.events,
             signer=world.use.price_signer,
             clock=world.clock,
