@@ -14,7 +14,7 @@ from processes.order_checks import failed
 from processes.order_hold import hold_of, refused_hold
 from processes.order_pricing import order_total
 from processes.rules.credit import RELEASE_LIFETIME
-from processes.task_news import resolve_tasks
+from processes.task_news import claimed_elsewhere, resolve_tasks
 from schema.enums import HoldKind, OrderStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.identity import Principal
@@ -83,6 +83,10 @@ async def decide_hold(use: Dependencies, verdict: HoldVerdict, principal: Princi
         if hold is None or order.status is not OrderStatus.ON_HOLD or refused_hold(order) is not None:
             return (_not_held(order, verdict.kind),)
         require_queue(principal, hold.owner_queue, "orderHoldRelease")
+        asked = (await use.tasks.tasks_of([order.id]))[order.id]
+        taken = claimed_elsewhere([task for task in asked if hold_of(task) is verdict.kind], principal.subject)
+        if taken:
+            return taken
         total = await _total(use, order) if verdict.approve and verdict.kind is HoldKind.CREDIT else None
         problems = _check(order, verdict, total, principal, use.clock.now())
         if problems:

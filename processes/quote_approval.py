@@ -15,7 +15,7 @@ from processes.order_pricing import queue_of_level
 from processes.quote_case import QuoteCase
 from processes.rules import floor
 from processes.steps import DONE, Alarm, Outcome, Verdict, Waits
-from processes.task_news import resolve_tasks
+from processes.task_news import overdue_task_id, resolve_tasks
 from schema.enums import QuoteStatus
 from schema.events.envelope import Event
 from schema.records.operations import ExceptionTask
@@ -109,7 +109,7 @@ async def lapse(case: QuoteCase) -> None:
 
     quote = await case.change(changed, tell)
     ids = [approval_task_id(quote.id, entry.level) for entry in quote.approvals if entry.decision == LAPSED]
-    tasks = await case.use.tasks.tasks([*ids, *(f"{task_id}_OVERDUE" for task_id in ids)])
+    tasks = await case.use.tasks.tasks([*ids, *(overdue_task_id(task_id) for task_id in ids)])
     await resolve_tasks(case.use, tasks.values(), LAPSED, "system:crossdock", "nobody has decided in time")
 
 
@@ -127,7 +127,7 @@ QUOTE_APPROVAL: Waits[QuoteCase] = Waits(
 def _overdue_task(case: QuoteCase, quote: Quote, entry: ApprovalRecord) -> ExceptionTask:
     now = case.use.clock.now()
     return ExceptionTask(
-        id=f"{approval_task_id(quote.id, entry.level)}_OVERDUE",
+        id=overdue_task_id(approval_task_id(quote.id, entry.level)),
         queue=ESCALATES_TO.get(queue_of_level(entry.level), OVERSIGHT),
         kind="ApprovalOverdue",
         state="OPEN",

@@ -11,7 +11,7 @@ from processes.dependencies import Dependencies
 from processes.hold_decision import check_comment
 from processes.order_checks import failed
 from processes.quote_approval import approval_task_id, undecided
-from processes.task_news import resolve_tasks
+from processes.task_news import claimed_elsewhere, overdue_task_id, resolve_tasks
 from schema.enums import QuoteStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.identity import Principal
@@ -62,9 +62,9 @@ async def decide_quote(use: Dependencies, verdict: QuoteVerdict, principal: Prin
     mine = [entry.level for entry in waiting if may_approve(principal, entry.level)]
     if waiting and not mine:
         raise NotEntitled("quoteDecide", LEVEL_ROLES.get(waiting[0].level, frozenset()))
-    problems = _check(quote, verdict, waiting, principal)
+    problems = [*_check(quote, verdict, waiting, principal), *await _taken(use, quote, mine, principal)]
     if problems:
-        return problems
+        return tuple(problems)
     now = use.clock.now()
     decided = _decided(quote, mine, verdict, principal, now)
     try:
@@ -74,6 +74,18 @@ async def decide_quote(use: Dependencies, verdict: QuoteVerdict, principal: Prin
         return (_conflict(current, quote.version),)
     await _close(use, decided, verdict, principal)
     return ()
+
+
+async def _taken(
+    use: Dependencies, quote: Quote, levels: Sequence[str], principal: Principal
+) -> tuple[NotAllowedInState, ...]:
+    """Return which of the approvals another person has claimed."""
+    found: list[NotAllowedInState] = []
+    for level in levels:
+        first = approval_task_id(quote.id, level)
+        tasks = await use.tasks.tasks([first, overdue_task_id(first)])
+        found += claimed_elsewhere(tasks.values(), principal.subject)
+    return tuple(found)
 
 
 def _check(
@@ -161,7 +173,7 @@ async def _close(use: Dependencies, quote: Quote, verdict: QuoteVerdict, princip
     """Resolve the tasks that asked for what is decided now; a rejected quote needs no other answer."""
     levels = [entry.level for entry in quote.approvals if entry.decided_at is not None or not verdict.approve]
     ids = [approval_task_id(quote.id, level) for level in levels]
-    tasks = await use.tasks.tasks([*ids, *(f"{task_id}_OVERDUE" for task_id in ids)])
+    tasks = await use.tasks.tasks([*ids, *(overdue_task_id(task_id) for task_id in ids)])
     resolution = "APPROVE" if verdict.approve else "REJECT"
     await resolve_tasks(use, tasks.values(), resolution, principal.subject, verdict.comment)
 

@@ -14,6 +14,7 @@ from processes.return_receipt import approval_of, approval_task
 from processes.rules.returns import check_return, why_a_person
 from processes.rules.uom import factor
 from processes.steps import DONE, Alarm, Outcome, Verdict, Waits
+from processes.task_news import overdue_task_id
 from schema.enums import ReturnStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.currencies import round_to_minor
@@ -194,7 +195,7 @@ async def _escalate(case: ReturnCase) -> None:
     """Ask those above, because nobody has decided in time."""
     entry, now = await case.entry(), case.use.clock.now()
     task = ExceptionTask(
-        id=f"{approval_task(entry)}_OVERDUE",
+        id=overdue_task_id(approval_task(entry)),
         queue=OVERSIGHT,
         kind="ReturnOverdue",
         state="OPEN",

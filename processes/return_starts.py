@@ -10,6 +10,7 @@ from processes.return_case import RETURN, ReturnRequest
 from processes.return_news import record_decision
 from processes.return_receipt import approval_of, waits_for
 from processes.starts import LOOK_S, Starts, refused, seconds
+from processes.task_news import claimed_elsewhere, overdue_task_id
 from schema.records.identity import Principal
 from schema.records.problems import Problem
 from schema.records.returns import LedgerReturn
@@ -51,6 +52,9 @@ class ReturnStarts(Starts):
         if isinstance(claimed, Started):
             return claimed
         decision_id = claimed[0].replace("prc_", "dec_", 1)
+        taken = await self._taken(verdict.return_id, decision_id, principal)
+        if taken:
+            return taken
         decided = await record_decision(
             self._use, verdict.return_id, decision_id, principal.subject, verdict.comment, approve=verdict.approve
         )
@@ -67,6 +71,18 @@ class ReturnStarts(Starts):
                 break
             await asyncio.sleep(LOOK_S)
         return await self._return_answer(process_id, replayed=decided.is_known)
+
+    async def _taken(self, return_id: str, decision_id: str, principal: Principal) -> Started | None:
+        """Return that somebody else has claimed the decision, None when it is anybody's or was taken already."""
+        entry = (await self._use.returns.returns([return_id])).get(return_id)
+        task_id = None if entry is None else waits_for(entry)
+        if entry is None or task_id is None or any(known.id == decision_id for known in entry.decisions):
+            return None
+        tasks = await self._use.tasks.tasks([task_id, overdue_task_id(task_id)])
+        problems = claimed_elsewhere(tasks.values(), principal.subject)
+        if not problems:
+            return None
+        return Started(entry.process_id, await self._state(entry.process_id), entry.id, problems, replayed=False)
 
     async def _return_stands(self, entry: LedgerReturn) -> bool:
         """Return whether a return is still where it was when somebody decided about it."""

@@ -28,7 +28,7 @@ from processes.order_checks import failed
 from processes.order_hold import hold_of
 from processes.quote_approval import LEVELS
 from processes.quote_decision import QuoteVerdict, decide_quote
-from processes.task_news import CLAIMED, RESOLVED, resolve_tasks, task_event
+from processes.task_news import CLAIMED, RESOLVED, not_open, resolve_tasks, task_event
 from schema.enums import ProcessState, SourceSystem
 from schema.events.envelope import Event, EventFilter
 from schema.records.identity import Principal
@@ -107,7 +107,7 @@ class TaskDesk:
         if task.state == CLAIMED and task.assignee == principal.subject:
             return ()
         if task.state in (CLAIMED, RESOLVED):
-            return (_not_open(task),)
+            return (not_open(task),)
         mine = replace(task, state=CLAIMED, assignee=principal.subject)
         facts = {"state": CLAIMED, "assignee": principal.subject}
         told = await task_event(self._use, mine, "claimed", f"claimed:{principal.subject}", principal.subject, facts)
@@ -130,7 +130,7 @@ class TaskDesk:
             await self._follow_up(task)
             return ()
         if task.state == RESOLVED or (task.state == CLAIMED and task.assignee != principal.subject):
-            return (_not_open(task),)
+            return (not_open(task),)
         problems = list(check_comment(asked.comment))
         if asked.resolution not in task.resolutions:
             said = f"a task {task.kind} is resolved by one of {', '.join(task.resolutions)}"
@@ -288,12 +288,6 @@ def _is_seen(task: ExceptionTask, principal: Principal) -> bool:
 
 def _unknown(task_id: str) -> Problem:
     return failed("UNKNOWN_TASK", f"task {task_id} does not exist", "id")
-
-
-def _not_open(task: ExceptionTask) -> NotAllowedInState:
-    who = task.resolved_by if task.state == RESOLVED else task.assignee
-    said = f"task {task.id} is {task.state.lower()}" + (f" by {who}" if who else "")
-    return _not_allowed(said, task.state, ())
 
 
 def _not_allowed(message: str, state: str, allowed: tuple[str, ...]) -> NotAllowedInState:

@@ -11,8 +11,19 @@ from processes.dependencies import Dependencies
 from schema.enums import SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import ExceptionTask
+from schema.records.problems import NotAllowedInState
 
-__all__ = ["CLAIMED", "PLATFORM", "RESOLVED", "resolve_tasks", "resolve_tasks_of", "task_event"]
+__all__ = [
+    "CLAIMED",
+    "PLATFORM",
+    "RESOLVED",
+    "claimed_elsewhere",
+    "not_open",
+    "overdue_task_id",
+    "resolve_tasks",
+    "resolve_tasks_of",
+    "task_event",
+]
 
 CLAIMED = "CLAIMED"
 RESOLVED = "RESOLVED"
@@ -24,6 +35,29 @@ PLATFORM = "system:crossdock"
 
 MAX_WRITES = 8
 """Times that a task is written anew because somebody else wrote in between."""
+
+
+def overdue_task_id(task_id: str) -> str:
+    """Return the id of the task that is opened when an approval is not given in time."""
+    return f"{task_id}_OVERDUE"
+
+
+def claimed_elsewhere(tasks: Iterable[ExceptionTask], by: str) -> tuple[NotAllowedInState, ...]:
+    """Return why a decision is not this person's: everybody who was asked for it and has not answered is another.
+
+    A task that nobody has claimed, as one that is opened when nobody decides in time, leaves it to whoever is entitled.
+    """
+    waiting = [task for task in tasks if task.state != RESOLVED]
+    if not waiting or any(task.state != CLAIMED or task.assignee == by for task in waiting):
+        return ()
+    return (not_open(waiting[0]),)
+
+
+def not_open(task: ExceptionTask) -> NotAllowedInState:
+    """Return that a task is another's, or done."""
+    who = task.resolved_by if task.state == RESOLVED else task.assignee
+    said = f"task {task.id} is {task.state.lower()}" + (f" by {who}" if who else "")
+    return NotAllowedInState(code="NOT_ALLOWED_IN_STATE", message=said, state=task.state, allowed=())
 
 
 async def task_event(

@@ -218,6 +218,34 @@ async def test_a_task_is_claimed_by_one_and_resolved_by_the_same(desk: EngineDec
     assert [stored.event.type for stored in told] == ["task.opened", "task.claimed", "task.resolved"]
 
 
+async def test_what_one_has_claimed_no_other_releases(desk: EngineDecider, world: ProcessWorld) -> None:
+    order_id = await held_order(desk, world)
+    task = await only_task(world, "CREDIT")
+    colleague = replace(CONTROLLER, subject="user:usr_8")
+    await desk.claim_task(task.id, principal=colleague)
+    (problem,) = (await desk.release_hold(release(order_id), key="h-1", principal=CONTROLLER, wait_ms=0)).problems
+    assert isinstance(problem, NotAllowedInState)
+    assert problem.message.endswith("is claimed by user:usr_8")
+    assert (await world.order(order_id)).decisions == ()
+    overdue = replace(task, id=f"tsk_{order_id}_CREDIT_OVERDUE_0", queue="FINANCE", kind="HoldOverdue")
+    await world.use.tasks.open_task(overdue, [])
+    done = await desk.release_hold(release(order_id), key="h-2", principal=CONTROLLER, wait_ms=WAIT)
+    assert done.problems == ()  # nobody has answered in time, so whoever is entitled does
+
+
+async def test_what_one_has_claimed_no_other_approves(desk: EngineDecider, world: ProcessWorld) -> None:
+    world.erp.items_by_sku["VLV-0007"] = item("VLV-0007", cost="8.00", floor="22")
+    quote_id = str((await low_quote(desk)).entity_id)
+    task = await only_task(world, "SALES")
+    await desk.claim_task(task.id, principal=replace(MANAGER, subject="user:usr_8"))
+    version = (await world.use.quotes.quotes([quote_id]))[quote_id].version
+    asked = QuoteDecision(quote_id, version, True, "fine")
+    (problem,) = (await desk.decide_quote(asked, key="d-1", principal=MANAGER, wait_ms=0)).problems
+    assert isinstance(problem, NotAllowedInState)
+    mine = replace(MANAGER, subject="user:usr_8")
+    assert (await desk.decide_quote(asked, key="d-1", principal=mine, wait_ms=WAIT)).problems == ()
+
+
 async def test_a_rejected_credit_task_rejects_the_order(desk: EngineDecider, world: ProcessWorld) -> None:
     order_id = await held_order(desk, world)
     task = await only_task(world, "CREDIT")

@@ -239,6 +239,18 @@ class TestDeciding:
         assert [problem.rule for problem in refused.problems] == ["DECIDER"]
         assert (await desk.entry(started)).decisions == ()
 
+    async def test_what_one_has_claimed_no_other_decides(self, desk: Desk):
+        started = await desk.ask(back(15))
+        entry = await desk.entry(started)
+        (task,) = (await desk.world.use.tasks.search_tasks("RETURNS", "OPEN", PageRequest(10))).items
+        mine = replace(task, state="CLAIMED", assignee="user:usr_8")
+        assert await desk.world.use.tasks.change_task(task, mine, NOW, [])
+        (problem,) = (await desk.decide(entry.id, approve=True)).problems
+        assert isinstance(problem, NotAllowedInState)
+        assert (await desk.entry(started)).decisions == ()
+        done = await desk.decide(entry.id, approve=True, who=replace(DESK, subject="user:usr_8"))
+        assert done.problems == ()
+
     async def test_a_return_that_does_not_exist_cannot_be_decided(self, desk: Desk):
         refused = await desk.decide("rma_NONE", approve=True)
         assert [problem.rule for problem in refused.problems] == ["UNKNOWN_RETURN"]
