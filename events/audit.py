@@ -93,25 +93,41 @@ class SqlAuditLog:
         Args:
             expected: a head that an earlier verification gave; its entry has to be there, unchanged.
         """
-        head = Head(0, GENESIS)
+        head, after, size = Head(0, GENESIS), None, PAGE
         while True:
-            page = await self._page(head.number)
+            try:
+                page = await self._page(after, size)
+            except ValueError:
+                if size == 1:
+                    return Verdict(head, head.number + 1, "its content cannot be read")
+                size = 1  # one of the page cannot be read, so the next are read one by one until it is met
+                continue
             for row in page:
+                if row["number"] < 1:
+                    return Verdict(head, row["number"], "no entry stands before the first")
                 reason = _flaw(row, head)
                 if reason is None and expected is not None and row["number"] == expected.number:
                     reason = None if row["hash"] == expected.hash else "it is not the entry that was verified before"
                 if reason is not None:
                     return Verdict(head, head.number + 1, reason)
                 head = Head(row["number"], row["hash"])
-            if len(page) < PAGE:
+            if len(page) < size:
                 break
+            after = head.number
         if expected is not None and head.number < expected.number:
             return Verdict(head, head.number + 1, f"it is missing: the chain went on to {expected.number} before")
         return Verdict(head)
 
-    async def _page(self, after: int) -> Sequence[RowMapping]:
+    async def _page(self, after: int | None, size: int) -> Sequence[RowMapping]:
+        """Return entries in order after a number, from whatever the first is on without one.
+
+        Raises:
+            ValueError: one of them holds what no program of ours has written.
+        """
         columns = audit_log.c
-        wanted = select(audit_log).where(columns.number > after).order_by(columns.number).limit(PAGE)
+        wanted = select(audit_log).order_by(columns.number).limit(size)
+        if after is not None:
+            wanted = wanted.where(columns.number > after)
         async with self._database.reading("read audit") as connection:
             return (await connection.execute(wanted)).mappings().all()
 

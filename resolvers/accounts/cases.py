@@ -150,8 +150,10 @@ def _key_use(request: CaseRequest, principal: Principal) -> KeyUse:
     payload = [request.account_id, request.order_id, request.subject.strip(), request.priority, request.body]
     digest = hashlib.sha256(json.dumps(payload).encode()).hexdigest()
     name = f"case_{uuid.uuid4().hex}"
+    names = ("account_id", "order_id", "subject", "priority", "body")
+    asked_for = dict(zip(names, payload, strict=True))
     asked = AuditEntry(
-        principal.subject, "caseOpen", "REQUESTED", subject=name, account_id=request.account_id, after=payload
+        principal.subject, "caseOpen", "REQUESTED", subject=name, account_id=request.account_id, after=asked_for
     )
     return KeyUse(f"{principal.subject}:caseOpen", request.key, digest, name, asked)
 

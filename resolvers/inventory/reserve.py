@@ -101,7 +101,7 @@ async def reserve(ports: InventoryPorts, request: ReserveRequest, principal: Pri
         return Held((), (unavailable(error, _NOTHING_HELD),))
     if isinstance(lines, tuple):
         return Held((), lines)
-    use = _key_use(principal, "inventoryReserve", request.key, _payload(request), request.account_id)
+    use = _key_use(principal, "inventoryReserve", request.key, _payload(request), _asked(request), request.account_id)
     claimed = await ports.keys.claim(use, reader.now)
     if claimed.payload_hash != use.payload_hash:
         return Held((), (_conflict(claimed),))
@@ -133,8 +133,8 @@ async def release(ports: InventoryPorts, request: ReleaseRequest, principal: Pri
             problems.append(broken_rule("UNKNOWN_RESERVATION", said, "reservationIds", str(index)))
     if problems:
         return Held((), tuple(problems))
-    now = ports.clock.now()
-    use = _key_use(principal, "inventoryReservationRelease", request.key, sorted(request.ids))
+    now, ids = ports.clock.now(), sorted(request.ids)
+    use = _key_use(principal, "inventoryReservationRelease", request.key, ids, {"reservation_ids": ids})
     claimed = await ports.keys.claim(use, now)
     if claimed.payload_hash != use.payload_hash:
         return Held((), (_conflict(claimed),))
@@ -217,12 +217,22 @@ async def _hold(
     return Held((), tuple(problems))
 
 
-def _key_use(principal: Principal, operation: str, key: str, payload: object, account_id: str | None = None) -> KeyUse:
-    """Return the use of a client's key, scoped by principal and operation; who claims it first gives the ledger key."""
+def _key_use(
+    principal: Principal,
+    operation: str,
+    key: str,
+    payload: object,
+    asked_for: Mapping[str, object],
+    account_id: str | None = None,
+) -> KeyUse:
+    """Return the use of a client's key, scoped by principal and operation; who claims it first gives the ledger key.
+
+    The payload makes a request the same as another; the audit keeps what was asked for by its names.
+    """
     scope = f"{principal.subject}:{operation}"
     digest = hashlib.sha256(json.dumps(payload).encode()).hexdigest()
     name = f"res_{uuid.uuid4().hex}"
-    asked = AuditEntry(principal.subject, operation, "REQUESTED", subject=name, account_id=account_id, after=payload)
+    asked = AuditEntry(principal.subject, operation, "REQUESTED", subject=name, account_id=account_id, after=asked_for)
     return KeyUse(scope, key, digest, name, asked)
 
 
@@ -231,6 +241,18 @@ def _payload(request: ReserveRequest) -> object:
         [line.sku, f"{tidy(line.quantity.value):f}", line.quantity.uom, line.warehouse_code] for line in request.lines
     ]
     return [request.account_id, request.ttl_s, lines]
+
+
+def _asked(request: ReserveRequest) -> Mapping[str, object]:
+    lines = [
+        {
+            "sku": line.sku,
+            "quantity": {"value": f"{tidy(line.quantity.value):f}", "uom": line.quantity.uom},
+            "warehouse_code": line.warehouse_code,
+        }
+        for line in request.lines
+    ]
+    return {"account_id": request.account_id, "ttl_s": request.ttl_s, "lines": lines}
 
 
 def _conflict(claimed: KeyUse) -> IdempotencyConflict:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from events.tables import audit_log
 from schema.enums import OrderChannel, OrderStatus, ProcessState, QuoteStatus, ReturnStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.audit import Change
@@ -19,6 +22,7 @@ from schema.records.orders import LedgerLine, LedgerOrder, Quote, QuoteLine, Ret
 from schema.records.returns import LedgerReturn
 from schema.records.values import Money, Quantity
 from systems.platform.connections import is_in_transaction
+from systems.platform.database import Database
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -209,3 +213,10 @@ def letter(count: int = 1, /, **changes: Any) -> DeadLetter:
         payload={"weight": "1.50", "lines": [1, None, {"lot": "ü"}]},
     )
     return replace(made, **changes)
+
+
+async def requested(database: Database, operation: str) -> list[Any]:
+    """Return what the audit keeps of requests of an operation, oldest first."""
+    wanted = select(audit_log.c.after).where(audit_log.c.operation == operation, audit_log.c.outcome == "REQUESTED")
+    async with database.reading() as connection:
+        return [json.loads(row[0]) for row in await connection.execute(wanted.order_by(audit_log.c.number))]

@@ -48,11 +48,11 @@ async def rows(database: Database) -> list[Any]:
         return list((await connection.execute(select(audit_log).order_by(audit_log.c.number))).all())
 
 
-async def tamper(database: Database, statement: str) -> None:
+async def tamper(database: Database, *statements: str) -> None:
     """Change the log as somebody who owns the database can."""
     async with database.transaction() as connection:
         name = connection.dialect.name
-        for step in (*LIFTED[name], statement, *RESTORED[name]):
+        for step in (*LIFTED[name], *statements, *RESTORED[name]):
             await connection.execute(text(step))
 
 
@@ -81,6 +81,13 @@ TAMPERING = [
     ),
 ]
 
+SWAPPED = (
+    "UPDATE audit_log SET number = 99 WHERE number = 2",
+    "UPDATE audit_log SET number = 2 WHERE number = 3",
+    "UPDATE audit_log SET number = 3 WHERE number = 99",
+)
+_COPIED = "actor, operation, outcome, subject, account_id, correlation_id, before, after"
+
 
 @pytest.mark.parametrize(("statement", "number", "reason"), TAMPERING)
 async def test_tampering_is_found_at_the_first_broken_entry(
@@ -98,6 +105,47 @@ async def test_tampering_is_found_at_the_first_broken_entry(
     assert verdict.broken == number
     assert verdict.head.number == number - 1
     assert (verdict.reason or "").startswith(reason)
+
+
+async def test_entries_that_changed_places_are_found(audit: SqlAuditLog, database: Database) -> None:
+    await audit.append([replace(ENTRY, subject=f"prc_{place}") for place in range(5)])
+    await tamper(database, *SWAPPED)
+    verdict = await audit.verify()
+    assert (verdict.broken, verdict.reason) == (2, "it does not carry the hash of the entry before it")
+
+
+@pytest.mark.parametrize(
+    ("place", "broken", "reason"),
+    [
+        pytest.param("4, at, PAYLOAD, hash, repeat_a", 4, "its content", id="after the last, bound to it"),
+        pytest.param("4, at, PAYLOAD, previous_hash, hash", 4, "it does not carry", id="a copy of the last"),
+        pytest.param("0, at, PAYLOAD, previous_hash, hash", 0, "no entry stands before", id="before the first"),
+        pytest.param("-7, at, PAYLOAD, previous_hash, hash", -7, "no entry stands before", id="long before the first"),
+    ],
+)
+async def test_an_entry_that_somebody_has_forged_is_found(
+    audit: SqlAuditLog, database: Database, place: str, broken: int, reason: str
+) -> None:
+    await audit.append([ENTRY] * 3)
+    values = place.replace("PAYLOAD", _COPIED).replace("repeat_a", f"'{'a' * 64}'")
+    names = f"number, at, {_COPIED}, previous_hash, hash"
+    async with database.transaction() as connection:
+        await connection.execute(
+            text(f"INSERT INTO audit_log ({names}) SELECT {values} FROM audit_log WHERE number = 3")
+        )
+    verdict = await audit.verify()
+    assert verdict.broken == broken
+    assert (verdict.reason or "").startswith(reason)
+
+
+async def test_an_entry_that_cannot_be_read_is_named(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE", 3)
+    async with Database(sqlite_url) as database:
+        audit = SqlAuditLog(database)
+        await audit.append([ENTRY] * 6)
+        await tamper(database, "UPDATE audit_log SET at = 'soon' WHERE number = 5")
+        verdict = await audit.verify()
+    assert (verdict.head.number, verdict.broken, verdict.reason) == (4, 5, "its content cannot be read")
 
 
 async def test_entries_cut_off_at_the_end_are_missed_when_the_head_was_kept(

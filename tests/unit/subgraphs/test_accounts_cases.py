@@ -15,7 +15,7 @@ from schema.enums import SourceSystem
 from schema.events.envelope import EventFilter
 from subgraphs.accounts.app import build_accounts
 from systems.errors import Rejected, Unavailable
-from tests.support.platform_records import ledger_order
+from tests.support.platform_records import ledger_order, requested
 from tests.support.process_world import ProcessWorld, process_world
 from tests.support.subgraph_requests import CLAIMS, STAFF, STRANGER, ask, customer, data, staff
 
@@ -86,6 +86,12 @@ async def test_a_case_is_opened_in_the_service_desk_and_told_once(place: Place):
     (event,) = await place.told()
     assert (event.partition_key, event.correlation_id, event.account_id) == (ORDER.id, ORDER.id, "acc_1")
     assert (event.actor, event.manual, event.system) == (STAFF.subject, True, SourceSystem.CRM)
+
+
+async def test_what_was_asked_for_is_in_the_audit_by_its_names(place: Place):
+    await place.open(orderId=ORDER.id)
+    asked = {"account_id": "acc_1", "order_id": ORDER.id, "subject": "Pump leaks", "priority": "NORMAL"}
+    assert await requested(place.world.database, "caseOpen") == [{**asked, "body": "Since Monday."}]
 
 
 async def test_the_same_key_gives_the_same_case_again(place: Place):

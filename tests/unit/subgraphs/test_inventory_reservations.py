@@ -15,6 +15,7 @@ from schema.enums import ReservationStatus, SourceSystem
 from schema.events.envelope import EventFilter
 from systems.errors import Unavailable
 from tests.support.inventory_depot import BUYER, FRIDAY, PAYLOAD, Depot, inventory_depot, line, reserve
+from tests.support.platform_records import requested
 from tests.support.rule_records import NOW, inbound, stock, warehouse
 from tests.support.subgraph_requests import STAFF, STRANGER, ask, customer, data, entities, staff
 
@@ -158,6 +159,12 @@ class TestKeys:
         assert (problem["__typename"], problem["path"]) == ("IdempotencyConflict", ["idempotencyKey"])
         assert problem["originalProcessId"] in first["reservations"][0]["id"]
         assert await depot.world.held() == {("VLV-0007", "W01"): Decimal(4)}
+
+    async def test_what_was_asked_for_is_in_the_audit_by_its_names(self, depot: Depot):
+        await reserve(depot, line("4", code="W01"), ttlSeconds=60)
+        wanted = {"sku": "VLV-0007", "quantity": {"value": "4", "uom": "EA"}, "warehouse_code": "W01"}
+        asked = {"account_id": "acc_1", "ttl_s": 60, "lines": [wanted]}
+        assert await requested(depot.world.database, "inventoryReserve") == [asked]
 
     async def test_keys_of_others_do_not_collide(self, depot: Depot):
         await reserve(depot, line("2"))
