@@ -241,8 +241,7 @@ class ProcessEngine:
         finally:
             self._begun.pop(process_id, None)
             self._endings.stop(process_id)
-        self._endings.keep(process_id, ending)
-        self._endings.tell(process_id)
+        self._endings.end(process_id, ending)
         return {"state": ending.state.value, "problems": problems_to_json(ending.problems)}
 
     async def _start(self, process: Process, process_id: str, request: Any, *, is_new: bool = False) -> None:
