@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gateway.exit_codes import BAD_INPUT, REFUSED
+
 if TYPE_CHECKING:
     from crossdock.settings import CrossdockSettings
 
 __all__ = ["register"]
 
-_BAD_INPUT = 2
-_UNHEALTHY = 1
 _TOKEN_SECRET = "CROSSDOCK_TOKEN_SECRET"  # noqa: S105 - the name of a variable
 _SANDBOX_PORT = 4100
 _LOOPBACK = "127.0.0.1"
@@ -174,7 +174,7 @@ def audit_verify(
     verdict = _run(verify_audit(database or _settings(config or Path()).database, head))
     if verdict.broken is not None:
         typer.echo(f"entry {verdict.broken} is broken: {verdict.reason}", err=True)
-        raise typer.Exit(_UNHEALTHY)
+        raise typer.Exit(REFUSED)
     typer.echo(f"{verdict.head.number} entries are sound; the head is {verdict.head.number}:{verdict.head.hash}")
 
 
@@ -218,9 +218,9 @@ def health(
         answer = httpx.get(f"http://{_LOOPBACK}:{port}{path}", timeout=_HEALTH_S, trust_env=False)
     except httpx.HTTPError as error:
         typer.echo(f"no answer on port {port}: {type(error).__name__}", err=True)
-        raise typer.Exit(_UNHEALTHY) from error
+        raise typer.Exit(REFUSED) from error
     typer.echo(f"{answer.status_code} {answer.text[:200]}")
-    raise typer.Exit(0 if answer.is_success else _UNHEALTHY)
+    raise typer.Exit(0 if answer.is_success else REFUSED)
 
 
 def _settings(config: Path) -> CrossdockSettings:
@@ -265,4 +265,4 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def _fail(message: str) -> NoReturn:
     typer.echo(message, err=True)
-    raise typer.Exit(_BAD_INPUT)
+    raise typer.Exit(BAD_INPUT)

@@ -54,7 +54,8 @@ async def open_embedded(
             if config is not None:
                 Upkeep(gateway, None, Origin(lambda: _gateway_settings(settings, config), config))
             webhooks = webhook_routes(parts.platform.inbox, senders(settings), parts.clock, background.wake)
-            yield Embedded(gateway, webhooks)
+            async with gateway:  # what cannot be opened is known before anything is served
+                yield Embedded(gateway, webhooks)
 
 
 def senders(settings: CrossdockSettings) -> Senders:

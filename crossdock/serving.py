@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import uvicorn
 
+from gateway.exit_codes import INTERRUPTED
 from gateway.server.graceful import GracefulServer, Stops
 from gateway.server.lean_uvicorn import LeanHttpProtocol, LeanWebSocketProtocol
 
-__all__ = ["listening", "serving", "stop_signal"]
+__all__ = ["serving", "stop_signal"]
 
 STOP_S = 5
 """Longest wait for requests under way when a server stops that has no settings about that."""
@@ -22,14 +26,8 @@ STOP_S = 5
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Largest WebSocket message."""
 
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one.
-
-    Raises:
-        OSError: the address cannot be taken.
-    """
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+_STOPS = b"stopping; what is under way may end, another Ctrl-C ends it at once\n"
+_CUT_OFF = b"interrupted again: ended at once; what was under way is cut off, processes go on at the next start\n"
 
 
 @asynccontextmanager
@@ -42,6 +40,7 @@ async def serving(
     """
     config = uvicorn.Config(
         app,
+        log_config=None,  # its words go where ours go
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -67,8 +66,23 @@ async def serving(
 
 
 def stop_signal() -> asyncio.Event:
-    """Return an event that Ctrl-C and a request to end set."""
-    event = asyncio.Event()
+    """Return an event that Ctrl-C and a request to end set; a second Ctrl-C ends this process at once.
+
+    Nothing is closed then, which every process and store here bears: it is what happens when the power goes.
+    """
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
+    interrupts = 0
+
+    def stop(number: int, _: FrameType | None) -> None:
+        nonlocal interrupts
+        interrupts += number == signal.SIGINT
+        if interrupts > 1:
+            os.write(sys.stderr.fileno(), _CUT_OFF)
+            os._exit(INTERRUPTED)
+        if interrupts == 1 and number == signal.SIGINT:
+            os.write(sys.stderr.fileno(), _STOPS)
+        loop.call_soon_threadsafe(event.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, event.set)
+        signal.signal(number, stop)  # not the loop's own: this must work while something holds up the loop
     return event

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from gateway.exit_codes import BAD_INPUT, REFUSED
+
 if TYPE_CHECKING:
     from gateway.check import RecordedOperation
 
 __all__ = ["make_check"]
-
-_BAD_INPUT = 2
-_REFUSED = 1
 
 
 def make_check(compose: Callable[[Path], str | None]) -> Callable[..., None]:
@@ -46,14 +45,14 @@ def make_check(compose: Callable[[Path], str | None]) -> Callable[..., None]:
             _fail("give either --supergraph or --subgraphs")
         sdl = _read(supergraph) if supergraph is not None else compose(subgraphs or Path())
         if sdl is None:
-            raise typer.Exit(_REFUSED)
+            raise typer.Exit(REFUSED)
         try:
             recorded = [] if operations is None else _recorded(operations)
             found = check_schema(parse_supergraph(_read(against)), parse_supergraph(sdl), recorded)
         except GatewayError as error:
             _fail(error.message)
         typer.echo(json.dumps(to_json(found), indent=2) if format_ == "json" else to_text(found))
-        raise typer.Exit(0 if found.ok else _REFUSED)
+        raise typer.Exit(0 if found.ok else REFUSED)
 
     return check
 
@@ -84,4 +83,4 @@ def _read(path: Path) -> str:
 
 def _fail(message: str) -> NoReturn:
     typer.echo(message, err=True)
-    raise typer.Exit(_BAD_INPUT)
+    raise typer.Exit(BAD_INPUT)

@@ -1,6 +1,7 @@
 """``compose``, ``check``, ``plan`` and ``gateway``: the engine on the command line.
 
-Exit codes: 0 done; 1 the subgraphs do not compose, or the operation has no plan; 2 an input cannot be used.
+Exit codes: 0 done; 1 the subgraphs do not compose, or the operation has no plan; 2 an input cannot be used; 130 a
+second Ctrl-C.
 
 Every command imports what it needs when it runs: ``compose`` and ``plan`` are called once per case by scripts and must
 not wait for a web server to load.
@@ -16,6 +17,7 @@ import typer
 
 from gateway.check_command import make_check
 from gateway.config_commands import config as config_commands
+from gateway.exit_codes import BAD_INPUT, REFUSED
 
 if TYPE_CHECKING:
     from gateway.composition import SubgraphSource
@@ -25,10 +27,6 @@ __all__ = ["app", "compose", "gateway", "main", "plan"]
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 app.add_typer(config_commands, name="config")
-
-_BAD_INPUT = 2
-_REFUSED = 1
-"""A correct answer that is no: the graph or the operation is at fault, not the call."""
 
 
 @app.command()
@@ -52,7 +50,7 @@ def compose(
             typer.echo(str(problem), err=True)
         if composition.ok:
             typer.echo(composition.supergraph)
-    raise typer.Exit(0 if composition.ok else _REFUSED)
+    raise typer.Exit(0 if composition.ok else REFUSED)
 
 
 @app.command()
@@ -83,7 +81,7 @@ def plan(
         labels = frozenset(override_label or ())
         typer.echo(explain(model, parsed, stage=stage, format=format_, override_labels=labels))
     except PlanningError as error:
-        _fail(error.message, _REFUSED)
+        _fail(error.message, REFUSED)
 
 
 @app.command()
@@ -96,9 +94,10 @@ def gateway(
 ) -> None:
     """Serve a supergraph."""
     from gateway.errors import GatewayError  # noqa: PLC0415
-    from gateway.serving import ServeOptions, build, read_settings, serve  # noqa: PLC0415
+    from gateway.serving import ServeOptions, build, end_on_signals, read_settings, serve  # noqa: PLC0415
     from gateway.workers import Workers  # noqa: PLC0415
 
+    end_on_signals()
     options = ServeOptions(supergraph, subgraphs, config, host, port)
     try:
         settings = read_settings(options)
@@ -142,7 +141,7 @@ def _one_of(option: str, value: str, accepted: tuple[str, ...]) -> None:
         _fail(f"{option} is {value!r}; accepted: {', '.join(accepted)}")
 
 
-def _fail(message: str, code: int = _BAD_INPUT) -> NoReturn:
+def _fail(message: str, code: int = BAD_INPUT) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
 

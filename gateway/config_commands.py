@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from gateway.exit_codes import BAD_INPUT
+
 __all__ = ["config"]
 
 config = typer.Typer(no_args_is_help=True, help="Check and describe the settings of the gateway.")
-
-_BAD_INPUT = 2
 
 
 @config.command()
@@ -25,7 +25,7 @@ def validate(file: Annotated[Path, typer.Argument(help="Settings as YAML or JSON
         load_settings(file)
     except ConfigError as error:
         typer.echo(error.message, err=True)
-        raise typer.Exit(_BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from error
     typer.echo(f"{file}: the settings are accepted")
 
 

@@ -8,25 +8,28 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 
 from gateway.bootstrap import Gateway, Origin, Upkeep, build_gateway
-from gateway.config import GatewaySettings, load_settings, settings_from
+from gateway.config import GatewaySettings, ServerSettings, load_settings, settings_from
 from gateway.errors import ConfigError
 from gateway.logs import log_to
 from gateway.memory import give_back_freed_memory
 from gateway.server.graceful import GracefulServer
 from gateway.server.lean_uvicorn import LeanWebSocketProtocol
+from gateway.server.listening import listen
 from gateway.server.reload import FileSource, SupergraphSource, UrlSource
 from gateway.server.sdl_directory import SdlDirectory
 from gateway.subgraph_list import SubgraphList
 from gateway.transport.download import DownloadFailed
 from gateway.transport.tls import check_server_tls
 
-__all__ = ["ServeOptions", "build", "read_settings", "serve"]
+__all__ = ["ServeOptions", "address_of", "build", "end_on_signals", "read_settings", "serve"]
 
 _GC_THRESHOLDS = (50_000, 20, 5)
 """Python's own 700 suit small programs; a large answer makes thousands of objects, all freed by reference counts. What
@@ -108,27 +111,39 @@ def _first(source: SupergraphSource | None) -> str:
         raise ConfigError(f"the supergraph cannot be read: {error}") from error
 
 
-def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; on a socket that listens already, or at the address of the settings."""
-    # uvicorn drains, puts back the handlers that it found, and raises the signal again: then the work is done.
+def end_on_signals(code: Callable[[], int] = lambda: 0) -> None:
+    """End the program in order when it is asked to stop, with the exit code that holds then."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, lambda *_: sys.exit(code()))
+
+
+def address_of(settings: ServerSettings, where: socket.socket) -> str:
+    """Return the URL of the endpoint, for logs."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'http' if settings.tls is None else 'https'}://{host}:{where.getsockname()[1]}{settings.path}"
+
+
+def serve(gateway: Gateway, where: socket.socket | None = None) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, then end the program; on a socket that listens already, or at the address set.
+
+    Raises:
+        ConfigError: the address cannot be taken, or an extension cannot be opened.
+    """
     log_to(sys.stderr)
     given = gateway.settings.server
     tls = given.tls
-    if where is None and given.port:
-        address = f"{'http' if tls is None else 'https'}://{given.host}:{given.port}{given.path}"
-        logging.getLogger("gateway").info("starting at %s", address)
+    if where is None:
+        where = listen(given.host, given.port)
+        logging.getLogger("gateway").info("starting at %s", address_of(given, where))
     gc.collect()
     gc.freeze()  # schema and supergraph stay for good; walking them again and again would cost a sixth of the work
     gc.set_threshold(*_GC_THRESHOLDS)
     give_back_freed_memory()
     config = uvicorn.Config(
         gateway.asgi,
-        host=given.host,
-        port=given.port,
         ssl_certfile=None if tls is None else tls.certificate,
         ssl_keyfile=None if tls is None else tls.key,
+        log_config=None,  # its words go where ours go
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -138,4 +153,14 @@ def serve(gateway: Gateway, where: socket.socket | None = None) -> None:
         ws=LeanWebSocketProtocol,
         ws_per_message_deflate=False,  # a compressor for each socket, for messages of some hundred bytes
     )
-    GracefulServer(config, gateway).run(sockets=None if where is None else [where])
+    server = GracefulServer(config, gateway)
+    # uvicorn drains, puts back the handlers that it found, and raises the signal again: then the work is done.
+    end_on_signals(lambda: server.exit_code)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(server, gateway, where))
+    sys.exit(server.exit_code)
+
+
+async def _serve(server: GracefulServer, gateway: Gateway, where: socket.socket) -> None:
+    async with gateway:  # what cannot be opened is known before anything is served, and said without a trace
+        await server.serve(sockets=[where])

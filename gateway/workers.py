@@ -18,6 +18,8 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
@@ -26,16 +28,15 @@ from types import FrameType
 
 from gateway.config import GatewaySettings
 from gateway.errors import ConfigError, GatewayError
+from gateway.exit_codes import BAD_INPUT, INTERRUPTED
 from gateway.logs import log_to
 from gateway.policies.shared_metrics import take_place
-from gateway.serving import ServeOptions, build, read_settings, serve
+from gateway.server.listening import listen
+from gateway.serving import ServeOptions, address_of, build, end_on_signals, read_settings, serve
 
 __all__ = ["Workers"]
 
 _log = logging.getLogger("gateway")
-
-BAD_INPUT = 2
-"""Exit code of a program that cannot use its input."""
 
 LONG_LIFE_S = 30.0
 """A worker that lived this long ended by chance, and is started anew at once."""
@@ -68,18 +69,15 @@ class Workers:
         """Serve until it is asked to stop, and return the exit code.
 
         Raises:
-            OSError: the address cannot be taken.
+            ConfigError: the address cannot be taken.
         """
         given = self._settings.server
-        family = socket.AF_INET6 if ":" in given.host else socket.AF_INET
         log_to(sys.stderr)
         with (
-            socket.create_server((given.host, given.port), family=family, backlog=2048) as where,
+            listen(given.host, given.port) as where,
             tempfile.TemporaryDirectory(prefix="gateway-metrics-") as folder,
         ):
-            scheme = "http" if given.tls is None else "https"
-            address = f"{scheme}://{given.host}:{where.getsockname()[1]}{given.path}"
-            _log.info("starting %d workers at %s", given.workers, address)
+            _log.info("starting %d workers at %s", given.workers, address_of(given, where))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
             if hasattr(signal, "SIGHUP"):
@@ -87,9 +85,13 @@ class Workers:
             for place in range(given.workers):
                 self._start(place, where, Path(folder))
             try:
-                return self._watch(where, Path(folder))
+                code = self._watch(where, Path(folder))
             finally:
                 self._end_all()
+            if self._interrupts > 1:
+                _log.warning("interrupted again: ended at once, what was under way is cut off")
+                return INTERRUPTED
+            return code
 
     def _start(self, place: int, where: socket.socket, folder: Path) -> None:
         ready = self._context.Event()
@@ -97,7 +99,12 @@ class Workers:
             target=_work, args=(self._options, where, folder, place, ready), name=f"gateway worker {place}"
         )
         self._ready[place], self._started_at[place] = ready, time.monotonic()
-        process.start()
+        # Ctrl-C reaches every process of a terminal, and must find one that can handle it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self._running[place] = process
 
     def _watch(self, where: socket.socket, folder: Path) -> int:
@@ -161,6 +168,8 @@ class Workers:
 
 def _work(options: ServeOptions, where: socket.socket, folder: Path, place: int, ready: Event) -> None:
     """Be one worker."""
+    end_on_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     hangups: list[int] = []
     """Those that came before anybody could look again: the settings may have been read before they were written."""
     if hasattr(signal, "SIGHUP"):
@@ -168,21 +177,21 @@ def _work(options: ServeOptions, where: socket.socket, folder: Path, place: int,
     take_place(folder, place)
     try:
         gateway = build(options)
+        gateway.asgi.on_start(partial(_start, ready, hangups))
+        serve(gateway, where)
     except (GatewayError, OSError) as error:
         sys.stderr.write(f"{error.message if isinstance(error, GatewayError) else error}\n")
         sys.exit(BAD_INPUT)
 
-    async def start() -> None:
-        ready.set()
-        if hangups:
-            signal.raise_signal(signal.SIGHUP)
-        parent = parent_process()
-        if parent is not None:
-            loop = asyncio.get_running_loop()
-            loop.add_reader(parent.sentinel, lambda: _stop_without(loop, parent.sentinel))
 
-    gateway.asgi.on_start(start)
-    serve(gateway, where)
+async def _start(ready: Event, hangups: Sequence[int]) -> None:
+    ready.set()
+    if hangups:
+        signal.raise_signal(signal.SIGHUP)
+    parent = parent_process()
+    if parent is not None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(parent.sentinel, lambda: _stop_without(loop, parent.sentinel))
 
 
 def _stop_without(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:

@@ -199,7 +199,12 @@ async def serve(
 
 @asynccontextmanager
 async def _served(app: Starlette, address: Address) -> AsyncIterator[str]:
-    listening = socket.create_server((address.host, address.port))
+    try:
+        listening = socket.create_server((address.host, address.port))
+    except OSError as error:
+        where = f"{address.host}:{address.port}"
+        why = os.strerror(error.errno or 0)
+        raise OSError(f"the sandbox {address.name} cannot listen on {where}: {why}; take another port") from error
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_S)
     config.load()
     server = uvicorn.Server(config)

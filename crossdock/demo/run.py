@@ -24,8 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from crossdock.demo.client import GraphClient, SandboxSwitch, TourError
-from crossdock.serving import listening, serving, stop_signal
+from crossdock.serving import serving, stop_signal
 from gateway.logs import log_to
+from gateway.server.listening import listen
 from schema.records.operations import ProcessRecord
 
 __all__ = ["ADDRESSES", "DemoOptions", "run_demo"]
@@ -72,13 +73,13 @@ async def run_demo(options: DemoOptions) -> int:
     """Run the demo to its end; return the exit code: 1 when the tour did not end as it should.
 
     Raises:
-        OSError: a port is taken.
+        ConfigError: a port is taken.
         ValueError: the state folder holds something else.
     """
     began = time.perf_counter()
     console = Console()
     until = stop_signal()
-    where = listening(LOOPBACK, options.port)
+    where = listen(LOOPBACK, options.port)
     url = f"http://{LOOPBACK}:{where.getsockname()[1]}"
     options.state.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -173,7 +174,9 @@ class _Sandboxes:
         except TimeoutError as error:
             raise OSError(f"the sandboxes did not start within {READY_S:g} s") from error
         if not line:
-            raise OSError("the sandboxes ended instead of starting")
+            raise OSError(
+                "the made-up systems did not start, for the reason above; --sandbox-port gives them other ports"
+            )
         found: dict[str, str] = json.loads(line)
         return found
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from types import FrameType
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway.exit_codes import INTERRUPTED
 from gateway.server.stopping import LAST_WORDS_S, StopTimes
 
 __all__ = ["GracefulServer", "Stops"]
@@ -34,6 +36,9 @@ _CLOSING_S = 2.0
 
 _SPARE_S = 0.2
 """Seconds before the end of its patience in which the server cuts off clients that do not read."""
+
+
+_log = logging.getLogger("gateway")
 
 
 class Stops(Protocol):
@@ -56,6 +61,11 @@ class GracefulServer(uvicorn.Server):
         self._stops = stops
         self._interrupts = 0
 
+    @property
+    def exit_code(self) -> int:
+        """What the program should end with: 0 when all that was under way could end."""
+        return INTERRUPTED if self.force_exit else 0
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take note of a signal to stop."""
         if sig == signal.SIGINT:
@@ -69,6 +79,7 @@ class GracefulServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         if self._stops is not None:
             times = self._stops.announce_stop()
+            _log.info("stopping; requests under way have %g s, a second Ctrl-C ends it at once", times.timeout_s)
             await self._await(loop.create_task(asyncio.sleep(times.notice_s)))
             began = loop.time()
             for server in self.servers:
@@ -79,7 +90,9 @@ class GracefulServer(uvicorn.Server):
         cutting = loop.create_task(self._cut_closed(loop.time() + (self.config.timeout_graceful_shutdown or 0.0)))
         await super().shutdown(sockets)
         cutting.cancel()
-        if self.force_exit:  # then the application was not told, and would be torn down with a trace in the log
+        if self.force_exit:
+            _log.warning("interrupted again: ended at once, what was under way is cut off")
+            # the application was not told, and would be torn down with a trace in the log
             await asyncio.wait({loop.create_task(self.lifespan.shutdown())}, timeout=_CLOSING_S)
 
     async def _cut_closed(self, until: float) -> None:

@@ -126,3 +126,13 @@ not_callable = "no extension"
 def no_extension() -> dict[str, str]:
     """Return something else."""
     return {}
+
+
+class Closed(Extension):
+    """Cannot be opened."""
+
+    async def open(self) -> None:
+        raise OSError("no key server answers")
+
+    async def request(self, request: Request) -> None:
+        """Have a hook, as each must."""

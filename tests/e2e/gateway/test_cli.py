@@ -134,6 +134,11 @@ def test_plan_ends_with_exit_code_2_for_what_it_does_not_know(graph, more):
             "tls.certificate: nowhere.crt cannot be read",
         ),
         (["--supergraph", "good.graphql", "--config", "ca.yaml"], "subgraphs.a.tls.ca: nowhere.pem cannot be read"),
+        (
+            ["--supergraph", "good.graphql", "--config", "closed.yaml"],
+            "extension Closed cannot be opened: OSError: no key",
+        ),
+        (["--supergraph", "good.graphql", "--config", "closed-2.yaml"], "extension Closed cannot be opened"),
         (["--supergraph", "no-url.graphql"], "an http or https address is needed"),
         (["--subgraphs", "bad.json"], "the subgraphs do not compose"),
         (["--subgraphs", "typo.json"], "subgraph a has the unknown key uri; accepted: name, sdl, sdl_file, url"),
@@ -148,6 +153,8 @@ def test_a_gateway_that_cannot_start_says_why_with_exit_code_2(tmp_path, argumen
         "good.graphql": str(good),
         "no-url.graphql": str(good).replace("http://a", ""),
         "bad.yaml": "what: 1",
+        "closed.yaml": "{server: {port: 0}, extensions: [{use: 'tests.support.extensions:Closed'}]}",
+        "closed-2.yaml": "{server: {port: 0, workers: 2}, extensions: [{use: 'tests.support.extensions:Closed'}]}",
         "unknown.yaml": "headers: {subgraphs: {other: {}}}",
         "tls.yaml": "server: {tls: {certificate: nowhere.crt, key: nowhere.key}}",
         "ca.yaml": "subgraphs: {a: {url: 'https://a', tls: {ca: nowhere.pem}}}",
@@ -161,6 +168,20 @@ def test_a_gateway_that_cannot_start_says_why_with_exit_code_2(tmp_path, argumen
     assert found.returncode == 2
     assert message in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_address_that_is_taken_ends_the_command_with_what_to_do(graph, workers):
+    (graph / "gateway.yaml").write_text(f"server: {{workers: {workers}}}")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        options = ("--supergraph", graph / "supergraph.graphql", "--config", graph / "gateway.yaml", "--port", port)
+        found = call("gateway", *options)
+    assert found.returncode == 2
+    assert found.stderr.startswith(
+        f"cannot listen on 127.0.0.1:{port}: Address already in use; another program listens"
+    )
+    assert len(found.stderr.splitlines()) == 1
 
 
 def test_a_gateway_serves_until_it_is_told_to_stop(graph):

@@ -21,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from gateway.composition import SubgraphSource, compose_or_raise
+from gateway.exit_codes import INTERRUPTED
 from tests.e2e.gateway.test_served import until_ready
 from tests.support.certificates import Authority
 from tests.support.event_log import LOG_SDL
@@ -292,5 +293,5 @@ async def test_an_interrupt_ends_streams_too_and_a_second_one_does_not_wait_for_
                 pass
         gateway.stop(signal.SIGTERM)  # says nothing new
         gateway.stop(signal.SIGINT)
-        await gateway.end()
+        await gateway.end(INTERRUPTED)
         await asyncio.gather(asked, return_exceptions=True)
