@@ -19,11 +19,12 @@ from typing import Any, Protocol
 from processes.dependencies import Dependencies
 from processes.inventory_sync import InventorySync
 from processes.order_completion import complete_order
+from processes.order_hold import ORDER_ENDED
 from processes.rules.delays import end_of, said_of
 from processes.shipment_case import ShipmentCase, ShipmentRequest, shipment_event
 from processes.steps import DONE, Outcome, Step, Verdict
 from processes.task_news import resolve_tasks
-from schema.enums import ShipmentStatus, SourceSystem
+from schema.enums import OrderStatus, ShipmentStatus, SourceSystem
 from schema.events.envelope import Event, EventFilter
 from schema.records.operations import ExceptionTask
 from schema.records.orders import LedgerOrder
@@ -39,6 +40,10 @@ DELIVERY = "SHIPMENT_DELIVERY"
 
 TASK_DUE = timedelta(hours=8)
 """A delay is looked at within this time."""
+
+ARRIVED = "the shipment has arrived"
+CANCELLED = "the order is cancelled"
+"""Why a delay is over."""
 
 _TYPES: Mapping[str, str] = {
     "PICKING": "shipment.picked",
@@ -159,8 +164,9 @@ async def tender(case: ShipmentCase) -> Outcome:
 
 async def note_delay(case: ShipmentCase) -> Outcome:
     """Put the delay on the order, and ask those who can do something about it; news that came late changes nothing."""
-    if await _has_arrived(case):
-        return Outcome(Verdict.SKIPPED, note="the shipment has arrived meanwhile")
+    over = await _why_over(case)
+    if over is not None:
+        return Outcome(Verdict.SKIPPED, note=over)
     request, now = case.request, case.use.clock.now()
     problem = FulfillmentDelay(
         code="FULFILLMENT_DELAY",
@@ -199,16 +205,18 @@ async def note_delay(case: ShipmentCase) -> Outcome:
         return [case.news("order.delayed", f"order-delayed:{request.at.isoformat()}", delayed)]
 
     await case.change(changed, tell)
-    if await _has_arrived(case):
-        # It arrived while this was written, and whoever lifted the delay found none yet.
-        await _lift(case)
+    over = await _why_over(case)
+    if over is not None:
+        # That came about while this was written, and whoever lifted the delay then found none yet.
+        await _lift(case, over)
     return DONE
 
 
 async def open_case(case: ShipmentCase) -> Outcome:
     """Open a service case, so that the customer hears of the delay from us."""
-    if await _has_arrived(case):
-        return Outcome(Verdict.SKIPPED, note="the shipment has arrived meanwhile")
+    over = await _why_over(case)
+    if over is not None:
+        return Outcome(Verdict.SKIPPED, note=over)
     request = case.request
     eta = request.estimated_delivery
     expected = "nobody knows when it comes" if eta is None else f"expected {eta.isoformat()}"
@@ -232,7 +240,7 @@ async def tell_delivered(case: ShipmentCase) -> Outcome:
         channel = None if order is None else order.channel.value
         facts = {"channel": channel, "template": "delivered"}
         await case.use.events.append([case.news("customer.notified", "notified:delivered", facts)])
-    await _lift(case)
+    await _lift(case, ARRIVED)
     return DONE
 
 
@@ -305,12 +313,13 @@ async def _promised(case: ShipmentCase) -> datetime:
     return case.request.at if order is None or order.promised_date is None else end_of(order.promised_date)
 
 
-async def _lift(case: ShipmentCase) -> None:
+async def _lift(case: ShipmentCase, why: str) -> None:
     """Take the delay off the order, and close what was asked about it."""
     await case.change(lambda order: replace(order, exceptions=tuple(_without_delay(case, order))), lambda _: ())
     tasks = (await case.use.tasks.tasks_of([case.order_id]))[case.order_id]
     over = [task for task in tasks if task.kind == "FulfillmentDelay"]
-    await resolve_tasks(case.use, over, "ARRIVED", "system:crossdock", "the shipment has arrived")
+    resolution = "ARRIVED" if why == ARRIVED else ORDER_ENDED
+    await resolve_tasks(case.use, over, resolution, "system:crossdock", why)
 
 
 def _without_delay(case: ShipmentCase, order: LedgerOrder) -> list[Problem]:
@@ -319,6 +328,14 @@ def _without_delay(case: ShipmentCase, order: LedgerOrder) -> list[Problem]:
         for entry in order.exceptions
         if not (isinstance(entry, FulfillmentDelay) and entry.shipment_id == case.shipment_id)
     ]
+
+
+async def _why_over(case: ShipmentCase) -> str | None:
+    """Return why nobody has to care about the delay any more, None when somebody has."""
+    if await _has_arrived(case):
+        return ARRIVED
+    order = await case.order()
+    return CANCELLED if order is not None and order.status is OrderStatus.CANCELLED else None
 
 
 async def _has_arrived(case: ShipmentCase) -> bool:

@@ -48,7 +48,7 @@ async def complete_order(case: CompletesOrders) -> Outcome:
     order = await case.order()
     if order is None or order.status is not OrderStatus.ACCEPTED:
         return Outcome(Verdict.SKIPPED, note="the order is not open here")
-    if any(isinstance(entry, InvoiceMismatch) for entry in order.exceptions):
+    if _is_disputed(order):
         return Outcome(Verdict.SKIPPED, note="an invoice does not fit the order")
     shipments = (await case.use.wms.shipments_of([case.order_id])).get(case.order_id, ())
     loads = await case.use.tms.tracking([entry.number for entry in shipments])
@@ -65,12 +65,17 @@ async def complete_order(case: CompletesOrders) -> Outcome:
         return [case.news("order.completed", "order-completed", facts)]
 
     def changed(stored: LedgerOrder) -> LedgerOrder:
-        if stored.status is not OrderStatus.ACCEPTED:
+        # An invoice that does not fit may have come while the systems were asked.
+        if stored.status is not OrderStatus.ACCEPTED or _is_disputed(stored):
             return stored
         return replace(stored, status=OrderStatus.COMPLETED, completed_at=now)
 
     await case.change(changed, tell)
     return DONE
+
+
+def _is_disputed(order: LedgerOrder) -> bool:
+    return any(isinstance(entry, InvoiceMismatch) for entry in order.exceptions)
 
 
 def _is_settled(line: ErpLine) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from dbos import DBOS, SetWorkflowID
+from sqlalchemy.exc import IntegrityError
 
 from processes.dbos_journal import WAKE
 from processes.journal import problems_from_json
@@ -42,13 +43,13 @@ async def latest_run(process_id: str) -> str:
     return later[0].workflow_id if later else process_id
 
 
-async def next_run(process_id: str) -> str:
-    """Return the id of one more run, the same for all who ask before it has begun."""
+async def next_run(process_id: str) -> str | None:
+    """Return the id of one more run, the same for all who ask before it has begun; None while one is under way."""
     latest = await latest_run(process_id)
-    if latest == process_id and not await is_known(process_id):
+    status = await DBOS.get_workflow_status_async(latest)
+    if status is None:
         return process_id
-    _, _, number = latest.partition(AGAIN)
-    return f"{process_id}{AGAIN}{int(number or 1) + 1:04d}"
+    return None if status.status in _UNDER_WAY else _after(latest)
 
 
 async def wake(process_id: str) -> bool:
@@ -69,8 +70,8 @@ async def read_ending(process_id: str) -> Ending | None:
     return Ending(ProcessState(status.output["state"]), problems_from_json(status.output["problems"]))
 
 
-async def ended_run(process_id: str) -> list[tuple[int, str]]:
-    """Return (place, name) of all that the last run did, nothing while it is under way.
+async def ended_run(process_id: str) -> tuple[str, list[tuple[int, str]]]:
+    """Return the last run, and (place, name) of all that it did, nothing while it is under way.
 
     A run shows its process as parked or completed just before it ends; that moment is waited for.
     """
@@ -79,18 +80,33 @@ async def ended_run(process_id: str) -> list[tuple[int, str]]:
     while True:
         status = await DBOS.get_workflow_status_async(run_id)
         if status is None:
-            return []
+            return run_id, []
         entries = await DBOS.list_workflow_steps_async(run_id)
         if status.status not in _UNDER_WAY:
-            return [(entry["function_id"], entry["function_name"]) for entry in entries]
+            return run_id, [(entry["function_id"], entry["function_name"]) for entry in entries]
         is_waiting = bool(entries) and entries[-1]["function_name"].startswith(_WAITING)
         if is_waiting or time.monotonic() > deadline:
-            return []
+            return run_id, []
         await asyncio.sleep(ENDING_POLL_S)
 
 
-async def fork(process_id: str, start: int, version: str) -> None:
-    """Go on with a process by a run that has done what the last one did before ``start``."""
-    last = await latest_run(process_id)
-    with SetWorkflowID(await next_run(process_id)):
-        await DBOS.fork_workflow_async(last, start, application_version=version)
+async def fork(run_id: str, start: int, version: str) -> bool:
+    """Go on by a run that has done what an ended one did before ``start``; False when one goes on from it already.
+
+    Of several who go on from the same run at once one does: a process is carried by one run at a time.
+    """
+    again = _after(run_id)
+    if await is_known(again):
+        return False
+    try:
+        with SetWorkflowID(again):
+            await DBOS.fork_workflow_async(run_id, start, application_version=version)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _after(run_id: str) -> str:
+    """Return the id of the run that goes on where one ended."""
+    process_id, _, number = run_id.partition(AGAIN)
+    return f"{process_id}{AGAIN}{int(number or 1) + 1:04d}"

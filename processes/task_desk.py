@@ -139,6 +139,9 @@ class TaskDesk:
         if problems:
             return tuple(problems)
         await resolve_tasks(self._use, [task], asked.resolution, principal.subject, asked.comment)
+        stored = (await self._use.tasks.tasks([task.id]))[task.id]
+        if not _is_decided_elsewhere(task) and not _is_resolved_so(stored, asked, principal):
+            return (_not_open(stored),)  # of two who decide at once the first one has decided
         await self._follow_up(replace(task, resolution=asked.resolution))
         return ()
 
@@ -242,7 +245,10 @@ async def retry_process(engine: CarriesOn, asked: ProcessRetry, key: str, princi
         return OpsAnswer((failed("UNKNOWN_STEP", said, "step"),), record.id)
     is_letter = asked.step is not None and steps[asked.step].state == "DEAD_LETTER"
     is_parked = record.state is ProcessState.WAITING_HUMAN
-    if not (is_parked or is_letter) or not await engine.retry(record.id, asked.step):
+    if (is_parked or is_letter) and not await engine.retry(record.id, asked.step):
+        said = f"process {record.id} goes on already: somebody has retried it, or what it waited for has come"
+        return OpsAnswer((_not_allowed(said, record.state.value, ()),), record.id)
+    if not (is_parked or is_letter):
         said = f"process {record.id} is {record.state.value}: only a parked one, or a dead-lettered step, is retried"
         return OpsAnswer((_not_allowed(said, record.state.value, ()),), record.id)
     await use.events.append([told])
@@ -274,6 +280,12 @@ def _quoted(task: ExceptionTask) -> tuple[str, str] | None:
     about = task.id.removeprefix("tsk_").removesuffix("_OVERDUE")
     found = next((level for level in LEVELS if about.endswith(f"_{level}")), None)
     return None if found is None else (about.removesuffix(f"_{found}"), found)
+
+
+def _is_decided_elsewhere(task: ExceptionTask) -> bool:
+    """Return whether the decision stands in another ledger, which takes one, and not in the task."""
+    is_asked = hold_of(task) is not None or _quoted(task) is not None or asked_about(task) is not None
+    return is_asked or task.kind == "Stockout"
 
 
 def _is_resolved_so(task: ExceptionTask, asked: TaskResolution, principal: Principal) -> bool:

@@ -147,17 +147,19 @@ class ProcessEngine:
     async def take_up(self, name: str, request: Any) -> None:
         """Go on with a process that no run carries; what earlier ones did is looked up before it is done again."""
         process_id: str = request.process_id
+        run_id = await runs.next_run(process_id)
+        if run_id is None:
+            return
         self._endings.forget(process_id)
-        with SetWorkflowID(await runs.next_run(process_id)):
+        with SetWorkflowID(run_id):
             await DBOS.start_workflow_async(_WORKFLOWS[name], _input(request))
 
     async def look_at_parked(self, process_id: str) -> bool:
         """Have a parked run look how its task was resolved; False when no run of the process is parked."""
-        entries = await runs.ended_run(process_id)
+        run_id, entries = await runs.ended_run(process_id)
         if not entries or not entries[-1][1].startswith(PARK):
             return False
-        await self._fork(process_id, entries[-1][0])
-        return True
+        return await self._fork(process_id, run_id, entries[-1][0])
 
     async def retry(self, process_id: str, step: str | None) -> bool:
         """Do a step of an ended run again, and whatever follows; False when no ended run has done the step.
@@ -166,11 +168,9 @@ class ProcessEngine:
             process_id: the process.
             step: the step; None means the one that the run is parked at.
         """
-        start = place_of_step(await runs.ended_run(process_id), step)
-        if start is None:
-            return False
-        await self._fork(process_id, start)
-        return True
+        run_id, entries = await runs.ended_run(process_id)
+        start = place_of_step(entries, step)
+        return start is not None and await self._fork(process_id, run_id, start)
 
     async def start_order(self, request: OrderRequest, *, is_new: bool = False) -> None:
         """Start a run of order submission, or nothing when it was started before.
@@ -257,9 +257,9 @@ class ProcessEngine:
             self._endings.stop(process_id)
             raise
 
-    async def _fork(self, process_id: str, start: int) -> None:
+    async def _fork(self, process_id: str, run_id: str, start: int) -> bool:
         self._endings.forget(process_id)
-        await runs.fork(process_id, start, self._settings.version)
+        return await runs.fork(run_id, start, self._settings.version)
 
     async def _lose_slot(self) -> None:
         """Stop every run: another program may be carrying them by now."""

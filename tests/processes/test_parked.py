@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from processes.turns import Turns
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import ProcessState, SourceSystem
 from schema.records.identity import Principal
+from schema.records.problems import NotAllowedInState
 from schema.records.values import PageRequest
 from systems.errors import Unavailable
 from tests.support.mortal_scenarios import end
@@ -88,6 +90,22 @@ async def test_it_holds_up_nobody_while_it_waits_for_a_person_and_is_taken_back_
     assert await end(world, process_id) is ProcessState.FAILED
     assert await world.held() == {}
     assert len(world.kept.keys("release")) == 1
+
+
+@pytest.mark.slow
+async def test_of_several_who_retry_it_at_once_one_does_and_the_others_are_told(
+    desk: EngineDecider, world: ProcessWorld
+) -> None:
+    process_id = await parked(desk, world)
+    asked = [
+        desk.retry_process(ProcessRetry(process_id, None), key=f"r-{number}", principal=OPERATOR) for number in range(4)
+    ]
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.accepted for answer in answers) == [0, 0, 0, 1]
+    refused = [problem for answer in answers for problem in answer.problems]
+    assert [type(problem) for problem in refused] == [NotAllowedInState] * 3
+    assert await end(world, process_id) is ProcessState.COMPLETED
+    assert world.script.calls.count("release") == ATTEMPTS + 1
 
 
 class TestOneOfTwoErps:
