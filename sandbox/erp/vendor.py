@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.erp.api import Api, Call
 from sandbox.erp_book.codes import BadField, ErpError
+from sandbox.erp_book.numbers import CLOUD_RANGES
 from sandbox.erp_book.posting import post_due
 from sandbox.erp_book.requests import read_body
 from sandbox.erp_book.seed import seed
@@ -50,7 +51,7 @@ class Erp:
 
     def seed(self, store: Store, world: WorldModel) -> None:
         """Fill an empty store."""
-        seed(store, world)
+        seed(store, world, CLOUD_RANGES)
 
     def routes(self, host: Host) -> Sequence[BaseRoute]:
         """Return the API."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from sandbox.erp_book.codes import BadField, ErpError
 from sandbox.erp_book.documents import check_version
+from sandbox.erp_book.numbers import next_free
 from sandbox.erp_book.order_entry import MAX_AMOUNT, read_date, read_text
 from sandbox.erp_book.price_lines import PriceLines
 from sandbox.kit.host import Host
@@ -23,9 +24,6 @@ BLOCKS = ("", "Ship", "Invoice", "All")
 
 MAX_PLACES = 200
 """Delivery places of one customer card."""
-
-FIRST_NUMBER = 10_000
-"""Number before the first that the ERP gives by itself."""
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -63,7 +61,7 @@ class CustomerCards:
         row = {name: read_text(body, name) for name in ("crossdockId", *_CHANGEABLE)}
         row |= self._checked(body) | {
             "id": str(uuid4()),
-            "number": read_text(body, "number") or self._next_number(),
+            "number": read_text(body, "number") or next_free(self._store, "customer", "C-", "customers"),
             "currencyCode": _matching(body, "currencyCode", _CURRENCY),
             "country": _matching(body, "country", _COUNTRY),
             **dict.fromkeys(("openReceivables", "overdue"), "0.00"),
@@ -137,11 +135,6 @@ class CustomerCards:
             "deliveryDays": "[]",
             "active": 1,
         }
-
-    def _next_number(self) -> str:
-        sql = "SELECT max(CAST(substr(number, 3) AS INTEGER)) AS n FROM customers WHERE number GLOB 'C-[0-9]*'"
-        last = self._store.one(sql)
-        return f"C-{1 + ((last and last['n']) or FIRST_NUMBER)}"
 
     def _insert(self, table: str, row: Mapping[str, Any]) -> None:
         names = ", ".join(f":{name}" for name in row)

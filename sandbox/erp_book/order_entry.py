@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from sandbox.erp_book.codes import DRAFT, OPEN, BadField, ErpError
+from sandbox.erp_book.numbers import next_free
 from sandbox.kit.rest import decimal_text, utc_text
 from sandbox.kit.store import Store
 
@@ -34,9 +35,6 @@ MAX_TEXT = 250
 
 MAX_NUMBER = 20
 """Longest number of a document."""
-
-FIRST_NUMBER = 101_000
-"""Number before the first that the ERP gives by itself."""
 
 MAX_AMOUNT = Decimal(1_000_000_000)
 """Largest quantity or price."""
@@ -84,7 +82,7 @@ def read_document(
     account = customer["crossdockId"]
     order: dict[str, Any] = {
         "id": str(uuid4()),
-        "number": read_text(body, "number") or _next_number(store),
+        "number": read_text(body, "number") or next_free(store, "order", "S-ORD", "orders"),
         "accountId": account,
         "customerNumber": customer["number"],
         "status": OPEN if released else DRAFT,
@@ -161,11 +159,6 @@ def _check_unique(store: Store, body: Mapping[str, Any]) -> None:
         given = read_text(body, field)
         if given and store.one(f"SELECT 1 FROM orders WHERE {field} = ?", (given,)) is not None:  # noqa: S608 - names are ours
             raise BadField(ErpError.SAME_KEY, f"A sales order with {field} {given} exists already", field)
-
-
-def _next_number(store: Store) -> str:
-    last = store.one("SELECT max(CAST(substr(number, 6) AS INTEGER)) AS n FROM orders WHERE number GLOB 'S-ORD[0-9]*'")
-    return f"S-ORD{1 + ((last and last['n']) or FIRST_NUMBER)}"
 
 
 def _currency(store: Store, body: Mapping[str, Any], own: str) -> str:

@@ -18,6 +18,7 @@ from uuid import uuid4
 import orjson
 
 from sandbox.erp_book.codes import COMPLETED, OPEN
+from sandbox.erp_book.numbers import next_number
 from sandbox.kit.rest import decimal_text, utc_text
 from sandbox.kit.store import Store
 
@@ -119,10 +120,7 @@ def _write_documents(store: Store, order: Mapping[str, Any], bill: Bill, at: dat
 
 def write_invoice(store: Store, order: Mapping[str, Any], bill: Bill, at: datetime) -> str:
     """Post an invoice of an order and return its number."""
-    taken = store.one("UPDATE number_ranges SET last = last + 1 WHERE name = 'invoice' RETURNING last")
-    if taken is None:
-        raise RuntimeError("the books have no number range for invoices")
-    place = taken["last"]
+    place = next_number(store, "invoice")
     amount = format(bill.net + bill.tax + bill.freight, "f")
     store.execute(
         "INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, 'Open', ?, ?, ?, ?, ?, ?)",

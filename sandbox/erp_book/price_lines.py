@@ -14,7 +14,7 @@ from sandbox.erp_book.order_entry import PRICE_DECIMALS, QUANTITY_DECIMALS, read
 from sandbox.kit.host import Host
 from sandbox.kit.rest import Refusal, utc_text
 
-__all__ = ["PriceLines"]
+__all__ = ["CHANGEABLE", "PriceLines"]
 
 LEVELS = ("LIST", "PROMOTION", "PRICE_GROUP", "CONTRACT")
 """Whom a line can be for."""
@@ -30,7 +30,9 @@ _WHOM = ("level", "currencyCode", "accountId", "priceGroup", "itemNumber", "cate
 """Fields that a line keeps for good: a line for others is another line."""
 
 _FLAGS = ("inheritToChildren", "exclusive", "combinable", "graduated")
-_CHANGEABLE = ("unitPrice", "discountPercent", "breaks", "startingDate", "endingDate", "priority", *_FLAGS)
+CHANGEABLE = ("unitPrice", "discountPercent", "breaks", "startingDate", "endingDate", "priority", *_FLAGS)
+"""Fields that can be changed."""
+
 _SHOWN = ", ".join(
     [f"'{name}', {name}" for name in ("id", "number", *_WHOM, "startingDate", "endingDate", "priority")]
     + [f"'{name}', json(coalesce({name}, 'null'))" for name in ("unitPrice", "discountPercent", "breaks")]
@@ -81,7 +83,7 @@ class PriceLines:
             Refusal: 404 for no line, 409 when it has changed since, 400 for a field that
                 cannot be changed or a value that it cannot have.
         """
-        wrong = sorted(set(body) - set(_CHANGEABLE))
+        wrong = sorted(set(body) - set(CHANGEABLE))
         if wrong:
             raise BadField(ErpError.FIELD, f"The field {wrong[0]} cannot be changed", wrong[0])
         row = self._row(price_id, version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
@@ -12,6 +12,7 @@ import orjson
 
 from sandbox.erp_book.codes import INVOICE_STATUS, ITEM_STATUS, ORDER_STATUS, RETURN_STATUS
 from sandbox.erp_book.customer_cards import tax_numbers
+from sandbox.erp_book.numbers import begin_ranges
 from sandbox.kit.rest import utc_text
 from sandbox.kit.store import Store
 from sandbox.world.model import WorldModel, WorldOrder, WorldStock
@@ -29,8 +30,8 @@ def guid(kind: str, key: str) -> str:
 COMPANY = guid("company", "demo")
 
 
-def seed(store: Store, world: WorldModel, *, invoices_from: int = 800_001) -> None:
-    """Fill an empty store; ERPs side by side number their invoices in ranges of their own."""
+def seed(store: Store, world: WorldModel, ranges: Mapping[str, int]) -> None:
+    """Fill an empty store, whose own numbers are of these ranges."""
     now = utc_text(world.now)
     _insert(
         store, "companies", [{"id": COMPANY, "name": "DEMO", "displayName": "Demo Distribution", "currencyCode": "USD"}]
@@ -104,7 +105,7 @@ def seed(store: Store, world: WorldModel, *, invoices_from: int = 800_001) -> No
             for position in world.stock
         ),
     )
-    _insert(store, "number_ranges", [{"name": "invoice", "last": invoices_from - 1}])
+    begin_ranges(store, ranges)
     _orders(store, world)
     _documents(store, world)
 

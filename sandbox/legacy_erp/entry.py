@@ -13,6 +13,7 @@ from sandbox.erp_book.customer_cards import CustomerCards
 from sandbox.erp_book.customer_merges import CustomerMerges
 from sandbox.erp_book.documents import Documents
 from sandbox.erp_book.order_entry import read_key
+from sandbox.erp_book.price_lines import CHANGEABLE, PriceLines
 from sandbox.erp_book.return_orders import ReturnOrders
 from sandbox.kit.due import DueWork
 from sandbox.kit.host import Host
@@ -41,6 +42,7 @@ class Entry:
         self._merges = CustomerMerges(host)
         self._corrections = InvoiceCorrections(host)
         self._returns = ReturnOrders(host)
+        self._prices = PriceLines(host)
         self._programs: Mapping[str, tuple[Form, Callable[[Body], Answer]]] = {
             "ORDENT": (forms.NEW_ORDER, self._enter_order),
             "ORDCNL": (forms.CANCELLATION, self._cancel_order),
@@ -51,6 +53,9 @@ class Entry:
             "CUSMNT": (forms.CUSTOMER_CHANGE, self._change_customer),
             "CUSMRG": (forms.MERGE, lambda body: self._merge("mergeInto", body)),
             "CUSUMG": (forms.MERGE, lambda body: self._merge("takeMergeBack", body)),
+            "PRCENT": (forms.PRICE_ROW, self._enter_price),
+            "PRCMNT": (forms.PRICE_ROW, self._change_price),
+            "PRCDEL": (forms.PRICE_KEY, self._remove_price),
             "INVCRD": (forms.CREDIT_NOTE, lambda body: self._correct("credit", body)),
             "INVUCR": (forms.CREDIT_NOTE, lambda body: self._correct("takeCreditBack", body)),
             "INVRBL": (forms.REBILL, lambda body: self._correct("billAnew", body)),
@@ -119,6 +124,19 @@ class Entry:
         if body.get("noLimit"):
             changed["creditLimit"] = None
         self._cards.change(card, changed, None)
+        return Answer()
+
+    def _enter_price(self, body: Body) -> Answer:
+        self._prices.create(body)
+        return Answer()
+
+    def _change_price(self, body: Body) -> Answer:
+        row = self._find("prices", "number", body.get("number"))
+        self._prices.change(row, {name: body[name] for name in CHANGEABLE if name in body}, None)
+        return Answer()
+
+    def _remove_price(self, body: Body) -> Answer:
+        self._prices.remove(self._find("prices", "number", body.get("number")), None)
         return Answer()
 
     def _merge(self, action: str, body: Body) -> Answer:

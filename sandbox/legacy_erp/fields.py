@@ -110,6 +110,9 @@ def _value(one: Field, value: object) -> Any:
         case Kind.DATE if isinstance(value, int):
             day = day_of(value, one.column)
             return None if day is None else day.isoformat()
+        case Kind.LAST_DAY if isinstance(value, int):
+            last = None if value == NO_END else day_of(value, one.column)
+            return None if last is None else last.isoformat()
         case Kind.FLAG if value in ("Y", "N"):
             return value == "Y"
         case Kind.WORD:

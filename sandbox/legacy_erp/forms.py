@@ -13,6 +13,8 @@ from sandbox.legacy_erp.layouts import (
     MONEY,
     ORDER_HEAD,
     ORDER_LINE,
+    PRICE,
+    PRICE_BREAK,
     QUANTITY,
     RETURN_LINE,
     SHIP_TO,
@@ -31,6 +33,8 @@ __all__ = [
     "NEW_RETURN",
     "ORDER_CHANGE",
     "ORDER_KEY",
+    "PRICE_KEY",
+    "PRICE_ROW",
     "REBILL",
     "RECEIPT",
     "RETURN_KEY",
@@ -131,6 +135,8 @@ NEW_CUSTOMER = Form(
     },
 )
 CUSTOMER_CHANGE = Form((*_only(CUSTOMER, f"{_CARD} PRGRP"), Field("NOLIM", "noLimit", Kind.FLAG)))
+PRICE_ROW = Form(PRICE, {"BRKS": ("breaks", PRICE_BREAK)})
+PRICE_KEY = Form(_only(PRICE, "PRCNO"))
 MERGE = Form((KEY, Field("CUXREF", "duplicateId", Kind.TEXT, XREF), Field("SRVREF", "accountId", Kind.TEXT, XREF)))
 CREDIT_NOTE = Form((KEY, _INVOICE_NO))
 REBILL = Form(

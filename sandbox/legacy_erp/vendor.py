@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.erp_book.codes import BadField
+from sandbox.erp_book.numbers import LEGACY_RANGES
 from sandbox.erp_book.posting import post_due
 from sandbox.erp_book.requests import read_body
 from sandbox.erp_book.seed import seed
@@ -30,8 +31,6 @@ from sandbox.world.model import WorldModel
 __all__ = ["LegacyErpSandbox"]
 
 SIGN_ON = "SIGNON"
-FIRST_INVOICE = 300_001
-"""Where its range of invoice numbers begins: no other ERP of the distributor numbers there."""
 
 
 class LegacyErpSandbox:
@@ -46,7 +45,7 @@ class LegacyErpSandbox:
 
     def seed(self, store: Store, world: WorldModel) -> None:
         """Fill an empty store with the customers of a world, or a part of one, and all that is theirs."""
-        seed(store, world, invoices_from=FIRST_INVOICE)
+        seed(store, world, LEGACY_RANGES)
         journal.begin(store)
 
     def routes(self, host: Host) -> Sequence[BaseRoute]:

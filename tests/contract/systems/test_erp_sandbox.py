@@ -212,11 +212,11 @@ class TestEntry:
         body = {"customerNumber": "C-10042", "salesOrderLines": new_order()["lines"]}
         assert (await client.post(f"{STANDARD}/salesOrders", body)).json()["status"] == "Draft"
 
-    async def test_orders_without_a_number_get_the_next_one(self, client: Client):
-        given = [{"number": "S-ORD200000"}, {"number": None}, {"number": None}]
+    async def test_orders_without_a_number_get_the_next_free_one(self, client: Client):
+        given = [{"number": "S-ORD101002"}, {"number": None}, {"number": None}]
         bodies = [new_order(f"k{place}", **number) for place, number in enumerate(given)]
         made = [(await client.post(f"{CUSTOM}/orders", body)).json()["number"] for body in bodies]
-        assert made == ["S-ORD200000", "S-ORD200001", "S-ORD200002"]
+        assert made == ["S-ORD101002", "S-ORD101001", "S-ORD101003"]
 
     async def test_a_second_document_with_the_same_external_number_is_refused(self, client: Client):
         assert (await client.post(f"{CUSTOM}/orders", new_order())).status_code == 201

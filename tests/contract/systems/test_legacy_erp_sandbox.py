@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -234,3 +234,60 @@ async def test_it_serves_the_customers_that_it_is_given_and_nobody_else(world: W
         orders = await client.records("ORDNEW", KEYS=["acc_1", "acc_2"], LIMIT=200)
         assert {record["CUXREF"].rstrip() for record in orders} == {"acc_2"}
         assert (await client.call("ORDENT", **new_order("ord_x"))).json()["RC"] == "CU"
+
+
+class TestPrices:
+    ROW: ClassVar[dict[str, Any]] = {
+        "PRCNO": "CON-MADE",
+        "LEVEL": "CT",
+        "CURCD": "USD",
+        "CUXREF": "acc_1",
+        "ITMNO": "VLV-0007",
+    }
+    PRICED: ClassVar[dict[str, Any]] = ROW | {
+        "UNPRC": 975_000,
+        "VLFRM": 1_270_101,
+        "VLTO": 9_999_999,
+        "PRIOR": 3,
+        "EXCLU": "Y",
+    }
+
+    async def contracts(self, client: Client) -> list[dict[str, Any]]:
+        found = await client.records("AGRINQ", BY="CUSX", KEYS=["acc_1"])
+        return [record for record in found if record["PRCNO"].rstrip() == "CON-MADE"]
+
+    async def test_a_row_is_entered_changed_and_removed_and_each_is_told_in_the_journal(self, client: Client):
+        (before, *_) = await client.records("DELTA", AFTER=0, LIMIT=200, OBJCD="PR") or [{"SEQNO": 0}]
+        await client.records("PRCENT", **self.PRICED)
+        (made,) = await self.contracts(client)
+        assert (made["UNPRC"], made["VLTO"], made["PRIOR"], made["EXCLU"]) == (975_000, 9_999_999, 3, "Y")
+        steps = [{"MINQT": 12_000, "UNPRC": 900_000}]
+        await client.records("PRCMNT", PRCNO="CON-MADE", VLTO=1_271_231, BRKS=steps)
+        (changed,) = await self.contracts(client)
+        assert (changed["VLTO"], changed["BRKS"], changed["UNPRC"]) == (1_271_231, steps, 975_000)
+        await client.records("PRCDEL", PRCNO="CON-MADE")
+        assert await self.contracts(client) == []
+        entries = await client.records("DELTA", AFTER=before["SEQNO"], LIMIT=200, OBJCD="PR")
+        logged = await client.records("PCHINQ", BY="ENTNO", KEYS=[entry["KEY"].rstrip() for entry in entries])
+        assert [sorted({"BFR", "AFT"} & set(entry)) for entry in logged] == [["AFT"], ["AFT", "BFR"], ["BFR"]]
+
+    @pytest.mark.parametrize(
+        ("program", "changes", "code", "field"),
+        [
+            ("PRCENT", {"UNPRC": -1}, "PR", "UNPRC"),
+            ("PRCENT", {"LEVEL": "XX"}, "FV", "LEVEL"),
+            ("PRCENT", {"VLTO": 1_261_301}, "FV", "VLTO"),
+            ("PRCENT", {"PRGRP": "GOLD"}, "FV", "PRGRP"),
+            ("PRCMNT", {}, "NF", None),
+            ("PRCDEL", {}, "NF", None),
+        ],
+        ids=[
+            "a negative price", "an unknown level", "a thirteenth month", "a contract with a group",
+            "no row to change", "no row to remove",
+        ],
+    )  # fmt: skip
+    async def test_what_a_row_cannot_be_is_refused_by_its_field(
+        self, client: Client, program: str, changes: dict[str, Any], code: str, field: str | None
+    ):
+        answer = (await client.call(program, **(self.PRICED | {"PRCNO": "CON-WRONG"} | changes))).json()
+        assert (answer["RC"], (answer.get("FLD") or "").strip() or None) == (code, field)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from sandbox.erp_book.numbers import CLOUD_RANGES, LEGACY_RANGES
 from sandbox.world.model import WorldModel
 from schema.records.accounts import AccountValues
 from schema.records.onboarding import BillingTerms, CustomerTrace
 from schema.records.values import Money
 from systems.errors import NotFound, Rejected, Unavailable
-from tests.support.erps import ErpConnector
+from tests.support.erps import LEGACY, ErpConnector, ErpKind
 from tests.support.onboarding_records import address, new_customer, registration
 from tests.support.sandboxes import ServedSandbox
 
@@ -38,6 +39,14 @@ async def test_numbers_are_given_in_turn(erp: ErpConnector):
     numbers = [(await erp.create_customer(new_customer(f"acc_n{place}"))).number for place in range(3)]
     first = int(numbers[0][2:])
     assert numbers == [f"C-{first + place}" for place in range(3)]
+
+
+async def test_no_erp_gives_a_number_that_another_one_gives(erp: ErpConnector, kind: ErpKind, world: WorldModel):
+    number = int((await erp.create_customer(new_customer())).number.removeprefix("C-"))
+    own, other = (LEGACY_RANGES, CLOUD_RANGES) if kind is LEGACY else (CLOUD_RANGES, LEGACY_RANGES)
+    assert number == own["customer"] > max(int(account.number.removeprefix("C-")) for account in world.accounts)
+    apart = 100_000
+    assert all(abs(own[name] - other[name]) >= apart for name in own)
 
 
 async def test_creating_again_finds_what_the_first_call_made(erp: ErpConnector, served: ServedSandbox):
