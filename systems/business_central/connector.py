@@ -16,7 +16,7 @@ from systems.business_central.prices import Prices
 from systems.business_central.reader import Reader
 from systems.business_central.refusals import OWN_REASONS, read_refusal
 from systems.business_central.return_writes import ReturnWrites
-from systems.business_central.sign_in import SignIn
+from systems.business_central.sign_in import sign_in
 from systems.circuit import Circuit
 from systems.client import ClientSettings, VendorClient
 from systems.ports import CallObserver
@@ -46,7 +46,7 @@ class BusinessCentral(CustomerWrites, CustomerMerges, Items, Prices, OrderWrites
         self._client = VendorClient(
             SourceSystem.CLOUD_ERP,
             client_settings,
-            authorize=SignIn(self._sign_in, settings.client_id, settings.client_secret),
+            authorize=sign_in(self._sign_in, settings.client_id, settings.client_secret),
             read_refusal=read_refusal,
             own_reasons=OWN_REASONS,
             observer=observer,

@@ -6,8 +6,6 @@ and set values, so repeating one finds its effect done.
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,15 +15,13 @@ from schema.records.onboarding import BillingTerms, CustomerTrace, NewCustomer, 
 from schema.records.values import Address
 from systems.business_central.customers import Customers
 from systems.business_central.odata import Query, all_of, any_of, equals, literal, within
-from systems.errors import Conflict, NotFound, Rejected, Unavailable
+from systems.erp_customers import NOT_BILLED, created, plain, traces_of
+from systems.errors import Conflict, NotFound
 
 __all__ = ["CustomerWrites"]
 
 _VALUES = "crossdockId,paymentTermsCode,addressLine1,city,state,country,postalCode"
 _ANY_VERSION = {"if-match": "*"}
-_MARKS = re.compile(r"[^0-9A-Z]")
-_NOT_BILLED = "Invoice"
-"""Block of a customer whose billing is not open."""
 
 
 class CustomerWrites(Customers):
@@ -33,20 +29,14 @@ class CustomerWrites(Customers):
 
     async def traces(self, tax_numbers: Sequence[str], glns: Sequence[str]) -> tuple[CustomerTrace, ...]:
         """Return customers that have one of these tax numbers or GLNs; numbers are in capitals without marks."""
-        by_account: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-        wanted = [_MARKS.sub("", number) for number in tax_numbers]
-        if any(wanted):
-            contained = [f"contains(taxNumbers,{literal(f' {number} ')})" for number in wanted if number]
-            cards = [Query("customerCards", "crossdockId,taxNumbers", any_of(contained))]
-            for account_id, kept in await self._reader.rows("traces", cards, _numbers):
-                by_account[account_id][0].extend(number for number in wanted if number in kept)
+        wanted = [number for number in map(plain, tax_numbers) if number]
+        contained = [f"contains(taxNumbers,{literal(f' {number} ')})" for number in wanted]
+        cards = [Query("customerCards", "crossdockId,taxNumbers", any_of(contained))] if wanted else []
         places = [Query("shipToAddresses", "accountId,gln", where) for where in within("gln", glns)]
-        for account_id, gln in await self._reader.rows("traces", places, lambda row: (row["accountId"], row["gln"])):
-            by_account[account_id][1].append(gln)
-        return tuple(
-            CustomerTrace(account_id, tuple(dict.fromkeys(numbers)), tuple(dict.fromkeys(found)))
-            for account_id, (numbers, found) in by_account.items()
-        )
+        known = await self._reader.rows("traces", cards, _numbers)
+        located = await self._reader.rows("traces", places, lambda row: (row["accountId"], row["gln"]))
+        numbers = ((account_id, number) for account_id, kept in known for number in wanted if number in kept)
+        return traces_of(numbers, located)
 
     async def group_has_prices(self, price_group: str, currency: str) -> bool | None:
         """Return whether the group has prices in the currency, None when there is no such group."""
@@ -71,15 +61,7 @@ class CustomerWrites(Customers):
         except Conflict as error:
             conflict = error
         found = (await self.terms([customer.account_id])).get(customer.account_id)
-        if found is None and conflict is not None:
-            said = f"the ERP has a delivery place of account {customer.account_id} under another customer"
-            raise Rejected(
-                SourceSystem.CLOUD_ERP, "create customer", said, reason="PLACE_TAKEN", fields=("shipTo",)
-            ) from conflict
-        if found is None:
-            said = f"the customer of account {customer.account_id} cannot be read after it was created"
-            raise Unavailable(SourceSystem.CLOUD_ERP, "create customer", said, outcome_unknown=True)
-        return found
+        return created(SourceSystem.CLOUD_ERP, customer.account_id, found, conflict)
 
     async def open_billing(self, account_id: str, billing: BillingTerms) -> None:
         """Set terms and limit of a customer and lift its block.
@@ -146,7 +128,7 @@ def _card(customer: NewCustomer) -> dict[str, Any]:
         **_billing(customer.billing),
         "currencyCode": customer.currency,
         "customerPriceGroup": customer.price_group,
-        "blocked": _NOT_BILLED,
+        "blocked": NOT_BILLED,
         "taxRegistrations": [_registration(entry) for entry in customer.tax_registrations],
         "shipToAddresses": [_place(entry) for entry in customer.ship_tos],
     }

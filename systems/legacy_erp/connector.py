@@ -16,7 +16,7 @@ from systems.legacy_erp.prices import Prices
 from systems.legacy_erp.programs import Programs
 from systems.legacy_erp.refusals import OWN_OUTCOMES
 from systems.legacy_erp.return_writes import ReturnWrites
-from systems.legacy_erp.sign_on import SignOn
+from systems.legacy_erp.sign_on import sign_on
 from systems.ports import CallObserver
 
 __all__ = ["LegacyErp", "LegacyErpSettings"]
@@ -43,7 +43,7 @@ class LegacyErp(CustomerWrites, Prices, OrderWrites, Postings, Corrections, Retu
         self._client = VendorClient(
             SourceSystem.LEGACY_ERP,
             client_settings,
-            authorize=SignOn(self._door, settings.user, settings.password),
+            authorize=sign_on(self._door, settings.user, settings.password),
             own_outcomes=OWN_OUTCOMES,
             observer=observer,
             circuit=circuit,

@@ -6,8 +6,6 @@ program that sets values or does its work once per key, so repeating it finds it
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +13,8 @@ from schema.enums import SourceSystem
 from schema.records.accounts import AccountValues, CustomerTerms, TaxRegistration
 from schema.records.onboarding import BillingTerms, CustomerTrace, NewCustomer, NewShipTo
 from schema.records.values import Address
-from systems.errors import Conflict, NotFound, Rejected, Unavailable
+from systems.erp_customers import NOT_BILLED, created, plain, traces_of
+from systems.errors import Conflict, NotFound
 from systems.legacy_erp.customers import BLOCKS, Customers
 from systems.legacy_erp.fields import (
     MONEY,
@@ -30,10 +29,7 @@ from systems.legacy_erp.fields import (
 
 __all__ = ["CustomerWrites"]
 
-_MARKS = re.compile(r"[^0-9A-Z]")
 _BLOCK_CODES = {block: code for code, block in BLOCKS.items()}
-_NOT_BILLED = "Invoice"
-"""Block of a customer whose billing is not open."""
 
 
 class CustomerWrites(Customers):
@@ -41,16 +37,9 @@ class CustomerWrites(Customers):
 
     async def traces(self, tax_numbers: Sequence[str], glns: Sequence[str]) -> tuple[CustomerTrace, ...]:
         """Return customers that have one of these tax numbers or GLNs; numbers are in capitals without marks."""
-        by_account: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-        wanted = [_MARKS.sub("", number) for number in tax_numbers]
-        for account_id, number in await self._programs.by_keys("traces", "TAXINQ", ("TAXNO", wanted), _tax_number):
-            by_account[account_id][0].append(number)
-        for account_id, gln in await self._programs.by_keys("traces", "SHTINQ", ("GLN", glns), _gln):
-            by_account[account_id][1].append(gln)
-        return tuple(
-            CustomerTrace(account_id, tuple(dict.fromkeys(numbers)), tuple(dict.fromkeys(found)))
-            for account_id, (numbers, found) in by_account.items()
-        )
+        wanted = map(plain, tax_numbers)
+        numbers = await self._programs.by_keys("traces", "TAXINQ", ("TAXNO", wanted), _tax_number)
+        return traces_of(numbers, await self._programs.by_keys("traces", "SHTINQ", ("GLN", glns), _gln))
 
     async def group_has_prices(self, price_group: str, currency: str) -> bool | None:
         """Return whether the group has prices in the currency, None when there is no such group."""
@@ -71,15 +60,7 @@ class CustomerWrites(Customers):
         except Conflict as error:
             conflict = error
         found = (await self.terms([customer.account_id])).get(customer.account_id)
-        if found is None and conflict is not None:
-            said = f"the ERP has a delivery place of account {customer.account_id} under another customer"
-            raise Rejected(
-                SourceSystem.LEGACY_ERP, "create customer", said, reason="PLACE_TAKEN", fields=("shipTo",)
-            ) from conflict
-        if found is None:
-            said = f"the customer of account {customer.account_id} cannot be read after it was created"
-            raise Unavailable(SourceSystem.LEGACY_ERP, "create customer", said, outcome_unknown=True)
-        return found
+        return created(SourceSystem.LEGACY_ERP, customer.account_id, found, conflict)
 
     async def open_billing(self, account_id: str, billing: BillingTerms) -> None:
         """Set terms and limit of a customer and lift its block.
@@ -150,7 +131,7 @@ def _card(customer: NewCustomer) -> dict[str, Any]:
         **_address(customer.billing),
         "CURCD": customer.currency,
         "PRGRP": customer.price_group or "",
-        "BLKCD": _BLOCK_CODES[_NOT_BILLED],
+        "BLKCD": _BLOCK_CODES[NOT_BILLED],
         "TAXS": [_registration(entry) for entry in customer.tax_registrations],
         "SHTS": [_place(entry) for entry in customer.ship_tos],
     }

@@ -49,7 +49,7 @@ from systems.salesforce.records import (
 )
 from systems.salesforce.registry import Registry
 from systems.salesforce.search import behind, conditions, cursor
-from systems.salesforce.session import Session, read_sign_in_refusal
+from systems.salesforce.session import read_sign_in_refusal, session
 from systems.salesforce.soql import literal, select
 from systems.salesforce.words import OUR_CHANNEL, PRIORITY
 
@@ -118,11 +118,10 @@ class Salesforce(Registry, Belongings):
             observer=observer,
             circuit=circuit,
         )
-        session = Session(self._entrance, settings.client_id, settings.client_secret)
         self._client = VendorClient(
             SourceSystem.CRM,
             reach,
-            authorize=session.headers,
+            authorize=session(self._entrance, settings.client_id, settings.client_secret),
             read_refusal=_refusal,
             own_reasons=_REASONS,
             observer=observer,

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 
 from schema.enums import SourceSystem
 from systems.client import VendorClient
 from systems.errors import Unexpected
+from systems.proof import Proof, SharedProof
 
-__all__ = ["CLIENT", "Session", "read_sign_in_refusal"]
+__all__ = ["CLIENT", "read_sign_in_refusal", "session"]
 
 CLIENT = "crossdock"
 """What we call ourselves in every call, so that the vendor's news of it tells who made a change."""
 
 _TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path
-
-_sent: ContextVar[str | None] = ContextVar("sent", default=None)
-"""The token that the running call carried last; when it is refused, only that one is out of date."""
 
 
 def read_sign_in_refusal(body: Any) -> tuple[str, str, tuple[str, ...]]:
@@ -27,39 +22,21 @@ def read_sign_in_refusal(body: Any) -> tuple[str, str, tuple[str, ...]]:
     return str(body["error"]), str(body["error_description"]), ()
 
 
-class Session:
-    """A session of the OAuth2 client-credentials flow.
+def session(client: VendorClient, client_id: str, client_secret: str) -> SharedProof:
+    """Return what proves by a session of the OAuth2 client-credentials flow who we are.
 
     Args:
         client: reaches the vendor without credentials.
         client_id: who we are.
         client_secret: what proves it.
     """
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
 
-    def __init__(self, client: VendorClient, client_id: str, client_secret: str) -> None:
-        self._client = client
-        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-        self._token: str | None = None
-        self._lock = asyncio.Lock()
-
-    async def headers(self, refused: bool) -> Mapping[str, str]:
-        """Return the headers of the session; signs in when there is none, or the call's last token was refused.
-
-        Raises:
-            AuthFailed: the vendor does not know us.
-            ConnectorError: the sign-in got no answer.
-        """
-        async with self._lock:
-            if self._token is None or (refused and self._token == _sent.get()):
-                self._token = None
-                self._token = await self._sign_in()
-            token = self._token
-        _sent.set(token)
-        return {"authorization": f"Bearer {token}", "sforce-call-options": f"client={CLIENT}"}
-
-    async def _sign_in(self) -> str:
-        answer = await self._client.submit("sign in", _TOKEN_PATH, self._form)
+    async def ask() -> Proof:
+        answer = await client.submit("sign in", _TOKEN_PATH, form)
         token = answer.body.get("access_token") if isinstance(answer.body, dict) else None
         if not isinstance(token, str) or not token:
             raise Unexpected(SourceSystem.CRM, "sign in", "the answer holds no token")
-        return token
+        return Proof({"authorization": f"Bearer {token}", "sforce-call-options": f"client={CLIENT}"})
+
+    return SharedProof(ask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from crossdock.scenarios import scenario
+from sandbox.erp_book.price_lines import PriceLines
 from tests.support.eventually import eventually
 from tests.support.graph_suite.asking import following, submission, until
 from tests.support.whole import FAST, Whole, in_process
@@ -149,3 +151,52 @@ async def test_while_the_legacy_erp_is_out_its_orders_wait_and_those_of_the_clou
 
 def _system(found: dict[str, Any], name: str) -> dict[str, Any]:
     return next(entry for entry in found["systems"] if entry["system"] == name)
+
+
+async def test_prices_of_the_legacy_erp_are_told_and_an_entry_that_nobody_can_read_is_replayed_when_it_is_mended(
+    whole: Whole,
+):
+    host = whole.sandboxes["legacy_erp"].host
+    lines, skus = (
+        PriceLines(host),
+        {name: f"VLV-00{place}" for name, place in (("good", 41), ("bad", 42), ("then", 43))},
+    )
+    query = """subscription ($account: ID!, $skus: [String!]!) { priceChanged(accountId: $account, skus: $skus) {
+        item { sku } price { ... on Price { unit { amount } source freshness { source } } } } }"""
+    letters = "{ deadLetters(source: LEGACY_ERP) { nodes { id type reason payload } } }"
+    replay = "mutation ($input: ReplayInput!) { messagesReplay(input: $input) { accepted problems { __typename } } }"
+
+    def agree(name: str, unit: int) -> None:
+        row = {"number": f"CON-{name}-{unit}", "level": "CONTRACT", "currencyCode": "USD", "accountId": "acc_4"}
+        row |= {"itemNumber": skus[name], "startingDate": "2026-01-01"}
+        lines.create(row | {"unitPrice": unit, "priority": 1_000 + unit})
+
+    def spoil(value: str | None) -> None:
+        sql = "UPDATE price_changes SET after = json_set(after, '$.startingDate', ?) WHERE number = 'CON-bad-7'"
+        host.store.execute(sql, (value,))
+
+    async with following(whole, query, {"account": "acc_4", "skus": list(skus.values())}) as stream:
+        first = asyncio.ensure_future(anext(stream))
+        for unit in itertools.count(1):  # until the subscription is there
+            agree("good", unit)
+            await asyncio.wait([first], timeout=1)
+            if first.done():
+                break
+        told = (await first)["priceChanged"]
+        assert told["price"] == {"unit": {"amount": told["price"]["unit"]["amount"]}, "source": "CONTRACT",
+                                 "freshness": {"source": "LEGACY_ERP"}}  # fmt: skip
+        with host.store.transaction():
+            agree("bad", 7)
+            spoil(None)
+            agree("then", 9)
+        await until(stream, lambda event: event["priceChanged"]["item"]["sku"] == skus["then"])
+        (letter,) = (await eventually(
+            lambda: whole.data(letters), lambda found: found["deadLetters"]["nodes"] != []
+        ))["deadLetters"]["nodes"]  # fmt: skip
+        assert (letter["type"], "starting date" in letter["reason"]) == ("price.entry", True)
+        assert "CON-bad-7" in str(letter["payload"])
+        spoil("2026-01-01")
+        asked = {"input": {"idempotencyKey": "mended-price", "deadLetterIds": [letter["id"]]}}
+        assert (await whole.data(replay, asked))["messagesReplay"] == {"accepted": 1, "problems": []}
+        await until(stream, lambda event: event["priceChanged"]["item"]["sku"] == skus["bad"])
+    await eventually(lambda: whole.data(letters), lambda found: found["deadLetters"]["nodes"] == [])
