@@ -15,7 +15,20 @@ from systems import ports
 from systems.business_central import BusinessCentral, BusinessCentralSettings
 from systems.legacy_erp import LegacyErp, LegacyErpSettings
 
-__all__ = ["CLOUD", "ERP_PORTS", "KINDS", "LEGACY", "ErpConnector", "ErpKind"]
+__all__ = ["CLOUD", "ERP_PORTS", "HOSTILE", "KINDS", "LEGACY", "ErpConnector", "ErpKind"]
+
+HOSTILE = (
+    "x' or 1 eq 1 or number eq 'x",
+    "'",
+    "''",
+    "%27 or 1 eq 1",
+    "a&$top=5",
+    "a#b?c",
+    "ä€\u0000\n",
+    ")",
+    "x" * 5_000,
+)
+"""Values that would mean something else to an ERP than themselves, if anything let them out of their place."""
 
 
 class ErpConnector(
