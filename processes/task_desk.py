@@ -141,7 +141,7 @@ class TaskDesk:
         await resolve_tasks(self._use, [task], asked.resolution, principal.subject, asked.comment)
         stored = (await self._use.tasks.tasks([task.id]))[task.id]
         if not _is_decided_elsewhere(task) and not _is_resolved_so(stored, asked, principal):
-            return (_not_open(stored),)  # of two who decide at once the first one has decided
+            return (not_open(stored),)  # of two who decide at once the first one has decided
         await self._follow_up(replace(task, resolution=asked.resolution))
         return ()
 
