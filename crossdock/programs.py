@@ -22,6 +22,7 @@ from crossdock.webhooks import webhook_routes
 from crossdock.wiring.parts import open_parts
 from crossdock.wiring.subgraphs import NEEDS_ENGINE, build_subgraph
 from gateway.logs import log_to
+from gateway.memory import give_back_freed_memory
 from gateway.server.graceful import Stops
 from gateway.server.listening import listen
 from processes.decider import EngineDecider
@@ -82,6 +83,7 @@ async def run_embedded(settings: CrossdockSettings, config: Path | None = None) 
 def _begin() -> asyncio.Event:
     """Log to the terminal from now on, and mind who asks to stop: a program that still starts stops once it has."""
     log_to(sys.stderr)
+    give_back_freed_memory()
     return stop_signal()
 
 
