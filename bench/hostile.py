@@ -4,12 +4,14 @@
 
 The gateway is a process of its own. Each kind of attack has a share of the requests; the seed is fixed, so that a
 run can be repeated. It fails when an answer has a status from 500 other than a 503, when an answer does not
-come in time, or when a good request between the attacks is not answered.
+come in time, when a good request between the attacks is not answered, or when memory is not flat: its resident memory
+after all requests may be so much more than after the first half, by which time all that is remembered is full.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import sys
 import time
@@ -34,6 +36,10 @@ SLOW_S = 15
 FLOODED_SOCKETS = 50
 FLOOD_MESSAGES = 200
 WARM = 3000
+STEP = 25_000
+"""Requests between two looks at the memory; so many fill what is remembered, too."""
+FLAT = 0.03
+"""Growth over the second half of the requests that is none: the memory of what is under way differs by as much."""
 GOOD = post(orjson.dumps({"query": "{ users { id name } }"}))
 SETTINGS = {"limits": {"max_upload_bytes": 1024 * 1024, "max_batch": 10}}
 
@@ -63,6 +69,18 @@ def fuzzed(rng: Random) -> bytes:
             )
         text = text or bytearray(b"{")
     return query(text.decode("utf-8", "replace"))
+
+
+def ever_new(rng: Random) -> bytes:
+    """Return an operation that is allowed, and comes once."""
+    return query(engine.QUERY.replace("Products", f"N{rng.randrange(10**9)}"))
+
+
+def registered(rng: Random) -> bytes:
+    """Return an operation that is registered by its hash, as large as one may be, and is never asked again."""
+    text = f"{{ users {{ id }} }} # {rng.randrange(10**9)} " + "x" * rng.randint(1, 60_000)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return query(text, extensions={"persistedQuery": {"version": 1, "sha256Hash": digest}})
 
 
 def aliases(rng: Random) -> bytes:
@@ -236,6 +254,8 @@ def socket_abuse(rng: Random) -> bytes:
 
 KINDS: dict[str, Callable[[Random], bytes]] = {
     "fuzzed documents": fuzzed,
+    "ever new operations": ever_new,
+    "ever new documents to register": registered,
     "alias bombs": aliases,
     "fragment bombs": fragment_bomb,
     "fields many times over": overlapping,
@@ -249,7 +269,14 @@ KINDS: dict[str, Callable[[Random], bytes]] = {
     "malformed uploads": upload,
     "WebSocket abuse": socket_abuse,
 }
-SHARES = {"fuzzed documents": 40, "malformed JSON and UTF-8": 20, "malformed HTTP": 15, "WebSocket abuse": 10}
+SHARES = {
+    "fuzzed documents": 40,
+    "malformed JSON and UTF-8": 20,
+    "malformed HTTP": 15,
+    "WebSocket abuse": 10,
+    "ever new operations": 2,
+    "ever new documents to register": 2,
+}
 """The others have 1 each: they cost more, and they vary less."""
 UNFINISHED = {"malformed HTTP", "malformed uploads", "WebSocket abuse"}
 """Kinds whose requests may lack their end."""
@@ -391,17 +418,40 @@ async def answers(port: int) -> float:
     return time.monotonic() - started
 
 
+def is_flat(course: list[tuple[int, float]], count: int) -> bool:
+    """Print whether memory stayed where it was over the second half, and return it; too few requests tell nothing.
+
+    Args:
+        course: requests and resident memory after them; the last is after slow senders and floods.
+        count: requests in all.
+    """
+    half = next(((sent, mib) for sent, mib in course if sent >= count / 2), None)
+    if half is None or half[0] < STEP or half[0] == course[-1][0]:
+        print(f"hostile: memory: no verdict, which takes at least {2 * STEP} requests", flush=True)
+        return True
+    (sent, before), (_, after) = half, course[-1]
+    grown = after / before - 1
+    verdict = "flat" if grown <= FLAT else "NOT FLAT"
+    print(
+        f"hostile: memory: {verdict}, {grown:+.1%} from {sent} to {count} requests (flat: at most {FLAT:+.0%})",
+        flush=True,
+    )
+    return grown <= FLAT
+
+
 async def attack(count: int) -> bool:
     """Run it all and print what came of it; return whether everything held."""
     async with serve_app(FromMemory()) as address, gateway(ENGINE_SDL, address, SETTINGS) as served:
         await Attack(served.port, SEED + 1).run(WARM)
-        before = served.resident_mib()
-        report(f"hostile: resident after {WARM} to warm up", before, "MiB")
+        report(f"hostile: resident after {WARM} to warm up", served.resident_mib(), "MiB")
         found = Attack(served.port, SEED)
         started = time.monotonic()
-        for part in range(4):
-            await found.run(count // 4)
-            report(f"hostile: resident after {(part + 1) * count // 4} requests", served.resident_mib(), "MiB")
+        course = []
+        for sent in range(0, count, STEP):
+            upto = min(sent + STEP, count)
+            await found.run(upto - sent)
+            course.append((upto, served.resident_mib()))
+            report(f"hostile: resident after {upto} requests", course[-1][1], "MiB")
         print(
             f"hostile: {count} requests in {time.monotonic() - started:.0f} s; statuses {dict(found.statuses)}",
             flush=True,
@@ -413,11 +463,12 @@ async def attack(count: int) -> bool:
         print(f"hostile: {FLOODED_SOCKETS} flooded sockets: {dict(await floods(served.port))}", flush=True)
         await asyncio.sleep(2)
         report("hostile: a good request after all", await answers(served.port) * 1000, "ms")
-        report("hostile: resident at the end", served.resident_mib(), "MiB", f"flat, from {before:.0f}")
+        course.append((count, served.resident_mib()))
+        report("hostile: resident at the end", course[-1][1], "MiB")
         report("hostile: open files at the end", served.open_files(), "")
         for what, number in found.faults.items():
             print(f"FAULT {what}, {number} times, such as {found.examples[what][:600]!r}", flush=True)
-        return not found.faults
+        return is_flat(course, count) and not found.faults
 
 
 async def _among_them(served: Gateway) -> None:

@@ -30,7 +30,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -250,8 +250,9 @@ def server_cpu_s(server: PostgresServer) -> float:
     under = Path(f"/proc/{main_process}/task/{main_process}/children").read_text().split()
     ticks = 0
     for pid in (str(main_process), *under):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15] if pid == str(main_process) else fields[11:13]))
+        with suppress(FileNotFoundError, ProcessLookupError):  # one that has ended counts as waited for, next time
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15] if pid == str(main_process) else fields[11:13]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
