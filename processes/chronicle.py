@@ -290,6 +290,7 @@ class Chronicle:
             attempts=attempt,
             first_seen=self.now(),
             payload={"processId": record.id, "step": step.name, "key": key, "businessKey": record.business_key},
+            order_id=self._case.order_id,
         )
         await self._desk.dead_letters.put(letter)
 

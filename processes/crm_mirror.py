@@ -96,6 +96,7 @@ class CrmMirror:
             attempts=1,
             first_seen=self._use.clock.now(),
             payload={"orderId": order_id, "eventId": stored.event.id},
+            order_id=order_id,
         )
 
 

@@ -102,6 +102,8 @@ class Fulfilment:
         if isinstance(news, StockNews):
             await self._stock.handle(news)
             return
+        if news.warehouse_code is not None:
+            await self._use.orders.note_warehouse(news.order_id, news.warehouse_code)
         about = _request(news, "")
         events = self._events(news, about, received_at)
         if replayed:

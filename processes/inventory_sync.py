@@ -141,6 +141,7 @@ class InventorySync:
             due_at=now + TASK_DUE,
             assignee=None,
             resolutions=("ACCEPT", "RECOUNT"),
+            warehouse_code=told.warehouse_code,
         )
         facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
         figures = {"known": str(copy.on_hand), "told": str(told.on_hand)}

@@ -125,6 +125,7 @@ class PickWatch:
             f"that had to be by {latest.isoformat()}",
             due=DUE,
             resolutions=RESOLUTIONS,
+            warehouse_code=event.data["warehouse"],
         )
         await ask_about_delay(self._use, question, Delay(f"sh_{number}", _REASON), latest)
 

@@ -40,6 +40,7 @@ class Question:
         id: id of the task.
         due: from when it is asked until when it is to be looked at.
         process_id: the process that it is about, None when none carries what is missing.
+        warehouse_code: the warehouse that can answer, None when those of the order can.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Question:
     due: timedelta
     resolutions: tuple[str, ...]
     process_id: str | None = None
+    warehouse_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ async def ask(use: Dependencies, question: Question) -> None:
         due_at=now + question.due,
         assignee=None,
         resolutions=question.resolutions,
+        warehouse_code=question.warehouse_code,
     )
     await use.tasks.open_task(task, [await task_event(use, task, "opened", "opened", PLATFORM, {})])
 

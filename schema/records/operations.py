@@ -48,6 +48,7 @@ class ExceptionTask:
     """Something a person must decide. ``kind`` is the problem's kind, ``resolutions`` what may be decided.
 
     ``state`` is OPEN, CLAIMED (by ``assignee``) or RESOLVED; ``resolution``, ``resolved_by`` and ``comment`` say how.
+    ``warehouse_code`` is the only warehouse that it is a matter of, None when it is one of all of its order.
     """
 
     id: str
@@ -65,11 +66,12 @@ class ExceptionTask:
     resolution: str | None = None
     resolved_by: str | None = None
     comment: str | None = None
+    warehouse_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that could not be handled, kept whole."""
+    """A message that could not be handled, kept whole; ``order_id`` where it is known to be about an order."""
 
     id: str
     source: SourceSystem
@@ -78,3 +80,4 @@ class DeadLetter:
     attempts: int
     first_seen: datetime
     payload: Any
+    order_id: str | None = None

@@ -60,6 +60,8 @@ class OrderFilter:
             highest id first.
         may_have_exceptions: True for orders that are unfinished or have recorded problems. Only the ledger records
             problems; the ERP is asked by statuses.
+        warehouses: codes of warehouses, one of which has to do with the order. Only the ledger knows; an ERP gives
+            orders of all.
     """
 
     statuses: tuple[OrderStatus, ...] | None = None
@@ -68,6 +70,7 @@ class OrderFilter:
     end: datetime | None = None
     behind: tuple[datetime, str] | None = None
     may_have_exceptions: bool = False
+    warehouses: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

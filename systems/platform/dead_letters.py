@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, select
@@ -12,6 +12,7 @@ from schema.events.envelope import Event
 from schema.records.operations import DeadLetter
 from schema.records.values import Page, PageRequest
 from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.order_warehouses import has_to_do_with
 from systems.platform.paging import read_page
 from systems.platform.records import batches
 from systems.platform.tables import dead_letters
@@ -44,6 +45,7 @@ class PlatformDeadLetterStore:
             "attempts": letter.attempts,
             "first_seen": letter.first_seen,
             "payload": letter.payload,
+            "order_id": letter.order_id,
         }
         async with self._database.transaction("keep dead letter") as connection:
             insert = insert_into(connection, table, row)
@@ -55,8 +57,10 @@ class PlatformDeadLetterStore:
             )
             await self._append(connection, [_told(letter)])
 
-    async def search(self, source: SourceSystem | None, page: PageRequest) -> Page[DeadLetter]:
-        """Return dead letters, oldest first.
+    async def search(
+        self, source: SourceSystem | None, page: PageRequest, warehouses: Collection[str] | None = None
+    ) -> Page[DeadLetter]:
+        """Return dead letters, oldest first; with ``warehouses`` those of orders that one of these has to do with.
 
         Raises:
             Rejected: the page's cursor is not one of this list.
@@ -65,6 +69,8 @@ class PlatformDeadLetterStore:
         statement = select(table)
         if source is not None:
             statement = statement.where(table.c.source == source.value)
+        if warehouses is not None:
+            statement = statement.where(has_to_do_with(table.c.order_id, warehouses))
         async with self._database.reading("search dead letters") as connection:
             return await read_page(connection, statement, (table.c.first_seen, table.c.id), page, _letter)
 
@@ -112,4 +118,5 @@ def _letter(row: Row[Any]) -> DeadLetter:
         attempts=row.attempts,
         first_seen=row.first_seen,
         payload=row.payload,
+        order_id=row.order_id,
     )

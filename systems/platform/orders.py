@@ -19,9 +19,10 @@ from systems.errors import Conflict
 from systems.platform.codec import decode, encode
 from systems.platform.database import AppendEvents, Database
 from systems.platform.numbers import ORDER_NUMBERS
+from systems.platform.order_warehouses import has_to_do_with, note_warehouses, read_warehouses, set_aside_at
 from systems.platform.records import change_by, grouped, read_records
 from systems.platform.statements import by_kind, insert_of, run
-from systems.platform.tables import ledger_orders
+from systems.platform.tables import ledger_orders, order_warehouses
 
 __all__ = ["PlatformOrderLedger", "order_row"]
 
@@ -48,6 +49,7 @@ class PlatformOrderLedger:
         table = ledger_orders
         async with self._database.transaction("create order") as connection:
             if await run(connection, _CREATE[connection.dialect.name], order_row(order)):
+                await note_warehouses(connection, set_aside_at(order))
                 await self._append(connection, events)
                 return order
             stored = await connection.execute(select(table.c.record).where(table.c.id == order.id))
@@ -70,6 +72,7 @@ class PlatformOrderLedger:
                     "update order",
                     f"order {order.id} is not stored with version {order.version}: read it again",
                 )
+            await note_warehouses(connection, set_aside_at(written))
             await self._append(connection, events, change)
         return written
 
@@ -99,6 +102,18 @@ class PlatformOrderLedger:
     async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, LedgerOrder]:
         """Return orders by number."""
         return await read_records(self._database, "orders by number", ledger_orders.c.number, numbers, LedgerOrder)
+
+    async def warehouses_of(self, order_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Return the warehouses that have to do with each order, recorded here or not; none maps to none."""
+        async with self._database.reading("warehouses of orders") as connection:
+            return await read_warehouses(connection, order_ids)
+
+    async def note_warehouse(self, order_id: str, warehouse_code: str) -> None:
+        """Note that a warehouse has to do with an order; what is noted already stays so."""
+        row = {"order_id": order_id, "warehouse_code": warehouse_code}
+        if not await self._database.ask("warehouse of order", _NOTED, row):
+            async with self._database.transaction("note warehouse") as connection:
+                await note_warehouses(connection, [row])
 
     async def orders_of(
         self, account_ids: Sequence[str], where: OrderFilter, limit: int
@@ -156,6 +171,11 @@ _UPDATE = (
 )
 """Writes a row over the one with a version."""
 
+_NOTED = select(order_warehouses.c.order_id).where(
+    order_warehouses.c.order_id == bindparam("order_id"),
+    order_warehouses.c.warehouse_code == bindparam("warehouse_code"),
+)
+
 _EXPOSED = (
     select(ledger_orders.c.record)
     .where(
@@ -199,6 +219,8 @@ def _conditions(where: OrderFilter) -> list[ColumnElement[bool]]:
         conditions.append(or_(table.c.submitted_at < at, and_(table.c.submitted_at == at, table.c.id < last)))
     if where.may_have_exceptions:
         conditions.append(table.c.may_have_exceptions.is_(True))
+    if where.warehouses is not None:
+        conditions.append(has_to_do_with(table.c.id, where.warehouses))
     return conditions
 
 

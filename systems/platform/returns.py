@@ -15,6 +15,7 @@ from systems.errors import Conflict
 from systems.platform.codec import decode, encode
 from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.numbers import RETURN_NUMBERS
+from systems.platform.order_warehouses import note_warehouses
 from systems.platform.records import grouped, records_by
 from systems.platform.tables import ledger_returns
 
@@ -41,6 +42,8 @@ class PlatformReturnLedger:
                 insert.on_conflict_do_nothing(index_elements=[table.c.process_id]).returning(table.c.id)
             )
             if made.first() is not None:
+                comes_to = {"order_id": entry.order_id, "warehouse_code": entry.warehouse_code}
+                await note_warehouses(connection, [comes_to])
                 await self._append(connection, events)
                 return entry
             stored = await connection.execute(select(table.c.record).where(table.c.process_id == entry.process_id))

@@ -20,6 +20,7 @@ __all__ = [
     "number_sequences",
     "onboarding_marks",
     "onboardings",
+    "order_warehouses",
     "process_steps",
     "processes",
     "quotes",
@@ -62,6 +63,13 @@ ledger_orders = Table(
     Index(None, "account_id", "submitted_at"),
     Index(None, "account_id", "po_number"),
     Index(None, "submitted_at"),
+)
+
+order_warehouses = Table(
+    "order_warehouses",
+    metadata,
+    Column("order_id", String(80), primary_key=True),
+    Column("warehouse_code", String(40), primary_key=True),
 )
 
 ledger_returns = Table(
@@ -183,6 +191,7 @@ exception_tasks = Table(
     Column("kind", String(80), nullable=False),
     Column("state", String(20), nullable=False),
     Column("order_id", String(80)),
+    Column("warehouse_code", String(40)),
     Column("due_at", AwareTime, nullable=False),
     Column("closed_at", AwareTime),
     Column("record", document(), nullable=False),
@@ -248,6 +257,7 @@ dead_letters = Table(
     Column("attempts", Integer, nullable=False),
     Column("first_seen", AwareTime, nullable=False),
     Column("payload", document()),
+    Column("order_id", String(80)),
     Index(None, "source", "first_seen"),
     Index(None, "first_seen"),
 )

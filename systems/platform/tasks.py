@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, or_, select, update
 
 from schema.events.envelope import Event
 from schema.records.operations import ExceptionTask
 from schema.records.values import Page, PageRequest
 from systems.platform.codec import decode, encode
 from systems.platform.database import AppendEvents, Database, insert_into
+from systems.platform.order_warehouses import has_to_do_with
 from systems.platform.paging import read_page
 from systems.platform.records import batches, grouped, records_by
 from systems.platform.tables import exception_tasks
@@ -47,8 +48,10 @@ class PlatformTaskQueue:
         async with self._database.reading("tasks") as connection:
             return await records_by(connection, exception_tasks, exception_tasks.c.id, ids, ExceptionTask)
 
-    async def search_tasks(self, queue: str | None, state: str | None, page: PageRequest) -> Page[ExceptionTask]:
-        """Return tasks, earliest due first.
+    async def search_tasks(
+        self, queue: str | None, state: str | None, page: PageRequest, warehouses: Collection[str] | None = None
+    ) -> Page[ExceptionTask]:
+        """Return tasks, earliest due first; with ``warehouses`` those that are a matter of one of these.
 
         Raises:
             Rejected: the page's cursor is not one of this list.
@@ -59,6 +62,9 @@ class PlatformTaskQueue:
             statement = statement.where(table.c.queue == queue)
         if state is not None:
             statement = statement.where(table.c.state == state)
+        if warehouses is not None:
+            of_order = and_(table.c.warehouse_code.is_(None), has_to_do_with(table.c.order_id, warehouses))
+            statement = statement.where(or_(table.c.warehouse_code.in_(sorted(warehouses)), of_order))
         async with self._database.reading("search tasks") as connection:
             return await read_page(connection, statement, (table.c.due_at, table.c.id), page, _task)
 
@@ -96,6 +102,7 @@ def task_row(task: ExceptionTask) -> dict[str, Any]:
         "kind": task.kind,
         "state": task.state,
         "order_id": task.order_id,
+        "warehouse_code": task.warehouse_code,
         "due_at": task.due_at,
         "record": encode(task),
     }

@@ -39,6 +39,14 @@ class OrderLedger(Protocol):
         """Return orders by platform id."""
         ...
 
+    async def warehouses_of(self, order_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Return the warehouses that have to do with each order, recorded here or not; none maps to none."""
+        ...
+
+    async def note_warehouse(self, order_id: str, warehouse_code: str) -> None:
+        """Note that a warehouse has to do with an order; what is noted already stays so."""
+        ...
+
     async def orders_by_number(self, numbers: Sequence[str]) -> Mapping[str, LedgerOrder]:
         """Return orders by number."""
         ...

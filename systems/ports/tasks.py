@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -23,8 +23,10 @@ class TaskQueue(Protocol):
         """Return tasks by id."""
         ...
 
-    async def search_tasks(self, queue: str | None, state: str | None, page: PageRequest) -> Page[ExceptionTask]:
-        """Return tasks, earliest due first."""
+    async def search_tasks(
+        self, queue: str | None, state: str | None, page: PageRequest, warehouses: Collection[str] | None = None
+    ) -> Page[ExceptionTask]:
+        """Return tasks, earliest due first; with ``warehouses`` those that are a matter of one of these."""
         ...
 
     async def tasks_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[ExceptionTask, ...]]:
@@ -45,8 +47,10 @@ class DeadLetterStore(Protocol):
         """Keep a message, or count one more attempt of it."""
         ...
 
-    async def search(self, source: SourceSystem | None, page: PageRequest) -> Page[DeadLetter]:
-        """Return dead letters, oldest first."""
+    async def search(
+        self, source: SourceSystem | None, page: PageRequest, warehouses: Collection[str] | None = None
+    ) -> Page[DeadLetter]:
+        """Return dead letters, oldest first; with ``warehouses`` those of orders that one of these has to do with."""
         ...
 
     async def letters(self, ids: Sequence[str]) -> Mapping[str, DeadLetter]:

@@ -111,6 +111,15 @@ async def test_what_warehouse_and_carrier_tell_is_the_story_of_the_shipment(
     assert (stored[0].event.subject, stored[0].event.partition_key) == ("sh_S-1", ORDER)
 
 
+async def test_the_warehouse_of_a_shipment_is_noted_for_orders_of_elsewhere_too(
+    fulfilment: Fulfilment, world: ProcessWorld
+) -> None:
+    await fulfilment.handle(replace(PICKED, order_id="ord_of_elsewhere", shipment_number="S-9", warehouse_code="W02"))
+    await fulfilment.handle(replace(LOADED, order_id="ord_untold", shipment_number="S-8", warehouse_code=None))
+    found = await world.use.orders.warehouses_of([ORDER, "ord_of_elsewhere", "ord_untold"])
+    assert found == {ORDER: {"W01"}, "ord_of_elsewhere": {"W02"}, "ord_untold": frozenset()}
+
+
 async def test_a_packed_shipment_is_tendered_once(fulfilment: Fulfilment, world: ProcessWorld) -> None:
     for entry in (PACKED, PACKED, SHIPPED):
         await fulfilment.handle(entry)

@@ -123,8 +123,9 @@ async def test_a_reconciliation_takes_the_figures_over_and_asks_a_person_once(wo
     assert await sync.reconcile() == 0
     assert await known(world) == {"W01": ("12", 2), "W02": ("70", 9)}
     (task,) = (await world.use.tasks.search_tasks("INVENTORY", "OPEN", PageRequest(10))).items
-    assert (task.kind, task.summary) == (
+    assert (task.kind, task.warehouse_code, task.summary) == (
         "StockDrift",
+        "W01",
         "stock of PMP-0042 in W01: 20 known here, 12 in the WMS",
     )
     (event,) = await told(world, "inventory.drift.detected")

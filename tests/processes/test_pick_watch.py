@@ -75,6 +75,7 @@ async def test_goods_that_are_not_picked_in_time_are_a_task_once(world: ProcessW
     assert await looked(world, LATEST) == 1
     (task,) = await tasks(world)
     assert (task.id, task.kind, task.order_id) == (f"tsk_{shipment_id}_pick", "FulfillmentDelay", "ord_1")
+    assert task.warehouse_code == "W01"
     assert (task.opened_at, task.due_at) == (LATEST, LATEST + DUE)
     assert task.resolutions == ("INFORM_CUSTOMER", "WAIT")
     assert "in W01" in task.summary

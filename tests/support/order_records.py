@@ -10,6 +10,7 @@ from typing import Any
 from schema.enums import InvoiceStatus, OrderChannel, OrderStatus, ReturnStatus, ShipmentStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.orders import (
+    Allocation,
     ErpLine,
     ErpOrder,
     Invoice,
@@ -35,6 +36,12 @@ def recorded(count: int = 1, /, **changes: Any) -> LedgerOrder:
         "erp_number": f"SO-{300_000 + count}",
     }
     return ledger_order(count, **{**known, **changes})
+
+
+def set_aside(order: LedgerOrder, *codes: str) -> LedgerOrder:
+    """Return an order with two pieces of each line set aside at each of these warehouses."""
+    kept = tuple(Allocation(code, Quantity(Decimal(2), "EA"), NOW.date(), firm=True) for code in codes)
+    return replace(order, lines=tuple(replace(line, allocations=kept) for line in order.lines))
 
 
 def erp_line(number: int = 1, **changes: Any) -> ErpLine:
