@@ -186,6 +186,9 @@ def token(
     territory: Annotated[
         list[str] | None, typer.Option(help="A territory that the bearer works in, * for all; may be given again.")
     ] = None,
+    warehouse: Annotated[
+        list[str] | None, typer.Option(help="A warehouse that the bearer works in, * for all; may be given again.")
+    ] = None,
     hours: Annotated[float, typer.Option(help="Hours until it ends, at most 24.", min=0.01, max=24)] = 8.0,
 ) -> None:
     """Print a token for development, signed with the secret in CROSSDOCK_TOKEN_SECRET."""
@@ -202,6 +205,8 @@ def token(
         claims["accounts"] = account
     if territory:
         claims["territories"] = territory
+    if warehouse:
+        claims["warehouses"] = warehouse
     typer.echo(jwt.encode(claims, secret, ALGORITHM))
 
 

@@ -15,6 +15,7 @@ from processes.order_hold import hold_of, refused_hold
 from processes.order_pricing import order_total
 from processes.rules.credit import RELEASE_LIFETIME
 from processes.task_news import claimed_elsewhere, resolve_tasks
+from processes.workplaces import noted_in, works_on
 from schema.enums import HoldKind, OrderStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.identity import Principal
@@ -72,9 +73,10 @@ async def decide_hold(use: Dependencies, verdict: HoldVerdict, principal: Princi
         NotEntitled: the principal does not work the queue that owns the hold.
         ConnectorError: a system that must be asked does not answer; nothing is written.
     """
+    places = noted_in(use.orders)
     for _ in range(MAX_WRITES):
         order = (await use.orders.orders([verdict.order_id])).get(verdict.order_id)
-        if order is None or not principal.sees(order.account_id):
+        if order is None or not principal.sees(order.account_id) or not await works_on(principal, order.id, places):
             return (failed("UNKNOWN_ORDER", f"order {verdict.order_id} does not exist", "orderId"),)
         if any(entry.id == verdict.id for entry in order.decisions):
             await _close(use, order, verdict, principal)

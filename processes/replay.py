@@ -14,6 +14,7 @@ from processes.authority import require_operator
 from processes.decision_api import OpsAnswer, Replay
 from processes.order_checks import failed
 from processes.task_desk import CarriesOn
+from processes.workplaces import may_handle, noted_in
 from schema.enums import SourceSystem
 from schema.events.envelope import Event, EventFilter
 from schema.records.identity import Principal
@@ -54,7 +55,7 @@ async def replay_letters(engine: CarriesOn, inbox: Reopens, asked: Replay, key: 
     use = engine.dependencies
     told = await use.events.read(EventFilter(partition_key=_partition(key)), None, MAX_REPLAYED)
     done = {stored.event.subject for stored in told}
-    letters, problems = await _chosen(engine, asked, done)
+    letters, problems = await _chosen(engine, asked, done, principal)
     if problems:
         return OpsAnswer(problems)
     if asked.dry_run:
@@ -73,11 +74,14 @@ async def replay_letters(engine: CarriesOn, inbox: Reopens, asked: Replay, key: 
     return OpsAnswer(accepted=len(done), process_id=process_id if len(done) == 1 else None)
 
 
-async def _chosen(engine: CarriesOn, asked: Replay, done: set[str]) -> tuple[Sequence[DeadLetter], tuple[Problem, ...]]:
+async def _chosen(
+    engine: CarriesOn, asked: Replay, done: set[str], principal: Principal
+) -> tuple[Sequence[DeadLetter], tuple[Problem, ...]]:
     """Return the letters that are asked for, the oldest first, or why that cannot be."""
-    store = engine.dependencies.dead_letters
+    use = engine.dependencies
     if asked.letter_ids is not None:
-        found = await store.letters(asked.letter_ids)
+        kept, places = await use.dead_letters.letters(asked.letter_ids), noted_in(use.orders)
+        found = {name: letter for name, letter in kept.items() if await may_handle(principal, letter, places)}
         missing = [
             failed("UNKNOWN_DEAD_LETTER", f"dead letter {entry} does not exist", "deadLetterIds", str(place))
             for place, entry in enumerate(asked.letter_ids)
@@ -87,7 +91,7 @@ async def _chosen(engine: CarriesOn, asked: Replay, done: set[str]) -> tuple[Seq
             return (), tuple(missing)
         letters = [letter for letter in found.values() if _fits(letter, asked)]
     elif asked.correlation_id or asked.start or asked.end or asked.types:
-        letters = await _search(engine, asked)
+        letters = await _search(engine, asked, principal)
     else:
         said = "say which: deadLetterIds, correlationId, from, to or types"
         return (), (failed("NOTHING_CHOSEN", said, "deadLetterIds"),)
@@ -97,12 +101,12 @@ async def _chosen(engine: CarriesOn, asked: Replay, done: set[str]) -> tuple[Seq
     return sorted(letters, key=lambda letter: (letter.first_seen, letter.id)), ()
 
 
-async def _search(engine: CarriesOn, asked: Replay) -> list[DeadLetter]:
+async def _search(engine: CarriesOn, asked: Replay, principal: Principal) -> list[DeadLetter]:
     """Return what fits, at most one more than may be replayed."""
     letters: list[DeadLetter] = []
     after: str | None = None
     for _ in range(MAX_PAGES):
-        page = await engine.dependencies.dead_letters.search(None, PageRequest(PAGE, after))
+        page = await engine.dependencies.dead_letters.search(None, PageRequest(PAGE, after), principal.workplaces)
         letters += [letter for letter in page.items if _fits(letter, asked)]
         if not page.has_next or len(letters) > MAX_REPLAYED:
             break

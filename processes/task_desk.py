@@ -29,6 +29,7 @@ from processes.order_hold import hold_of
 from processes.quote_approval import LEVELS
 from processes.quote_decision import QuoteVerdict, decide_quote
 from processes.task_news import CLAIMED, RESOLVED, not_open, resolve_tasks, task_event
+from processes.workplaces import may_take, noted_in, works_on
 from schema.enums import ProcessState, SourceSystem
 from schema.events.envelope import Event, EventFilter
 from schema.records.identity import Principal
@@ -101,7 +102,7 @@ class TaskDesk:
             NotEntitled: the principal does not work the task's queue.
         """
         task = (await self._use.tasks.tasks([task_id])).get(task_id)
-        if task is None or not _is_seen(task, principal):
+        if task is None or not await self._is_seen(task, principal):
             return (_unknown(task_id),)
         require_queue(principal, task.queue, "exceptionTaskClaim")
         if task.state == CLAIMED and task.assignee == principal.subject:
@@ -123,7 +124,7 @@ class TaskDesk:
             ConnectorError: a system that must be asked does not answer; the task stays open.
         """
         task = (await self._use.tasks.tasks([asked.task_id])).get(asked.task_id)
-        if task is None or not _is_seen(task, principal):
+        if task is None or not await self._is_seen(task, principal):
             return (_unknown(asked.task_id),)
         require_queue(principal, task.queue, "exceptionTaskResolve")
         if _is_resolved_so(task, asked, principal):
@@ -144,6 +145,11 @@ class TaskDesk:
             return (not_open(stored),)  # of two who decide at once the first one has decided
         await self._follow_up(replace(task, resolution=asked.resolution))
         return ()
+
+    async def _is_seen(self, task: ExceptionTask, principal: Principal) -> bool:
+        """Customers work no queue and learn so; our own people do not learn of tasks that are not their matter."""
+        is_of_theirs = principal.rows is None or task.account_id is None or principal.sees(task.account_id)
+        return is_of_theirs and await may_take(principal, task, noted_in(self._use.orders))
 
     async def _act(
         self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
@@ -233,7 +239,7 @@ async def retry_process(engine: CarriesOn, asked: ProcessRetry, key: str, princi
     require_operator(principal, "processRetry")
     use = engine.dependencies
     record = (await use.process_log.processes([asked.process_id])).get(asked.process_id)
-    if record is None:
+    if record is None or not await works_on(principal, record.business_key, noted_in(use.orders)):
         return OpsAnswer((failed("UNKNOWN_PROCESS", f"process {asked.process_id} does not exist", "processId"),))
     told = _retried(record, asked, key, principal, use)
     known = EventFilter(types=(told.type,), subject=record.id)
@@ -291,11 +297,6 @@ def _is_decided_elsewhere(task: ExceptionTask) -> bool:
 def _is_resolved_so(task: ExceptionTask, asked: TaskResolution, principal: Principal) -> bool:
     wanted = (RESOLVED, asked.resolution, principal.subject, asked.comment)
     return (task.state, task.resolution, task.resolved_by, task.comment) == wanted
-
-
-def _is_seen(task: ExceptionTask, principal: Principal) -> bool:
-    """Customers work no queue and learn so; our own people do not learn of tasks of accounts that are not theirs."""
-    return principal.rows is None or task.account_id is None or principal.sees(task.account_id)
 
 
 def _unknown(task_id: str) -> Problem:

@@ -16,21 +16,21 @@ from datetime import datetime, timedelta
 import structlog
 
 from schema.records.accounts import AccountFilter, Patch
-from schema.records.identity import Principal
+from schema.records.identity import EVERYWHERE, OPERATIONS, Principal
 from schema.records.values import PageRequest
 from systems.errors import ConnectorError
 from systems.ports import AccountDirectory, Clock
 
-__all__ = ["BOUND_ROLES", "EVERYWHERE", "RowRules", "patch_of"]
+__all__ = ["BOUND_ROLES", "RowRules", "patch_of"]
 
 BOUND_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK"})
-"""Roles that work in territories. Any other role of the distributor works with all accounts, whatever comes with it."""
+"""Roles that work in territories, as OPERATIONS does in warehouses (:class:`schema.records.identity.Principal`).
+
+Any other role of the distributor works with all accounts and warehouses, whatever comes with it.
+"""
 
 ADMINISTRATOR = "PORTAL_ADMIN"
 """Role of a customer's people who see the accounts below those of their claim too."""
-
-EVERYWHERE = "*"
-"""Territory of those who work in all of them."""
 
 FRESH_FOR = timedelta(seconds=60)
 """How soon a changed owner or territory shows; as long as an account change may take to reach every system."""
@@ -125,8 +125,14 @@ class RowRules:
 
 
 def patch_of(principal: Principal) -> Patch | None:
-    """Return which accounts one of the distributor's people is bound to, None for all of them."""
-    is_bound = principal.accounts is None and bool(principal.roles) and BOUND_ROLES.issuperset(principal.roles)
+    """Return which accounts one of the distributor's people is bound to, None for all of them.
+
+    Who works in warehouses besides, and not in all of them, sees no more for that.
+    """
+    roles = frozenset(principal.roles)
+    if EVERYWHERE not in principal.warehouses:
+        roles -= {OPERATIONS}
+    is_bound = principal.accounts is None and bool(roles) and BOUND_ROLES.issuperset(roles)
     if not is_bound or EVERYWHERE in principal.territories:
         return None
     return Patch(tuple(sorted(set(principal.territories))), principal.subject.removeprefix("user:"))

@@ -1,7 +1,7 @@
 """Who asks, from the header that the gateway signs; nothing else of a request is believed.
 
 ``v1.<base64url(JSON)>.<base64url(HMAC-SHA256(key, "v1." + base64url(JSON)))>``, without padding; JSON is
-``{"sub", "roles", "scopes", "accounts", "territories", "exp"}``.
+``{"sub", "roles", "scopes", "accounts", "territories", "warehouses", "exp"}``.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class ClaimsReader:
             scopes=_texts(claims.get("scopes")),
             accounts=None if accounts is None else _texts(accounts),
             territories=_texts(claims.get("territories")),
+            warehouses=_texts(claims.get("warehouses")),
         )
 
 

@@ -20,6 +20,7 @@ from processes.shipment_watch import pass_over_milestones
 from sandbox.serve import CREDENTIALS, ERP_COMPANY, WEBHOOK_SECRETS, moment_of
 from sandbox.world.generate import generate_world
 from schema.events.envelope import EventFilter
+from schema.records.identity import EVERYWHERE
 from systems.platform.history import import_history
 
 __all__ = ["database_url", "demo_settings", "prepare"]
@@ -30,7 +31,11 @@ WHO = DevelopmentIdentity(
         *("credit:read", "margin:read", "ops:read"),
         *("hold:release", "onboarding:decide", "ops:replay", "quote:approve"),
     ),
-    claims={"roles": ("SALES_MANAGER", "PRICING_DESK", "SERVICE_DESK", "OPERATIONS", "FINANCE", "CREDIT_CONTROLLER")},
+    claims={
+        "roles": ("SALES_MANAGER", "PRICING_DESK", "SERVICE_DESK", "OPERATIONS", "FINANCE", "CREDIT_CONTROLLER"),
+        "territories": (EVERYWHERE,),
+        "warehouses": (EVERYWHERE,),
+    },
 )
 """Everybody who comes to the demo: someone of the distributor who may see it all."""
 

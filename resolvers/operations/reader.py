@@ -11,7 +11,7 @@ Invariant: the number of queries depends on the shape of the request, never on i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from aiodataloader import DataLoader
 
 from events.projections.gauges import Point
+from events.stories import order_of
+from processes.workplaces import may_handle, may_take, works_on
 from resolvers.access import can_see, is_customer
 from resolvers.loaders import bulk_loader
 from resolvers.operations.figures import read_figure
@@ -26,7 +28,7 @@ from resolvers.operations.ports import OperationsPorts
 from resolvers.operations.story import Chain, Window, count_touches, merge, page_of
 from resolvers.operations.summaries import CUSTOMER_TYPES, summary_for_customer, summary_of
 from schema.enums import KpiName, SourceSystem
-from schema.events.envelope import EventFilter, EventPlace, StoredEvent
+from schema.events.envelope import Event, EventFilter, EventPlace, StoredEvent
 from schema.graphql.errors import BadUserInput, Forbidden
 from schema.operations.lineage import OPS_READ
 from schema.operations.views import HistoryPage, LineageEntry, SystemStatus
@@ -44,6 +46,9 @@ MAX_STORY = 1_000
 
 MAX_ORDERS_OF_QUOTES = 1_000
 """Orders that the quotes of one request became; a quote becomes one, rarely another after a rejection."""
+
+ABOUT_ACCOUNTS = frozenset({"account", "case", "price"})
+"""Families of events that are no matter of a warehouse, and told to those of all."""
 
 ACCOUNT_KEY = "acc_"
 """How the business keys of processes about accounts begin."""
@@ -72,6 +77,7 @@ class OperationsReader:
         self._processes_of = bulk_loader(ports.processes.processes_of)
         self._orders = bulk_loader(ports.orders.orders)
         self._quotes = bulk_loader(ports.quotes.quotes)
+        self._warehouses_of = bulk_loader(ports.orders.warehouses_of)
         self._tasks = bulk_loader(ports.tasks.tasks)
         self._letters = bulk_loader(ports.dead_letters.letters)
         self._orders_of_quotes = bulk_loader(self._load_orders_of_quotes)
@@ -105,6 +111,8 @@ class OperationsReader:
 
     async def _may_see(self, business_key: str) -> bool:
         """Return whether the principal may see what has this key; customers see nothing but orders and quotes."""
+        if self.principal.workplaces is not None:
+            return await self._works_on(business_key)
         if self.principal.accounts is None and self.principal.rows is None:
             return True
         order, quote = await asyncio.gather(self._orders.load(business_key), self._quotes.load(business_key))
@@ -113,6 +121,13 @@ class OperationsReader:
             return can_see(self.principal, found.account_id)
         is_account = business_key.startswith(ACCOUNT_KEY)
         return not self._is_customer and (not is_account or can_see(self.principal, business_key))
+
+    async def _works_on(self, order_id: str) -> bool:
+        """Return whether a warehouse of the principal has to do with an order; none has with what is no order."""
+        return await works_on(self.principal, order_id, self._noted)
+
+    async def _noted(self, order_id: str) -> Collection[str]:
+        return await self._warehouses_of.load(order_id) or ()
 
     # --- stories
 
@@ -134,8 +149,15 @@ class OperationsReader:
         window = await self._accounts.load((account_id, first, after))
         if not window.events and after is None:
             return None
-        page = page_of(window, self._show, first, after)
-        return replace(page, total=None)
+        foreign, is_bound = await self._foreign(window), self.principal.workplaces is not None
+
+        def show(stored: StoredEvent) -> LineageEntry | None:
+            order_id = order_of(stored.event)
+            if order_id in foreign or (is_bound and order_id is None and not _is_about_account(stored.event)):
+                return None
+            return self._show(stored)
+
+        return replace(page_of(window, show, first, after), total=None)
 
     async def story(self, correlation_id: str) -> tuple[LineageEntry, ...]:
         """Return the story that a correlation id belongs to, as far as the principal may see it."""
@@ -153,6 +175,8 @@ class OperationsReader:
         order = await self._orders.load(order_id)
         if self._is_customer or order is None or not can_see(self.principal, order.account_id):
             return None
+        if not await self._works_on(order_id):
+            return None
         chain = _order_chain(order_id, order)
         window = await self._stories.load((chain, None))
         if not window.is_complete:
@@ -165,14 +189,26 @@ class OperationsReader:
                 return None
         elif not can_see(self.principal, chain.account_id):
             return None
+        about = chain.correlation_ids if chain.order_id is None else (chain.order_id,)
+        if not any(await asyncio.gather(*(self._works_on(entry) for entry in about))):
+            return None
         window = await self._stories.load((chain, after))
         if chain.account_id is None and not window.events and after is None:
             return None
+        foreign = await self._foreign(window)
 
         def show(stored: StoredEvent) -> LineageEntry | None:
-            return self._show(stored) if chain.has(stored.event) else None
+            is_part = chain.has(stored.event) and order_of(stored.event) not in foreign
+            return self._show(stored) if is_part else None
 
         return page_of(window, show, first, after)
+
+    async def _foreign(self, window: Window) -> Collection[str | None]:
+        """Return the orders that a story tells of and that no warehouse of the principal has to do with."""
+        ids = list(dict.fromkeys(order_of(stored.event) for stored in window.events))
+        named = [entry for entry in ids if entry is not None and self.principal.workplaces is not None]
+        theirs = await asyncio.gather(*map(self._works_on, named))
+        return {entry for entry, is_theirs in zip(named, theirs, strict=True) if not is_theirs}
 
     async def _quote_chain(self, quote: Quote) -> Chain:
         ids = [quote.id, quote.order_id, *(await self._orders_of_quotes.load(quote.id) or ())]
@@ -238,21 +274,24 @@ class OperationsReader:
     # --- queues and systems
 
     async def task(self, task_id: str) -> ExceptionTask | None:
-        """Return a task, None to customers and to those who do not work with its account."""
+        """Return a task, None to customers and to those whose matter it is not, by its account or its warehouse."""
         found = None if self._is_customer else await self._tasks.load(task_id)
-        return found if found is not None and self._may_see_task(found) else None
+        if found is None or not self._may_see_task(found):
+            return None
+        return found if await may_take(self.principal, found, self._noted) else None
 
     async def search_tasks(self, queue: str | None, state: str | None, page: PageRequest) -> Page[ExceptionTask]:
         """Return tasks, earliest due first; none to customers.
 
-        Whoever is bound to some accounts gets of each page those that are about them, or about none.
+        Whoever is bound to some accounts gets of each page those that are about them, or about none; whoever is bound
+        to warehouses, pages of what is theirs.
 
         Raises:
             BadUserInput: the cursor is not one of this list.
         """
         if self._is_customer:
             return _EMPTY
-        found = await _paged(self.ports.tasks.search_tasks(queue, state, page))
+        found = await _paged(self.ports.tasks.search_tasks(queue, state, page, self.principal.workplaces))
         if self.principal.rows is None:
             return found
         rows = [pair for pair in zip(found.items, found.cursors, strict=True) if self._may_see_task(pair[0])]
@@ -263,18 +302,19 @@ class OperationsReader:
         return task.account_id is None or can_see(self.principal, task.account_id)
 
     async def letter(self, letter_id: str) -> DeadLetter | None:
-        """Return a dead letter, None to those who do not run the platform."""
-        return await self._letters.load(letter_id) if self._may_run_the_platform else None
+        """Return a dead letter, None to those who do not run the platform, or not for its warehouse."""
+        found = await self._letters.load(letter_id) if self._may_run_the_platform else None
+        return found if found is not None and await may_handle(self.principal, found, self._noted) else None
 
     async def search_letters(self, source: SourceSystem | None, page: PageRequest) -> Page[DeadLetter]:
-        """Return dead letters, oldest first.
+        """Return dead letters, oldest first; of whoever is bound to warehouses, those about orders of theirs.
 
         Raises:
             Forbidden: the principal does not run the platform.
             BadUserInput: the cursor is not one of this list.
         """
         self._require_platform("deadLetters")
-        return await _paged(self.ports.dead_letters.search(source, page))
+        return await _paged(self.ports.dead_letters.search(source, page, self.principal.workplaces))
 
     async def systems(self) -> tuple[SystemStatus, ...]:
         """Return how every connected system does, by name.
@@ -322,6 +362,10 @@ class OperationsReader:
         if not self._may_run_the_platform:
             said = f"{operation}: {self.principal.subject} may not read this, it takes the scope {OPS_READ}"
             raise Forbidden(said)
+
+
+def _is_about_account(event: Event) -> bool:
+    return event.type.partition(".")[0] in ABOUT_ACCOUNTS
 
 
 def _order_chain(order_id: str, order: LedgerOrder | None) -> Chain:

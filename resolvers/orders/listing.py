@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from resolvers.orders.fulfilment import OPEN, exceptions_of, fulfillment_status
 from resolvers.orders.merge import home_of, merge_orders
 from resolvers.orders.narrowing import erp_scope, ledger_scope
 from resolvers.orders.ports import OrderPorts
+from resolvers.orders.workplaces import Workplaces
 from schema.enums import SourceSystem
 from schema.orders.queries import OrderQuery, Place, Slice, page_of
 from schema.orders.views import Delivery, OrderView
@@ -36,6 +37,9 @@ __all__ = ["WINDOW", "OrderLists"]
 
 WINDOW = 200
 """Orders per account that a condition on the merged order looks at for one page."""
+
+MAX_WINDOWS = 10
+"""Windows that are looked through for one page of the orders of some warehouses: one order in eighty fills it."""
 
 MAX_BOUND_ACCOUNTS = 500
 """Accounts of a bound principal whose orders one list brings together."""
@@ -76,9 +80,10 @@ class _Window:
 class OrderLists:
     """Order lists of one request; accounts that ask alike share their calls."""
 
-    def __init__(self, ports: OrderPorts, reading: Reading) -> None:
+    def __init__(self, ports: OrderPorts, reading: Reading, workplaces: Workplaces) -> None:
         self._ports = ports
         self._reading = reading
+        self._workplaces = workplaces
         self._of_account: DataLoader[tuple[str, OrderQuery], Slice[OrderView]] = DataLoader(self._load)
 
     async def of_account(self, account_id: str, query: OrderQuery) -> Slice[OrderView]:
@@ -89,8 +94,18 @@ class OrderLists:
         """Return a page of the orders that a principal may see.
 
         Those of a customer are asked for by account. One of the distributor's people who is bound to some accounts may
-        have thousands: it is shown what it may see of a window of all orders.
+        have thousands: it is shown what it may see of a window of all orders. Those of warehouses fill their page from
+        as many windows as it takes, within reason.
         """
+        found = await self._search(query, principal)
+        for _ in range(0 if query.warehouses is None else MAX_WINDOWS - 1):
+            if len(found.items) >= query.first or not found.has_next or found.end is None:
+                break
+            rest = replace(query, first=query.first - len(found.items), after=Place.parse(found.end))
+            found = _joined(found, await self._search(rest, principal), is_whole=query.after is None)
+        return found
+
+    async def _search(self, query: OrderQuery, principal: Principal) -> Slice[OrderView]:
         limit = _limit(query)
         if principal.accounts is not None:
             chosen = list(principal.accounts[:MAX_BOUND_ACCOUNTS])
@@ -197,6 +212,8 @@ class OrderLists:
         )
 
     async def _matches(self, order: OrderView, query: OrderQuery) -> bool:
+        if query.warehouses is not None and not await self._workplaces.have(order):
+            return False
         if query.statuses is not None and order.status not in query.statuses:
             return False
         if query.fulfillment is None and query.with_exceptions is None:
@@ -208,6 +225,13 @@ class OrderLists:
         if query.with_exceptions is None:
             return True
         return bool(exceptions_of(order, deliveries, self._reading.now)) is query.with_exceptions
+
+
+def _joined(found: Slice[OrderView], more: Slice[OrderView], *, is_whole: bool) -> Slice[OrderView]:
+    """Return a page with what follows it; ``is_whole`` when it is the list from its beginning."""
+    items, cursors = (*found.items, *more.items), (*found.cursors, *more.cursors)
+    end = more.end if more.end is not None else cursors[-1] if cursors else None
+    return Slice(items, cursors, more.has_next, end, len(items) if is_whole and not more.has_next else None)
 
 
 def _place(order: OrderView) -> Place:

@@ -9,6 +9,7 @@ An order is shown with the status that its halves make together, and each half a
    nothing can be recorded about them.
 3. Exceptions are late shipments, which only orders that are open have, and recorded problems, which the ledger counts
    as they are written.
+4. Which warehouses have to do with its orders, the ledger knows; an ERP gives those of all.
 
 What is given may still not match: every condition is checked on the merged order.
 """
@@ -29,7 +30,12 @@ __all__ = ["erp_scope", "ledger_scope"]
 def ledger_scope(query: OrderQuery) -> OrderFilter:
     """Return what the ledger is asked for."""
     statuses = None if query.statuses is None else recorded_statuses(query.statuses)
-    return replace(query.scope, statuses=statuses, may_have_exceptions=query.with_exceptions is True)
+    return replace(
+        query.scope,
+        statuses=statuses,
+        may_have_exceptions=query.with_exceptions is True,
+        warehouses=query.warehouses,
+    )
 
 
 def erp_scope(query: OrderQuery) -> OrderFilter:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from resolvers.orders.merge import merge_orders
 from resolvers.orders.ports import OrderPorts
 from resolvers.orders.told import told_of, told_of_shipment, told_shipments, told_tracking
 from resolvers.orders.withheld import without_withheld
+from resolvers.orders.workplaces import Workplaces
 from schema.enums import QuoteStatus
 from schema.events.envelope import Event
 from schema.orders.queries import DocumentQuery, OrderQuery, Place, Slice, page_of
@@ -39,6 +41,7 @@ from systems.outage import is_outage
 __all__ = ["OrderReader"]
 
 D = TypeVar("D")
+OfOrder = TypeVar("OfOrder", Invoice, Return, Quote)
 
 MAX_DOCUMENTS = 500
 """Newest quotes or invoices of an account that its lists reach back to."""
@@ -81,7 +84,8 @@ class OrderReader:
         self._open_values = bulk_loader(ports.erp.open_values)
         self._items = bulk_loader(ports.items.items)
         self._recorded = bulk_loader(ports.ledger.orders)
-        self._lists = OrderLists(ports, self)
+        self._workplaces = Workplaces(principal, ports.ledger, self._sent)
+        self._lists = OrderLists(ports, self, self._workplaces)
 
     # --- orders
 
@@ -91,8 +95,7 @@ class OrderReader:
         Raises:
             ConnectorError: only the ERP may know the order, and it does not answer.
         """
-        found = await self._orders.load(order_id)
-        return found if found is not None and self._sees(found.account_id) else None
+        return await self._seen_order(await self._orders.load(order_id))
 
     async def order_by_number(self, number: str) -> OrderView | None:
         """Return the order with this number, None when there is none that the principal may see.
@@ -100,16 +103,17 @@ class OrderReader:
         Raises:
             ConnectorError: only the ERP may know the order, and it does not answer.
         """
-        found = await self._numbers.load(number)
-        return found if found is not None and self._sees(found.account_id) else None
+        return await self._seen_order(await self._numbers.load(number))
 
     async def orders(self, query: OrderQuery) -> Slice[OrderView]:
         """Return a page of all orders that the principal may see."""
-        return await self._lists.search(query, self.principal)
+        return await self._lists.search(replace(query, warehouses=self._workplaces.codes), self.principal)
 
     async def orders_of(self, account_id: str, query: OrderQuery) -> Slice[OrderView] | None:
         """Return a page of an account's orders, None when the principal may not see them."""
-        return await self._lists.of_account(account_id, query) if self._sees(account_id) else None
+        if not self._sees(account_id):
+            return None
+        return await self._lists.of_account(account_id, replace(query, warehouses=self._workplaces.codes))
 
     async def orders_of_opportunity(self, opportunity_id: str) -> tuple[OrderView, ...]:
         """Return the orders that an opportunity's quotes became, newest first."""
@@ -123,6 +127,16 @@ class OrderReader:
         if not self._sees(account_id):
             return None
         return await self._open_values.load(account_id)
+
+    async def _seen_order(self, order: OrderView | None) -> OrderView | None:
+        is_seen = order is not None and self._sees(order.account_id) and await self._workplaces.have(order)
+        return order if is_seen else None
+
+    async def _is_of_seen(self, order_id: str | None) -> bool:
+        """Return whether a document may be seen because of its order; only bound to warehouses does that decide."""
+        if self._workplaces.codes is None:
+            return True
+        return order_id is not None and await self.order(order_id) is not None
 
     def keep(self, order: OrderView) -> None:
         """Keep an order that a list has read, so that asking for it again costs nothing."""
@@ -170,7 +184,7 @@ class OrderReader:
         Raises:
             ConnectorError: the warehouse does not answer.
         """
-        shipments = await self.shipments_of(order)
+        shipments = await self._sent(order)
         return tuple(await asyncio.gather(*(self.delivery(shipment) for shipment in shipments)))
 
     async def known_deliveries(self, order: OrderView) -> tuple[Delivery, ...]:
@@ -181,7 +195,10 @@ class OrderReader:
             return ()
 
     async def shipments_of(self, order: OrderView) -> tuple[Shipment, ...]:
-        """Return an order's shipments, oldest first."""
+        """Return an order's shipments that the principal may see, oldest first."""
+        return tuple(shipment for shipment in await self._sent(order) if self._workplaces.send(shipment))
+
+    async def _sent(self, order: OrderView) -> tuple[Shipment, ...]:
         if not order.may_have_shipments:
             return ()
         try:
@@ -206,7 +223,8 @@ class OrderReader:
             found = next((entry for entry in told if entry.id == shipment_id), None)
             if found is None:
                 raise
-        return found if found is not None and self._sees(found.account_id) else None
+        is_seen = found is not None and self._sees(found.account_id) and self._workplaces.send(found)
+        return found if is_seen else None
 
     async def shipment_by_tracking(self, tracking_number: str) -> Shipment | None:
         """Return the shipment that a carrier tracks under this number."""
@@ -246,8 +264,9 @@ class OrderReader:
     async def invoice(self, invoice_id: str) -> Invoice | None:
         """Return an invoice, None when there is none that the principal may see."""
         found = await self._invoices.load(invoice_id)
-        seen = found if found is not None and self._sees(found.account_id) else None
-        return seen if seen is None or await self._published([seen]) else None
+        if found is None or not self._sees(found.account_id) or not await self._is_of_seen(found.order_id):
+            return None
+        return found if await self._published([found]) else None
 
     async def invoices_of_order(self, order_id: str) -> tuple[Invoice, ...]:
         """Return an order's invoices, oldest first."""
@@ -257,13 +276,15 @@ class OrderReader:
         """Return a page of an account's invoices, newest first."""
         if not self._sees(account_id):
             return None
-        rows = await self._published(await self._invoices_of.load(account_id) or ())
+        rows = await self._of_seen(await self._published(await self._invoices_of.load(account_id) or ()))
         return _documents(rows, query, lambda row: Place(row.posted_at or _EPOCH, row.id), lambda row: row.status)
 
     async def return_(self, return_id: str) -> Return | None:
         """Return an RMA, None when there is none that the principal may see."""
         found = await self._returns.load(return_id)
-        return found if found is not None and self._sees(found.account_id) else None
+        if found is None or not self._sees(found.account_id):
+            return None
+        return found if await self._is_of_seen(found.order_id) else None
 
     async def returns_of_order(self, order_id: str) -> tuple[Return, ...]:
         """Return an order's RMAs, oldest first."""
@@ -273,30 +294,38 @@ class OrderReader:
         """Return a page of an account's RMAs, newest first."""
         if not self._sees(account_id):
             return None
-        rows = await self._returns_of.load(account_id) or ()
+        rows = await self._of_seen(await self._returns_of.load(account_id) or ())
         return _documents(rows, query, lambda row: Place(row.created_at, row.id), lambda row: row.status)
 
     async def quote(self, quote_id: str) -> Quote | None:
         """Return a quote, None when there is none that the principal may see."""
-        found = await self._quotes.load(quote_id)
-        return found if found is not None and self._sees(found.account_id) else None
+        return await self._seen_quote(await self._quotes.load(quote_id))
 
     async def quote_by_number(self, number: str) -> Quote | None:
         """Return the quote with this number, None when there is none that the principal may see."""
-        found = await self._quotes_by_number.load(number)
-        return found if found is not None and self._sees(found.account_id) else None
+        return await self._seen_quote(await self._quotes_by_number.load(number))
 
     async def quotes_of(self, account_id: str, query: DocumentQuery, status: QuoteStatus | None) -> Slice[Quote] | None:
         """Return a page of an account's quotes, newest first; ``status`` None means any."""
         if not self._sees(account_id):
             return None
-        rows = await self._quotes_of.load((account_id, status)) or ()
+        rows = await self._of_seen(await self._quotes_of.load((account_id, status)) or ())
         return _documents(rows, query, lambda row: Place(row.created_at, row.id), lambda row: row.status)
 
     async def quotes_of_opportunity(self, opportunity_id: str) -> tuple[Quote, ...]:
         """Return an opportunity's quotes that the principal may see, newest first."""
-        found = await self._quotes_of_opportunities.load(opportunity_id) or ()
+        found = await self._of_seen(await self._quotes_of_opportunities.load(opportunity_id) or ())
         return tuple(quote for quote in found if self._sees(quote.account_id))
+
+    async def _seen_quote(self, quote: Quote | None) -> Quote | None:
+        if quote is None or not self._sees(quote.account_id):
+            return None
+        return quote if await self._is_of_seen(quote.order_id) else None
+
+    async def _of_seen(self, documents: Sequence[OfOrder]) -> Sequence[OfOrder]:
+        """Return the documents that may be seen because of their orders."""
+        seen = await asyncio.gather(*(self._is_of_seen(entry.order_id) for entry in documents))
+        return [entry for entry, is_seen in zip(documents, seen, strict=True) if is_seen]
 
     async def _newest_invoices(self, account_ids: Sequence[str]) -> Mapping[str, tuple[Invoice, ...]]:
         return await self.ports.invoices.invoices_of(account_ids, MAX_DOCUMENTS)

@@ -60,7 +60,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class OrderQuery:
-    """Which orders, and which page of them. Conditions that are not None must hold; ``end`` is exclusive."""
+    """Which orders, and which page of them. Conditions that are not None must hold; ``end`` is exclusive.
+
+    ``warehouses`` are codes, one of which has to do with the order.
+    """
 
     first: int
     after: Place | None = None
@@ -70,11 +73,13 @@ class OrderQuery:
     start: datetime | None = None
     end: datetime | None = None
     with_exceptions: bool | None = None
+    warehouses: tuple[str, ...] | None = None
 
     @property
     def is_narrow(self) -> bool:
         """Whether a condition is about what only the merged order tells."""
-        return self.statuses is not None or self.fulfillment is not None or self.with_exceptions is not None
+        conditions = (self.statuses, self.fulfillment, self.with_exceptions, self.warehouses)
+        return any(condition is not None for condition in conditions)
 
     @property
     def scope(self) -> OrderFilter:

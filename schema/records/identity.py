@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["ANONYMOUS", "Principal", "Rows"]
+__all__ = ["ANONYMOUS", "EVERYWHERE", "OPERATIONS", "Principal", "Rows"]
+
+EVERYWHERE = "*"
+"""Territory, or warehouse, of those who work in all of them."""
+
+OPERATIONS = "OPERATIONS"
+"""Role that works in warehouses."""
 
 
 class Rows(Protocol):
@@ -26,6 +33,7 @@ class Principal:
         scopes: rights such as ``credit:read``.
         accounts: account ids that a portal principal is bound to; None means not bound to accounts.
         territories: ids of the territories that one of the distributor's people works in; ``*`` is all of them.
+        warehouses: codes of the warehouses that one of the distributor's people works in; ``*`` is all of them.
         rows: the accounts that this comes to, as far as the principal is bound to some; None means all.
     """
 
@@ -34,6 +42,7 @@ class Principal:
     scopes: tuple[str, ...] = ()
     accounts: tuple[str, ...] | None = None
     territories: tuple[str, ...] = ()
+    warehouses: tuple[str, ...] = ()
     rows: Rows | None = field(default=None, compare=False, repr=False)
 
     def sees(self, account_id: str) -> bool:
@@ -41,6 +50,24 @@ class Principal:
         if self.accounts is not None:
             return account_id in self.accounts
         return self.rows is None or self.rows.has(account_id)
+
+    @property
+    def workplaces(self) -> frozenset[str] | None:
+        """The warehouses whose goods are all that the principal works with, None for one that is bound to none.
+
+        Who has no role but OPERATIONS is bound to those of its claim; without the claim there are none.
+        """
+        if self.accounts is not None or set(self.roles) != {OPERATIONS} or EVERYWHERE in self.warehouses:
+            return None
+        return frozenset(self.warehouses)
+
+    def works_at(self, warehouse_codes: Iterable[str]) -> bool:
+        """Return whether what lies in, waits for or left these warehouses is the principal's to work with.
+
+        What belongs to no warehouse is for those who are bound to none.
+        """
+        bound = self.workplaces
+        return bound is None or not bound.isdisjoint(warehouse_codes)
 
 
 ANONYMOUS = Principal(subject="user:anonymous", accounts=())

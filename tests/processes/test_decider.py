@@ -31,7 +31,7 @@ from tests.support.rule_records import credit, item, terms
 
 CONTROLLER = Principal("user:usr_7", roles=("CREDIT_CONTROLLER",))
 MANAGER = Principal("user:usr_9", roles=("SALES_MANAGER",))
-OPERATOR = Principal("user:usr_6", roles=("OPERATIONS",))
+OPERATOR = Principal("user:usr_6", roles=("OPERATIONS",), warehouses=("*",))
 WAIT = 10_000
 
 
@@ -440,6 +440,20 @@ async def test_dead_letters_are_handled_again_oldest_first_however_they_are_aske
     engine: Any = SimpleNamespace(dependencies=world.use)
     answer = await replay_letters(engine, inbox, Replay(("dl_2", "dl_3", "dl_1")), "m-1", OPERATOR)
     assert (answer.accepted, inbox.ids) == (3, ["dl_1", "dl_2", "dl_3"])
+
+
+async def test_of_dead_letters_those_of_the_own_warehouse_are_handled_again(world: ProcessWorld) -> None:
+    await world.use.orders.note_warehouse("ord_1", "W01")
+    await world.use.orders.note_warehouse("ord_2", "W02")
+    for number, order_id in ((1, "ord_1"), (2, "ord_2"), (3, None)):
+        await world.use.dead_letters.put(letter(number, order_id=order_id))
+    inbox = _Reopened()
+    engine: Any = SimpleNamespace(dependencies=world.use)
+    worker = Principal("user:usr_5", roles=("OPERATIONS",), warehouses=("W01",))
+    named = await replay_letters(engine, inbox, Replay(("dl_1", "dl_2", "dl_3")), "m-1", worker)
+    assert [problem.path for problem in named.problems] == [("deadLetterIds", "1"), ("deadLetterIds", "2")]
+    found = await replay_letters(engine, inbox, Replay(types=(letter().type,)), "m-2", worker)
+    assert (found.accepted, inbox.ids) == (1, ["dl_1"])
 
 
 class _Reopened:

@@ -258,7 +258,14 @@ async def test_who_submitted_an_order_does_not_release_it(poor: ProcessWorld) ->
 async def test_only_those_who_own_a_hold_release_it(poor: ProcessWorld, role: str) -> None:
     await run_order(poor, submission(line(6)))
     with pytest.raises(NotEntitled, match="CREDIT_CONTROLLER"):
-        await decide_hold(poor.use, release(), Principal("user:usr_5", roles=(role,)))
+        await decide_hold(poor.use, release(), Principal("user:usr_5", roles=(role,), warehouses=("*",)))
+
+
+async def test_a_held_order_does_not_exist_for_those_of_warehouses_that_have_nothing_of_it(poor: ProcessWorld) -> None:
+    await run_order(poor, submission(line(6)))
+    worker = Principal("user:usr_5", roles=("OPERATIONS",), warehouses=("W01",))
+    problems = await decide_hold(poor.use, release(), worker)
+    assert [problem.rule for problem in problems] == ["UNKNOWN_ORDER"]  # type: ignore[attr-defined]
 
 
 async def test_a_hold_is_decided_once(poor: ProcessWorld) -> None:

@@ -30,7 +30,7 @@ from tests.support.platform_records import process
 from tests.support.process_world import QUICK, REP, ProcessWorld, line, process_world, submission
 
 ATTEMPTS = 3
-OPERATOR = Principal("user:usr_6", roles=("OPERATIONS",))
+OPERATOR = Principal("user:usr_6", roles=("OPERATIONS",), warehouses=("*",))
 WMS = SourceSystem.WMS
 
 

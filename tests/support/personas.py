@@ -16,8 +16,9 @@ from tests.support.whole import Whole
 
 _SECRET = "a secret that signs the tokens of tests"
 _DAY_S = 86_400
+_CLAIMS = ("roles", "accounts", "territories", "warehouses")
 
-IDENTITY = IdentitySettings(tokens=TokenIdentity(secret=_SECRET, pass_claims=("roles", "accounts", "territories")))
+IDENTITY = IdentitySettings(tokens=TokenIdentity(secret=_SECRET, pass_claims=_CLAIMS))
 """Settings of a gateway that believes these tokens and nothing else."""
 
 
@@ -42,7 +43,9 @@ PRICING = Persona("user:usr_5", ("PRICING_DESK",), ("quote:approve",))
 CONTROLLER = Persona("user:usr_6", ("CREDIT_CONTROLLER",), ("credit:read", "hold:release", "onboarding:decide"))
 REP_OF_CENTRAL = Persona("user:usr_2", ("SALES",), claims={"territories": ("ter_US-C",)})
 AGENT = Persona("user:usr_7", ("SERVICE_DESK",), ("credit:read",), ALL_TERRITORIES)
-OPERATOR = Persona("user:usr_8", ("OPERATIONS",), ("ops:read", "ops:replay"))
+_PLATFORM = ("ops:read", "ops:replay")
+OPERATOR = Persona("user:usr_8", ("OPERATIONS",), _PLATFORM, {"warehouses": ("*",)})
+OPERATOR_OF_WEST = Persona("user:usr_8", ("OPERATIONS",), _PLATFORM, {"warehouses": ("W01",)})
 BUYER = Persona("user:pia", ("PORTAL_BUYER",), claims={"accounts": ("acc_1",)})
 SIBLING = Persona("user:pat", ("PORTAL_BUYER",), claims={"accounts": ("acc_3",)})
 PARENT_ADMIN = Persona("user:pam", ("PORTAL_ADMIN",), claims={"accounts": ("acc_parent",)})

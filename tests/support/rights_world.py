@@ -20,7 +20,7 @@ from resolvers.rows import BOUND_ROLES, RowRules
 from schema.enums import CaseStatus, OnboardingStatus, SourceSystem
 from schema.records.accounts import Contact, ServiceCase, Territory, User
 from schema.records.catalog import Category, PriceLevel
-from schema.records.identity import Principal
+from schema.records.identity import OPERATIONS, Principal
 from schema.records.inventory import ReserveLine
 from schema.records.onboarding import Applicant, Onboarding
 from schema.records.values import ExternalRef
@@ -28,7 +28,7 @@ from subgraphs.context import RequestContext
 from systems.health import HealthBoard
 from tests.support import subgraph_requests as requests
 from tests.support.fake_systems import account, tracking
-from tests.support.order_records import document, invoice, recorded, rma, shipment, told
+from tests.support.order_records import document, invoice, recorded, rma, set_aside, shipment, told
 from tests.support.platform_records import letter, process, quote, task
 from tests.support.process_world import ProcessWorld, process_world
 from tests.support.rule_records import NOW, address, rule
@@ -55,12 +55,19 @@ SUBGRAPHS: Mapping[str, tuple[str, str, str]] = {
 HERE = ("ter_1",)
 
 
+WORKS_AT = ("W01",)
+
+
+def _operator(name: str, *warehouses: str) -> Principal:
+    return Principal(f"user:{name}", ("OPERATIONS",), ("ops:read", "ops:replay"), warehouses=warehouses)
+
+
 def _elsewhere(role: str, *scopes: str) -> Principal:
     return Principal(f"user:{role.lower()}_elsewhere", (role,), scopes, territories=("ter_2",))
 
 
 ROLES: Mapping[str, Principal] = {
-    role: Principal(f"user:{role.lower()}", (role,), scopes, accounts, HERE if role in BOUND_ROLES else ())
+    role: Principal(f"user:{role.lower()}", (role,), scopes, accounts, HERE if role in BOUND_ROLES else (), WORKS_AT)
     for role, scopes, accounts in (
         ("SALES", (), None),
         ("SALES_MANAGER", ("quote:approve", "margin:read"), None),
@@ -78,7 +85,7 @@ ROLES: Mapping[str, Principal] = {
 }
 """The roles of the authorization table with their scopes; a sibling's buyer with scopes that are not its; nobody.
 
-``acc_1`` lies in the territory of those who are bound to one.
+``acc_1`` lies in the territory of those who are bound to one; its order leaves from their warehouse.
 """
 
 NEIGHBOURS: Mapping[str, tuple[str, Principal]] = {
@@ -87,13 +94,17 @@ NEIGHBOURS: Mapping[str, tuple[str, Principal]] = {
     "REP_ELSEWHERE": ("SALES", _elsewhere("SALES")),
     "MANAGER_ELSEWHERE": ("SALES_MANAGER", _elsewhere("SALES_MANAGER", "quote:approve", "margin:read")),
     "AGENT_ELSEWHERE": ("SERVICE_DESK", _elsewhere("SERVICE_DESK")),
+    "OPERATOR_EVERYWHERE": (OPERATIONS, _operator("olga", "*")),
+    "OPERATOR_ELSEWHERE": (OPERATIONS, _operator("otto", "W02", "W03")),
+    "OPERATOR_NOWHERE": (OPERATIONS, _operator("oona")),
     "BUYER_ABOVE": ("PORTAL_BUYER", Principal("user:pat", ("PORTAL_BUYER",), (), ("acc_0",))),
 }
 """Who has a role of the table beside ``acc_1``: its owner, who has no territory, and an administrator of its parent see
-what the role does; for those of another territory and for a buyer of its parent there is no ``acc_1``."""
+what the role does, and so do operations of all warehouses; for those of another territory and for a buyer of its parent
+there is no ``acc_1``, for operations of other warehouses or of none no order of it."""
 
-LET_IN = frozenset({"OWNER", "ADMIN_ABOVE"})
-"""The neighbours that see what belongs to ``acc_1``."""
+LET_IN = frozenset({"OWNER", "ADMIN_ABOVE", "OPERATOR_EVERYWHERE"})
+"""The neighbours that see what belongs to ``acc_1`` and leaves from its warehouse."""
 
 _PATIENCE_S = 30.0
 """A stream that should tell something does, however slow the machine is."""
@@ -210,11 +221,11 @@ async def _fill(world: ProcessWorld) -> str:
     world.wms.shipments_by_id["sh_S-1"] = shipment()
     world.tms.loads["S-1"] = tracking("S-1")
     (first,) = await use.events.append([told("before everything", "system.noted", partition_key="-", account_id=None)])
-    await use.orders.create(recorded(quote_id="quo_1", opportunity_id="opp_9"))
+    await use.orders.create(set_aside(recorded(quote_id="quo_1", opportunity_id="opp_9"), "W01"))
     await use.quotes.save(quote(1, opportunity_id="opp_9", order_id="ord_1"))
     await use.process_log.start(process())
     await use.tasks.open_task(task())
-    await use.dead_letters.put(letter())
+    await use.dead_letters.put(letter(order_id="ord_1"))
     line = ReserveLine(1, "PMP-0042", "W01", Decimal(1), "EA", limit=Decimal(100))
     await use.reservations.reserve("key", "acc_1", [line], NOW + timedelta(hours=1), NOW)
     await use.stock.record(world.wms.positions, NOW)
@@ -307,6 +318,8 @@ def _caller(who: Principal) -> Caller:
         claims.append(("accounts", who.accounts))
     if who.territories:
         claims.append(("territories", who.territories))
+    if who.warehouses:
+        claims.append(("warehouses", who.warehouses))
     return Caller(who.subject, frozenset(who.scopes), claims=tuple(claims))
 
 

@@ -21,8 +21,14 @@ CLAIMS = ClaimsReader(_KEY)
 
 
 def staff(*scopes: str, role: str = "SALES") -> Principal:
-    """Return one of the distributor's people."""
-    return Principal("user:ann", frozenset(scopes), claims=(("roles", (role,)),))
+    """Return one of the distributor's people, who works in all warehouses if in any."""
+    return Principal("user:ann", frozenset(scopes), claims=(("roles", (role,)), ("warehouses", ("*",))))
+
+
+def warehouse_worker(*codes: str, scopes: tuple[str, ...] = ("ops:read", "ops:replay")) -> Principal:
+    """Return somebody of operations who works in these warehouses."""
+    claims = (("roles", ("OPERATIONS",)), ("warehouses", codes))
+    return Principal("user:wim", frozenset(scopes), claims=claims)
 
 
 def customer(*account_ids: str, scopes: tuple[str, ...] = ()) -> Principal:

@@ -21,6 +21,8 @@ from tests.support.personas import (
     CONTROLLER,
     IDENTITY,
     MANAGER,
+    OPERATOR,
+    OPERATOR_OF_WEST,
     PARENT_ADMIN,
     REP,
     REP_OF_CENTRAL,
@@ -43,6 +45,16 @@ SUBMIT = scenario("order").query
 async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
     async with in_process(tmp_path_factory.mktemp("views"), IDENTITY) as running:
         yield running
+
+
+def _sent_from(order: dict[str, Any]) -> set[str]:
+    return {shipment["warehouse"]["code"] for shipment in order["shipments"]}
+
+
+def _codes(order: dict[str, Any]) -> set[str]:
+    """Return the warehouses that an order shows."""
+    lines = order["lines"]["nodes"]
+    return _sent_from(order) | {entry["warehouse"]["code"] for line in lines for entry in line["allocations"]}
 
 
 async def customer(whole: Whole, **changes: Any) -> dict[str, Any]:
@@ -227,6 +239,30 @@ class TestRowsOfCustomers:
         assert 0 < len(ours) < len(everything)
         assert {order["account"]["id"] for order in shown} <= set(ours)
         assert shown
+
+    async def test_operations_work_with_the_orders_of_their_warehouse(self, whole: Whole):
+        listed = """{
+          orders(first: 30) {
+            nodes {
+              id
+              shipments { warehouse { code } }
+              lines { nodes { allocations { warehouse { code } } } }
+              lineage(first: 1) { nodes { type } }
+            }
+          }
+        }"""
+        one = "query ($id: ID!) { order(id: $id) { id lineage { nodes { type } } processes { id } } }"
+        async with acting(whole, OPERATOR) as everywhere, acting(whole, OPERATOR_OF_WEST) as west:
+            everything = (await everywhere.data(listed))["orders"]["nodes"]
+            theirs = (await west.data(listed))["orders"]["nodes"]
+            foreign = [order for order in everything if _codes(order) and "W01" not in _codes(order)]
+            assert [await west.data(one, {"id": order["id"]}) for order in foreign] == [{"order": None}] * len(foreign)
+            assert all([(await everywhere.data(one, {"id": order["id"]}))["order"] for order in foreign[:3]])
+        assert (len(theirs), len(everything)) == (30, 30)
+        assert all(order["lineage"]["nodes"] for order in theirs)
+        assert {code for order in theirs for code in _sent_from(order)} == {"W01"}
+        assert [order["id"] for order in theirs if "W01" not in _codes(order)] == []
+        assert foreign
 
     async def test_an_administrator_of_the_parent_sees_the_orders_of_every_level_below(self, whole: Whole):
         query = "query ($id: ID!) { account(id: $id) { orders(first: 1) { nodes { number } } } }"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def principal(subject: str, *scopes: str, **claims: Any) -> Principal:
     return Principal(subject, frozenset(scopes), claims=tuple(claims.items()))
 
 
-OPERATOR = principal("user:usr_8", "ops:read", roles=("OPERATIONS",))
+OPERATOR = principal("user:usr_8", "ops:read", roles=("OPERATIONS",), warehouses=("*",))
 DESK = principal("user:usr_7", roles=("SERVICE_DESK",))
 BUYER = principal("user:usr_1", roles=("PORTAL_BUYER",), accounts=("acc_1",))
 COLLEAGUE = principal("user:usr_2", roles=("PORTAL_BUYER",), accounts=("acc_1",))
@@ -519,7 +519,9 @@ class TestCost:
         assert max(one.values(), default=0) <= 1
 
     async def test_a_store_that_does_not_answer_is_named(self, desk: Desk, monkeypatch: pytest.MonkeyPatch):
-        async def search_tasks(queue: str | None, state: str | None, page: PageRequest) -> Page[Any]:
+        async def search_tasks(
+            queue: str | None, state: str | None, page: PageRequest, warehouses: Collection[str] | None
+        ) -> Page[Any]:
             raise Unavailable(SourceSystem.PLATFORM, "search tasks", "the database is away", outcome_unknown=False)
 
         monkeypatch.setattr(desk.world.use.tasks, "search_tasks", search_tasks)

@@ -14,6 +14,7 @@ from graphql import ObjectTypeDefinitionNode, parse
 
 from crossdock.migrations import upgrade
 from schema.enums import SourceSystem
+from schema.records.identity import OPERATIONS
 from tests.support import subgraph_requests as requests
 from tests.support.rights_world import LET_IN, NEIGHBOURS, ROLES, SUBGRAPHS, RightsWorld, rights_world
 
@@ -29,6 +30,7 @@ class Rights:
     """Who sees or does something, and who is told that it may not; all others learn what they would of nothing.
 
     What ``belongs`` to acc_1 is nothing for those of our people who do not work with it and for a buyer of its parent.
+    What is ``placed`` belongs to its order's warehouse, too, and is nothing for operations of others.
     It ``hides`` when that counts, for our people, before what their role may do.
     """
 
@@ -36,27 +38,30 @@ class Rights:
     forbidden: frozenset[str] = frozenset()
     belongs: bool = True
     hides: bool = False
+    placed: bool = False
 
     def expected(self) -> dict[str, str]:
         """Return how each role fares, and those beside it."""
         told = {role: "FORBIDDEN" if role in self.forbidden else "NOTHING" for role in ROLES}
         told |= dict.fromkeys(self.seen, "SEEN")
         for name, (role, _) in NEIGHBOURS.items():
-            is_refused = self.belongs and name not in LET_IN and (role in self.seen or (self.hides and role in STAFF))
+            is_bound = self.placed if role == OPERATIONS else self.belongs
+            is_refused = is_bound and name not in LET_IN and (role in self.seen or (self.hides and role in STAFF))
             told[name] = "NOTHING" if is_refused else told[role]
         return told
 
 
-def only(*roles: str, belongs: bool = True, hides: bool = False) -> Rights:
+def only(*roles: str, belongs: bool = True, hides: bool = False, placed: bool = False) -> Rights:
     """Return that these may, and that all others are told that they may not."""
-    return Rights(frozenset(roles), EVERYBODY - frozenset(roles), belongs, hides)
+    return Rights(frozenset(roles), EVERYBODY - frozenset(roles), belongs, hides, placed)
 
 
 ALL = Rights(EVERYBODY, belongs=False)
 KNOWN = Rights(EVERYBODY - {"STRANGER"}, belongs=False)
 ACCOUNT = Rights(STAFF | OWN)
+ORDER = Rights(STAFF | OWN, placed=True)
 INSIDE = Rights(STAFF, belongs=False)
-TASKS = Rights(STAFF)
+TASKS = Rights(STAFF, placed=True)
 ORDERING = Rights(
     frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK"}) | OWN,
     frozenset({"OPERATIONS", "CREDIT_CONTROLLER", "PRICING_DESK", "STRANGER"}),
@@ -128,10 +133,10 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
         ORDERING,
         'inventoryReservationRelease(KEY, reservationIds: ["rsv_key:1:W01"]) { SAID }',
     ),
-    "operations.Query.lineage": (ACCOUNT, 'lineage(correlationId: "ord_1") { type }'),
-    "operations.Query.process": (ACCOUNT, 'process(id: "prc_1") { id }'),
+    "operations.Query.lineage": (ORDER, 'lineage(correlationId: "ord_1") { type }'),
+    "operations.Query.process": (ORDER, 'process(id: "prc_1") { id }'),
     "operations.Query.exceptionTasks": (TASKS, "exceptionTasks { nodes { id } }"),
-    "operations.Query.deadLetters": (only("OPERATIONS"), "deadLetters { nodes { id } }"),
+    "operations.Query.deadLetters": (only("OPERATIONS", placed=True), "deadLetters { nodes { id } }"),
     "operations.Query.systems": (only("OPERATIONS"), "systems { system }"),
     "operations.Query.kpi": (
         INSIDE,
@@ -139,26 +144,29 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
     ),
     "operations.Query.systemOfRecord": (ALL, "systemOfRecord { object }"),
     "operations.Mutation.exceptionTaskClaim": (
-        only("CREDIT_CONTROLLER", hides=True),
+        only("CREDIT_CONTROLLER", hides=True, placed=True),
         'exceptionTaskClaim(id: "tsk_1") { SAID }',
     ),
     "operations.Mutation.exceptionTaskResolve": (
-        only("CREDIT_CONTROLLER", hides=True),
+        only("CREDIT_CONTROLLER", hides=True, placed=True),
         'exceptionTaskResolve(KEY, id: "tsk_1", resolution: "RELEASE", comment: "c") { SAID }',
     ),
     "operations.Mutation.messagesReplay": (
-        only("OPERATIONS"),
+        only("OPERATIONS", placed=True),
         'messagesReplay(input: {KEY, deadLetterIds: ["dl_1"]}) { SAID }',
     ),
-    "operations.Mutation.processRetry": (only("OPERATIONS"), 'processRetry(KEY, processId: "prc_1") { SAID }'),
-    "orders.Query.return": (ACCOUNT, 'return(id: "rma_R-1") { id }'),
-    "orders.Query.quote": (ACCOUNT, 'quote(id: "quo_1") { id }'),
-    "orders.Query.order": (ACCOUNT, 'order(id: "ord_1") { id }'),
-    "orders.Query.orderByNumber": (ACCOUNT, 'orderByNumber(number: "SO-300001") { id }'),
-    "orders.Query.orders": (ACCOUNT, "orders { nodes { id } }"),
-    "orders.Query.shipment": (ACCOUNT, 'shipment(id: "sh_S-1") { id }'),
-    "orders.Query.shipmentByTracking": (ACCOUNT, 'shipmentByTracking(trackingNumber: "PROS-1") { id }'),
-    "orders.Query.invoiceByNumber": (ACCOUNT, 'invoiceByNumber(number: "INV-1") { id }'),
+    "operations.Mutation.processRetry": (
+        only("OPERATIONS", placed=True),
+        'processRetry(KEY, processId: "prc_1") { SAID }',
+    ),
+    "orders.Query.return": (ORDER, 'return(id: "rma_R-1") { id }'),
+    "orders.Query.quote": (ORDER, 'quote(id: "quo_1") { id }'),
+    "orders.Query.order": (ORDER, 'order(id: "ord_1") { id }'),
+    "orders.Query.orderByNumber": (ORDER, 'orderByNumber(number: "SO-300001") { id }'),
+    "orders.Query.orders": (ORDER, "orders { nodes { id } }"),
+    "orders.Query.shipment": (ORDER, 'shipment(id: "sh_S-1") { id }'),
+    "orders.Query.shipmentByTracking": (ORDER, 'shipmentByTracking(trackingNumber: "PROS-1") { id }'),
+    "orders.Query.invoiceByNumber": (ORDER, 'invoiceByNumber(number: "INV-1") { id }'),
     "orders.Mutation.quoteDecide": (
         only("SALES_MANAGER", "PRICING_DESK"),
         'quoteDecide(KEY, quoteId: "quo_1", version: 1, approve: true, comment: "c") { SAID }',
@@ -216,22 +224,22 @@ STREAMS: Mapping[str, tuple[Rights, str]] = {
         Rights(STAFF, EVERYBODY - STAFF, belongs=False),
         'availabilityChanged(skus: ["PMP-0042"], after: "@") { eventId }',
     ),
-    "operations.Subscription.processChanged": (ACCOUNT, 'processChanged(id: "prc_1", after: "@") { eventId }'),
+    "operations.Subscription.processChanged": (ORDER, 'processChanged(id: "prc_1", after: "@") { eventId }'),
     "operations.Subscription.exceptionTaskChanged": (
-        Rights(STAFF, EVERYBODY - STAFF),
+        Rights(STAFF, EVERYBODY - STAFF, placed=True),
         'exceptionTaskChanged(after: "@") { eventId }',
     ),
     "orders.Subscription.orderStatusChanged": (
-        ACCOUNT,
+        ORDER,
         'orderStatusChanged(orderId: "ord_1", after: "@") { eventId }',
     ),
     "orders.Subscription.shipmentMilestone": (
-        ACCOUNT,
+        ORDER,
         'shipmentMilestone(orderId: "ord_1", after: "@") { eventId }',
     ),
-    "orders.Subscription.invoicePosted": (ACCOUNT, 'invoicePosted(accountId: "acc_1", after: "@") { eventId }'),
+    "orders.Subscription.invoicePosted": (ORDER, 'invoicePosted(accountId: "acc_1", after: "@") { eventId }'),
     "orders.Subscription.returnStatusChanged": (
-        ACCOUNT,
+        ORDER,
         'returnStatusChanged(returnId: "rma_R-1", after: "@") { eventId }',
     ),
 }
@@ -263,19 +271,19 @@ REFERENCES: Mapping[str, tuple[Rights, Mapping[str, Any], str]] = {
     "inventory.StockPosition": (INSIDE, {"id": "stk_PMP-0042:W01"}, "onHand { value }"),
     "inventory.Warehouse": (ALL, {"code": "W01"}, "name"),
     "operations.Account": (ACCOUNT, {"id": "acc_1"}, "lineage { nodes { type } }"),
-    "operations.DeadLetter": (Rights(frozenset({"OPERATIONS"})), {"id": "dl_1"}, "type"),
+    "operations.DeadLetter": (Rights(frozenset({"OPERATIONS"}), placed=True), {"id": "dl_1"}, "type"),
     "operations.ExceptionTask": (TASKS, {"id": "tsk_1"}, "kind"),
-    "operations.Order": (ACCOUNT, {"id": "ord_1"}, "lineage { nodes { type } }"),
-    "operations.ProcessInstance": (ACCOUNT, {"id": "prc_1"}, "kind"),
-    "operations.Quote": (ACCOUNT, {"id": "quo_1"}, "lineage { nodes { type } }"),
-    "orders.Account": (ACCOUNT, {"id": "acc_1"}, "orders { nodes { id } }"),
-    "orders.Invoice": (ACCOUNT, {"id": "inv_INV-1"}, "number"),
-    "orders.Opportunity": (ACCOUNT, {"id": "opp_9"}, "quotes { id }"),
-    "orders.Order": (ACCOUNT, {"id": "ord_1"}, "number"),
-    "orders.OrderLine": (ACCOUNT, {"id": "ord_1:1"}, "lineNo"),
-    "orders.Quote": (ACCOUNT, {"id": "quo_1"}, "number"),
-    "orders.Return": (ACCOUNT, {"id": "rma_R-1"}, "rmaNumber"),
-    "orders.Shipment": (ACCOUNT, {"id": "sh_S-1"}, "number"),
+    "operations.Order": (ORDER, {"id": "ord_1"}, "lineage { nodes { type } }"),
+    "operations.ProcessInstance": (ORDER, {"id": "prc_1"}, "kind"),
+    "operations.Quote": (ORDER, {"id": "quo_1"}, "lineage { nodes { type } }"),
+    "orders.Account": (ORDER, {"id": "acc_1"}, "orders { nodes { id } }"),
+    "orders.Invoice": (ORDER, {"id": "inv_INV-1"}, "number"),
+    "orders.Opportunity": (ORDER, {"id": "opp_9"}, "quotes { id }"),
+    "orders.Order": (ORDER, {"id": "ord_1"}, "number"),
+    "orders.OrderLine": (ORDER, {"id": "ord_1:1"}, "lineNo"),
+    "orders.Quote": (ORDER, {"id": "quo_1"}, "number"),
+    "orders.Return": (ORDER, {"id": "rma_R-1"}, "rmaNumber"),
+    "orders.Shipment": (ORDER, {"id": "sh_S-1"}, "number"),
 }
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -123,6 +123,20 @@ class TestClaims:
             "user:ann", ("SALES",), ("credit:read",), ("acc_1",)
         )
 
+    @pytest.mark.parametrize(
+        ("told", "known"),
+        [
+            pytest.param(("W01", "W02"), ("W01", "W02"), id="codes"),
+            pytest.param(("*",), ("*",), id="all"),
+            pytest.param("*", (), id="a text that is no list"),
+            pytest.param(None, (), id="none"),
+        ],
+    )
+    def test_warehouses_and_territories_are_lists(self, told: object, known: tuple[str, ...]):
+        claims = (("roles", ("OPERATIONS",)), ("territories", told), ("warehouses", told))
+        found = ClaimsReader(KEY).principal({HEADER: signed(GatewayPrincipal("user:wim", claims=claims))})
+        assert (found.warehouses, found.territories) == (known, known)
+
     def test_a_principal_without_accounts_is_not_bound_to_any(self):
         assert ClaimsReader(KEY).principal({HEADER: signed(GatewayPrincipal("user:bo"))}).accounts is None
 
