@@ -20,7 +20,7 @@ from schema.records.catalog import Item, Price
 from schema.records.orders import LedgerLine, LedgerOrder
 from schema.records.problems import ApprovalRequired, ItemNotSellable, PricingConflict, Problem, ValidationFailed
 
-__all__ = ["amended", "check_changes", "is_grown", "reprice"]
+__all__ = ["amended", "check_changes", "is_grown", "lacks_less", "reprice"]
 
 _NONE = Decimal(0)
 
@@ -89,6 +89,13 @@ def _amended(line: LedgerLine, change: LineChange | None) -> LedgerLine:
 def is_grown(before: LedgerLine, after: LedgerLine) -> bool:
     """Return whether more is wanted of a line than before."""
     return after.wanted > before.wanted
+
+
+def lacks_less(before: LedgerLine, after: LedgerLine) -> bool:
+    """Return whether a line gives up nothing but what it lacks, so that whatever was released of it stays as it is."""
+    has = sum((entry.quantity.value for entry in before.allocations), _NONE)
+    is_told_alike = (after.unit_price, after.requested_date) == (before.unit_price, before.requested_date)
+    return has <= after.wanted < before.wanted and is_told_alike
 
 
 def reprice(

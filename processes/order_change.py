@@ -2,7 +2,8 @@
 
 CHANGE_PENDING from the first step on. Releases that carry a changed line are held before the ERP changes, so nobody
 picks what is about to change; the goods of those releases are released anew, in a round of their own, once the ERP has
-allocated them. Refused, the order is what it was: ERP quantities restored, releases picked as if nothing was asked.
+allocated them. A line that gives up nothing but what it lacks concerns no release: it changes though goods of it are
+picked, or gone. Refused, the order is what it was: ERP quantities restored, releases picked as if nothing was asked.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ from decimal import Decimal
 
 from processes.amend_case import AmendCase, begin, give_up, is_open, refusal_of, refused_by_erp, settle
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
-from processes.amend_lines import amended, check_changes, is_grown, reprice
+from processes.amend_lines import amended, check_changes, is_grown, lacks_less, reprice
 from processes.order_commit import allocated_line, places_of, shortages
 from processes.order_delivery import mirror_of, release_round
 from processes.order_pricing import find_credit_hold, order_total, pricing_ground
-from processes.order_sourcing import UNRESERVED
+from processes.order_sourcing import UNRESERVED, promised_on
 from processes.rules.supply import free_now, hold_limit
 from processes.rules.uom import factor, tidy
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
 from processes.task_news import resolve_tasks_of
 from schema.enums import OrderStatus, ReservationStatus, SourceSystem
 from schema.events.envelope import Event
+from schema.records.accounts import ShipTo
 from schema.records.catalog import Item
-from schema.records.inventory import ReserveLine
+from schema.records.inventory import ReserveLine, Warehouse
 from schema.records.orders import ErpLine, ErpLineChange, ErpOrderChange, LedgerLine, LedgerOrder
 from schema.records.problems import CreditHold, Problem, Stockout, ValidationFailed
 from schema.records.values import Money, Quantity
@@ -196,10 +198,12 @@ async def allocate(case: AmendCase) -> Outcome:
 
     def changed(order: LedgerOrder) -> LedgerOrder:
         lines = []
-        for line in order.amended_lines:
+        for before, line in zip(order.lines, order.amended_lines, strict=True):
             got = allocated_line(line, by_line.get(line.line_no, ()), places, ship_to, today)
             firm = tuple(replace(entry, round=case.version) for entry in got.allocations)
-            if line.line_no in numbers:
+            if line.line_no in numbers and _keeps_goods(order, before, line):
+                lines.append(_left(before, got, places, ship_to))
+            elif line.line_no in numbers:
                 lines.append(replace(got, allocations=firm))
             else:
                 # The ERP fills what was backordered of other lines too, when goods have come in meanwhile.
@@ -322,9 +326,18 @@ def _places_of(case: AmendCase) -> Mapping[int, int]:
 
 
 def _releases(case: AmendCase, order: LedgerOrder) -> tuple[tuple[str, int], ...]:
-    """Return the releases that carried a changed line before the change."""
-    numbers = _numbers(case)
-    return releases_of(line for line in order.lines if line.line_no in numbers)
+    """Return the releases that carried a changed line before the change, of lines that lose or gain goods by it."""
+    numbers, after = _numbers(case), order.amended_lines or order.lines
+    return releases_of(
+        before
+        for before, line in zip(order.lines, after, strict=True)
+        if before.line_no in numbers and not _keeps_goods(order, before, line)
+    )
+
+
+def _keeps_goods(order: LedgerOrder, before: LedgerLine, after: LedgerLine) -> bool:
+    """Return whether a line stays as it was released; what ships complete is released when nothing lacks."""
+    return not order.ship_complete and lacks_less(before, after)
 
 
 def _document_change(case: AmendCase, lines: Sequence[LedgerLine], key: str) -> ErpOrderChange:
@@ -348,6 +361,16 @@ def _in_round(line: LedgerLine, held: Sequence[tuple[str, int]], round_: int) ->
         for entry in line.allocations
     )
     return replace(line, allocations=moved)
+
+
+def _left(before: LedgerLine, got: LedgerLine, places: Mapping[str, Warehouse], ship_to: ShipTo | None) -> LedgerLine:
+    """Return a line that lacks less, with what it had as it was released."""
+    has = sum((entry.quantity.value for entry in before.allocations), _NONE)
+    lacks = got.wanted - has
+    days = [promised_on(entry.ship_date, places.get(entry.warehouse_code), ship_to) for entry in before.allocations]
+    last = max((day for day in days if day is not None), default=None)
+    promised = got.promised_date if lacks > 0 else last
+    return replace(got, allocations=before.allocations, backordered=lacks, promised_date=promised)
 
 
 def _per_base(line: LedgerLine, items: Mapping[str, Item]) -> Decimal:

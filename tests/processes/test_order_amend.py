@@ -291,6 +291,40 @@ class TestChanging:
         assert replace(await ordered.order("ord_1"), version=before.version) == before
         assert ordered.kept.keys("change") == []
 
+    @pytest.mark.parametrize(("wanted", "lacks"), [(4, 0), (5, 1)], ids=["all that it lacks", "some of it"])
+    async def test_a_line_gives_up_what_it_lacks_though_the_rest_is_picked(
+        self, world: ProcessWorld, wanted: int, lacks: int
+    ):
+        world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+        await run_order(world, submission(line(6)))
+        (before,) = (await world.order("ord_1")).lines
+        assert before.backordered == 2
+        world.wms.picked = {"W01"}
+        world.script.calls.clear()
+        run = await change(world, to(wanted))
+        order = await world.order("ord_1")
+        (after,) = order.lines
+        assert (run.ending.state, order.status) == (ProcessState.COMPLETED, OrderStatus.ACCEPTED)
+        assert (after.wanted, after.backordered, after.allocations) == (wanted, lacks, before.allocations)
+        assert world.erp.documents()[0].lines[0].ordered == wanted
+        assert world.kept.keys("release") == [RELEASE]
+        assert not {"hold_release", "cancel_release", "release"} & set(world.script.calls)
+        assert (after.promised_date is None) == (before.promised_date is None and lacks > 0)
+
+    async def test_more_than_it_lacks_is_not_given_up_by_a_line_that_is_picked(self, world: ProcessWorld):
+        world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+        await run_order(world, submission(line(6)))
+        world.wms.picked = {"W01"}
+        assert problem_names((await change(world, to(3))).ending.problems) == ["NotAllowedInState"]
+
+    async def test_what_ships_complete_is_released_once_it_lacks_nothing(self, world: ProcessWorld):
+        world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+        await run_order(world, submission(line(6), ship_complete=True))
+        assert world.kept.keys("release") == []
+        run = await change(world, to(4))
+        assert run.ending.state is ProcessState.COMPLETED
+        assert world.kept.keys("release") == [f"or:ord_1:rel:W01:{run.request.version}"]
+
     async def test_an_erp_that_refuses_leaves_everything_as_it_was(self, ordered: ProcessWorld):
         before = await ordered.order("ord_1")
         ordered.script.before["change_order"].append(Rejected(ERP, "change", "not now", reason="LOCKED"))
