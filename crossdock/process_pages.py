@@ -8,17 +8,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from processes import inventory_sync
+from processes import fallbacks, inventory_sync
 from processes.diagram import draw, draw_routines
+from processes.fallbacks import FALLBACKS, Behaviour, Operation, fallback
 from processes.inventory_sync import INVENTORY_SYNC
 from processes.registry import PROCESSES, Process
 from processes.steps import Outage, Step
+from schema.enums import SourceSystem
 
-__all__ = ["process_pages"]
+__all__ = ["FALLBACKS_PAGE", "process_pages"]
 
 INDEX = "README.md"
 
+FALLBACKS_PAGE = "when-a-system-is-out.md"
+
 _SYNC_TITLE = "P8 Inventory sync"
+_FALLBACKS_TITLE = "When a system is out"
+
+_BEHAVIOURS: Mapping[Behaviour, str] = {
+    Behaviour.REMEMBERED: "the last answer, marked as stale",
+    Behaviour.WITHOUT: "answered without it, marked as stale",
+    Behaviour.BUFFERED: "accepted, and waits for it",
+    Behaviour.READ_MODEL: "from our own records",
+    Behaviour.NULL: "its fields are null, with an error that names it",
+}
+_NOT_ASKED = "-"
 
 _OUTAGES: Mapping[Outage, str] = {
     Outage.WAIT: "the process waits",
@@ -34,6 +48,8 @@ Every process of the distribution graph as it runs. `crossdock processes` writes
 runner carries out; a test compares them with the code.
 
 {links}
+
+What is done meanwhile [when a system is out]({fallbacks}), for every operation, is a table of its own.
 
 How to read them, for all processes alike:
 
@@ -58,7 +74,8 @@ def process_pages() -> Mapping[str, str]:
     pages[_file(_SYNC_TITLE)] = _sync_page()
     titles = sorted([*(process.title for process in PROCESSES), _SYNC_TITLE])
     links = "\n".join(f"- [{title}]({_file(title)})" for title in titles)
-    return {INDEX: _HEAD.format(links=links), **pages}
+    pages[FALLBACKS_PAGE] = _fallbacks_page()
+    return {INDEX: _HEAD.format(links=links, fallbacks=FALLBACKS_PAGE), **pages}
 
 
 def _page(process: Process) -> str:
@@ -101,6 +118,30 @@ def _sync_page() -> str:
             *_table(("Routine", "System", "What it does", "When"), rows),
         ]
     )
+
+
+def _fallbacks_page() -> str:
+    systems = sorted({system for system, _ in FALLBACKS})
+    rows = ((f"`{system.value}`", *(_cell(system, operation) for operation in Operation)) for system in systems)
+    heads = ("Out", *(operation.value.capitalize() for operation in Operation))
+    return "\n".join(
+        [
+            f"# {_FALLBACKS_TITLE}",
+            "",
+            _about(fallbacks.__doc__),
+            "",
+            *_table(heads, rows),
+        ]
+    )
+
+
+def _cell(system: SourceSystem, operation: Operation) -> str:
+    """Return what is done instead, with its bound where it has one."""
+    found = fallback(system, operation)
+    if found is None:
+        return _NOT_ASKED
+    bound = "" if found.within is None else f" (at most {_span(found.within)})"
+    return _BEHAVIOURS[found.behaviour] + bound
 
 
 def _row(step: Step[Any]) -> tuple[str, ...]:

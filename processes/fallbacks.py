@@ -1,6 +1,6 @@
 """What the platform does instead while a system is out: one cell per system and operation, as data.
 
-A cell that is not there means that the operation asks nothing of the system. ``within`` bounds how old an answer from
+Where there is no cell, the operation asks nothing of the system. The time of a cell bounds how old an answer from
 memory may be, or how long work is kept for the system.
 
 - An ERP's cells are about accounts and orders that are at home in it. Items and lists are the cloud ERP's for all.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from crossdock.process_pages import process_pages
+from crossdock.process_pages import FALLBACKS_PAGE, process_pages
 from processes.diagram import draw
+from processes.fallbacks import FALLBACKS, Operation
 from processes.inventory_sync import INVENTORY_SYNC
 from processes.registry import PROCESSES, Process
 from processes.steps import DONE, Outcome, Step, Verdict, Waits
@@ -51,6 +52,15 @@ def test_the_pages_are_up_to_date():
     assert kept == wanted, "run 'crossdock processes'"
 
 
+def test_every_cell_of_the_fallbacks_is_shown():
+    lines = process_pages()[FALLBACKS_PAGE].splitlines()
+    shown = {line.split("`")[1]: line.split(" | ")[1:] for line in lines if line.startswith("| `")}
+    assert set(shown) == {system.value for system, _ in FALLBACKS}
+    for system, cells in shown.items():
+        asked = [(SourceSystem(system), operation) in FALLBACKS for operation in Operation]
+        assert [cell.rstrip(" |") != "-" for cell in cells] == asked
+
+
 @pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
 def test_every_state_of_a_diagram_is_reached_and_left(process: Process):
     edges = _STATES.findall(draw(process.steps))
@@ -70,7 +80,7 @@ def test_every_process_says_what_it_is_about(process: Process):
 
 
 def test_every_process_of_the_domain_has_a_page():
-    numbers = {name[:2] for name in process_pages() if name != "README.md"}
+    numbers = {name[:2] for name in process_pages() if name not in ("README.md", FALLBACKS_PAGE)}
     assert numbers == {f"p{number}" for number in range(1, 10)}
 
 
