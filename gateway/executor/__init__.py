@@ -3,7 +3,7 @@
 from gateway.executor.compile import ExecutablePlan, compile_plan
 from gateway.executor.context import ExecutionContext
 from gateway.executor.deferred import DeferredResult, Patch, StreamedItems
-from gateway.executor.result import ExecutionResult
+from gateway.executor.result import ExecutionResult, Pending
 from gateway.executor.run import run, run_deferred
 from gateway.executor.subscribe import subscribe
 
@@ -13,6 +13,7 @@ __all__ = [
     "ExecutionContext",
     "ExecutionResult",
     "Patch",
+    "Pending",
     "StreamedItems",
     "compile_plan",
     "run",

@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.executor.completion import MAX_ERRORS, complete_part
 from gateway.executor.paths import ResponsePath
+from gateway.executor.result import Pending
 from gateway.executor.shape import Composite, SchemaTypes, build_root, parse_type
 from gateway.plan.nodes import FieldStep, Guard, ListStep, OutputField, Path, PathStep, TypeStep
 
@@ -68,10 +69,18 @@ class StreamedItems:
 
 @dataclass(frozen=True, slots=True)
 class DeferredResult:
-    """One part, delivered: a patch for each object of a fragment, or the items of each list, in answer order."""
+    """One part, delivered: a patch for each object of a fragment, or the items of each list.
+
+    Attributes:
+        part: index of the part in the plan.
+        patches: one for each place of the part that was announced, in the same order.
+        pending: places of other parts that can be announced from now on.
+    """
 
     label: str | None
+    part: int
     patches: tuple[Patch | StreamedItems, ...]
+    pending: tuple[Pending, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

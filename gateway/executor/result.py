@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
-__all__ = ["ExecutionResult", "Freshness"]
+from gateway.executor.paths import ResponsePath
+
+__all__ = ["ExecutionResult", "Freshness", "Pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,21 @@ class Freshness:
     cache_control: str
     age_s: int
     vary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An object or list that the client has and that a later part adds to.
+
+    Attributes:
+        part: index of the part in the plan.
+        path: response keys and list indices from the root of the answer.
+        label: label of the ``@defer`` or ``@stream``, None when it has none.
+    """
+
+    part: int
+    path: ResponsePath
+    label: str | None
 
 
 @dataclass(slots=True)
@@ -31,6 +48,7 @@ class ExecutionResult:
         cursor: where the event stands in a stream that can be resumed after it, else None.
         freshness: what clients are told of the answer's use, None when they are told nothing.
         headers: further headers of an HTTP answer, lower-case names with values.
+        pending: what later parts add to, when it is the first of several answers.
     """
 
     data: dict[str, Any] | None
@@ -40,6 +58,7 @@ class ExecutionResult:
     extensions: dict[str, Any] | None = None
     freshness: Freshness | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    pending: tuple[Pending, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the response object; ``errors`` only when there are some."""

@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import ErrorCode, SubgraphError
+from gateway.executor.announcing import Announced, Announcer
 from gateway.executor.answer import Answer, decode_answer
 from gateway.executor.blame import Blame
 from gateway.executor.caching import FetchCache
@@ -30,7 +31,6 @@ from gateway.executor.context import ExecutionContext
 from gateway.executor.contexts import MAX_GROUPS, CompiledContexts
 from gateway.executor.deferred import DeferredResult, Delivered, Patch, StreamedItems, complete_patch, with_other_errors
 from gateway.executor.merge import copy_value, merge_entities, merge_object
-from gateway.executor.paths import to_client_path, trace
 from gateway.executor.projection import FAULTS
 from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.executor.result import ExecutionResult
@@ -68,19 +68,21 @@ async def run_deferred(
         yield await run(plan, context)
         return
     execution = _Execution(plan, context, {})
-    delivered = Delivered()
+    delivered, announcer = Delivered(), Announcer(plan.source, plan.shape(context).places)
     async with aclosing(execution.run_parts()) as parts:
         async for part in parts:
             if part is None:
                 first = execution.shape()
                 delivered.add((), first.data)
+                first.pending = announcer.after(None, execution.data, delivered)
                 yield first
                 continue
-            patches = execution.patches(part, delivered)
+            patches = execution.patches(part, announcer.take(part))
             if patches:
                 for patch in patches:
                     delivered.add_part(patch)
-                yield DeferredResult(plan.source.deferred[part].label, patches)
+                pending = announcer.after(part, execution.data, delivered)
+                yield DeferredResult(plan.source.deferred[part].label, part, patches, pending)
 
 
 async def complete_event(
@@ -172,21 +174,15 @@ class _Execution:
                 open_.add(part)
         return [part for part in waiting if part not in open_]
 
-    def patches(self, part: int, delivered: Delivered) -> tuple[Patch | StreamedItems, ...]:
-        """Return what a complete part adds to the objects and lists that the client has."""
-        plan = self._plan
+    def patches(self, part: int, announced: Sequence[Announced]) -> tuple[Patch | StreamedItems, ...]:
+        """Return what a complete part adds to the objects and lists that were announced."""
         errors = self._errors_of_parts.get(part, [])
-        found: list[Patch | StreamedItems] = []
-        for place in plan.shape(self._context).places[part]:
-            for item, position in trace(self.data, place.path):
-                path = to_client_path(position, plan.source.output)
-                if isinstance(place, ListPlace):
-                    path = (*path, place.key)
-                    items = complete_stream(place, item, path, errors) if delivered.has_list(path) else None
-                    if items is not None:
-                        found.append(items)
-                elif delivered.has_object(path):
-                    found.append(complete_patch(place.target, item, path, errors))
+        found: list[Patch | StreamedItems] = [
+            complete_stream(one.place, one.item, one.path, errors)
+            if isinstance(one.place, ListPlace)
+            else complete_patch(one.place.target, one.item, one.path, errors)
+            for one in announced
+        ]
         return tuple(with_other_errors(found, errors))
 
     def _note(self, fetch: CompiledFetch, errors: list[dict[str, Any]]) -> None:
@@ -316,10 +312,8 @@ class _Execution:
             if fetch.at is not None:
                 for number, item in enumerate(fetch.at.collect({(): [self.data]})):
                     merge_object(item, copy_value(data) if number else data, self._plan.types.is_object_type)
-            elif self.data:
-                merge_object(self.data, data, self._plan.types.is_object_type)
             else:
-                self.data = data
+                merge_object(self.data, data, self._plan.types.is_object_type)
         if errors:
             self._note(fetch, self._blame(fetch).root_errors(errors[:MAX_ERRORS], self.data))
 

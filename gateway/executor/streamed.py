@@ -25,13 +25,20 @@ class ListPlace:
 
     Attributes:
         key: response key of the list.
+        source: its internal key in the merged data.
         start: index of the first item that comes later.
     """
 
     path: Path
     target: Composite
     key: str
+    source: str
     start: int
+
+    def has_later_items(self, item: dict[str, Any]) -> bool:
+        """Tell whether the list of an object has more than its first items."""
+        found = item.get(self.source)
+        return isinstance(found, list) and len(found) > self.start
 
 
 def compile_list_places(
@@ -39,7 +46,7 @@ def compile_list_places(
 ) -> tuple[ListPlace, ...]:
     """Return the places of a part that delivers later items, for one set of guard values."""
     return tuple(
-        ListPlace(path, build_root((one,), type_name, types, holds), one.key, start)
+        ListPlace(path, build_root((one,), type_name, types, holds), one.key, one.source, start)
         for path, type_name, one, start in _find(output, part, root_type, ())
     )
 
@@ -58,12 +65,12 @@ def _find(
 
 def complete_stream(
     place: ListPlace, value: dict[str, Any], path: ResponsePath, errors: Iterable[dict[str, Any]]
-) -> StreamedItems | None:
-    """Shape the later items of the list at ``path``, None when there are none."""
+) -> StreamedItems:
+    """Shape the later items of the list at ``path``."""
     near = [error for error in errors if is_around(tuple(error["path"]), path)]
     found = complete_items(place.target, value, place.start, path, near)
     if found is None:
-        return None
+        return StreamedItems(path, place.start, [])
     items, is_cut, told = found
     own = [error for error in told if tuple(error["path"][: len(path)]) == path]
     return StreamedItems(path, place.start, items, own, is_cut=is_cut)

@@ -3,24 +3,24 @@
 Two formats are in use:
 
 - ``incrementalSpec=v0.2``, the present draft of the GraphQL specification: places are announced as ``pending`` under
-  an id, get their data, and are ``completed``. It is also what a client gets that names no format.
+  an id, in the part that brings what they add to, get their data, and are ``completed``. It is also what a client gets
+  that names no format.
   https://specs.apollo.dev/incremental/v0.2/
 - ``deferSpec=20220824``, which older clients ask for: each part names path and label of what it adds; the path of items
   ends in the index of the first.
 
-Which objects a fragment adds to, and which lists have later items, is known when they are complete; so the places are
-announced in the part that fills them.
 ``hasNext`` is false in a last part of its own, so that no part waits to learn whether another follows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
 import orjson
 
-from gateway.executor import DeferredResult, ExecutionResult, Patch, StreamedItems
+from gateway.executor import DeferredResult, ExecutionResult, Patch, Pending, StreamedItems
 from gateway.server.http_streams import Framing
 from gateway.server.multipart import DELIMITER, PART
 from gateway.server.negotiate import ResponseKind
@@ -69,26 +69,33 @@ class _Present:
     """Numbers the places of one answer."""
 
     def __init__(self) -> None:
-        self._ids = count()
+        self._numbers = count()
+        self._ids: dict[int, list[str]] = {}
 
     def write(self, result: ExecutionResult | DeferredResult) -> dict[str, Any]:
         """Return the payload of a part."""
         if isinstance(result, ExecutionResult):
-            return {**result.to_dict(), "pending": [], "hasNext": True}
-        pending: list[dict[str, Any]] = []
+            return {**result.to_dict(), "pending": self._announce(result.pending), "hasNext": True}
         incremental: list[dict[str, Any]] = []
         completed: list[dict[str, Any]] = []
-        for patch in result.patches:
-            name = str(next(self._ids))
-            label = {} if result.label is None else {"label": result.label}
-            pending.append({"id": name, "path": list(patch.path), **label})
+        for name, patch in zip(self._ids.pop(result.part), result.patches, strict=True):
             errors = {"errors": patch.errors} if patch.errors else {}
             added, has_failed = _content(patch)
             if added is not None:
                 incremental.append({"id": name, **added, **({} if has_failed else errors)})
             completed.append({"id": name, **(errors if has_failed else {})})
+        announced = {"pending": self._announce(result.pending)} if result.pending else {}
         filled = {"incremental": incremental} if incremental else {}
-        return {"pending": pending, **filled, "completed": completed, "hasNext": True}
+        return {**announced, **filled, "completed": completed, "hasNext": True}
+
+    def _announce(self, pending: Iterable[Pending]) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        for place in pending:
+            name = str(next(self._numbers))
+            self._ids.setdefault(place.part, []).append(name)
+            label = {} if place.label is None else {"label": place.label}
+            told.append({"id": name, "path": list(place.path), **label})
+        return told
 
 
 def _content(patch: Patch | StreamedItems) -> tuple[dict[str, Any] | None, bool]:

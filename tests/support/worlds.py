@@ -408,13 +408,17 @@ async def ask_in_parts(
 
 
 def joined(results: Iterable[ExecutionResult | DeferredResult]) -> Any:
-    """Return the data of a client that adds each part to what it has."""
+    """Return the data of a client that adds each part to what it has, each where it was announced."""
     data: Any = None
+    announced: dict[int, list[Any]] = {}
     for result in results:
+        for place in result.pending:
+            announced.setdefault(place.part, []).append(place.path)
         if isinstance(result, ExecutionResult):
             assert not result.errors, result.errors
             data = result.data
             continue
+        assert [patch.path for patch in result.patches] == announced.pop(result.part)
         for patch in result.patches:
             assert not patch.errors, patch.errors
             at = data
@@ -425,6 +429,7 @@ def joined(results: Iterable[ExecutionResult | DeferredResult]) -> Any:
                 at.extend(patch.items)
             else:
                 _add(at, patch.data)
+    assert announced == {}
     return data
 
 

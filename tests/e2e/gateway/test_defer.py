@@ -20,6 +20,7 @@ query Q($later: Boolean! = true) {
 }
 """
 FIRST = {"data": {"me": {"name": "Ada"}}}
+PENDING = {"id": "0", "path": ["me"], "label": "mine"}
 REVIEWS = {"reviews": [{"body": "sturdy"}, {"body": "bright"}]}
 
 
@@ -35,9 +36,8 @@ async def test_the_present_format_announces_fills_and_completes(accept):
     content_type, found = await answer(QUERY, accept)
     assert content_type == 'multipart/mixed;boundary="graphql";incrementalSpec=v0.2'
     assert found == [
-        {**FIRST, "pending": [], "hasNext": True},
+        {**FIRST, "pending": [PENDING], "hasNext": True},
         {
-            "pending": [{"id": "0", "path": ["me"], "label": "mine"}],
             "incremental": [{"id": "0", "data": REVIEWS}],
             "completed": [{"id": "0"}],
             "hasNext": True,
@@ -59,7 +59,7 @@ async def test_the_older_format_names_path_and_label():
 async def test_a_fragment_in_a_list_adds_to_each_object():
     query = "{ products(first: 2) { upc ... @defer { reviews { body } } } }"
     _, found = await answer(query, PRESENT)
-    assert found[1]["pending"] == [{"id": "0", "path": ["products", 0]}, {"id": "1", "path": ["products", 1]}]
+    assert found[0]["pending"] == [{"id": "0", "path": ["products", 0]}, {"id": "1", "path": ["products", 1]}]
     assert found[1]["incremental"][1] == {"id": "1", "data": {"reviews": [{"body": "wobbly"}]}}
     assert found[1]["completed"] == [{"id": "0"}, {"id": "1"}]
 

@@ -23,9 +23,8 @@ async def test_the_present_format_announces_fills_and_completes_a_list():
     content_type, found = await answer(QUERY, PRESENT)
     assert content_type == 'multipart/mixed;boundary="graphql";incrementalSpec=v0.2'
     assert found == [
-        {**FIRST, "pending": [], "hasNext": True},
+        {**FIRST, "pending": [{"id": "0", "path": ["me", "reviews"], "label": "more"}], "hasNext": True},
         {
-            "pending": [{"id": "0", "path": ["me", "reviews"], "label": "more"}],
             "incremental": [{"id": "0", "items": MORE}],
             "completed": [{"id": "0"}],
             "hasNext": True,

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.errors import ErrorCode, SubgraphError
 from gateway.executor import DeferredResult, ExecutionContext, ExecutionResult, compile_plan, run_deferred
+from gateway.executor.paths import ResponsePath
 from gateway.operation import parse_operation
 from gateway.planner import Planner
 from tests.support.fake_transport import FakeTransport
@@ -155,6 +156,68 @@ async def test_the_inner_part_comes_after_the_outer() -> None:
 
     assert [part.label for part in parts] == ["o", "i"]
     assert shown(parts[1])[0] == (("orders", 0), {"carrier": {"name": "A"}})
+
+
+async def announced(operation: str, **transports: FakeTransport) -> list[list[tuple[str | None, ResponsePath]]]:
+    """Return what each answer announces, as labels and paths."""
+    return [[(one.label, one.path) for one in result.pending] async for result in start(operation, **transports)]
+
+
+def entities(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer every order alike."""
+    one = {"step": "s", "carrier": {"name": "A"}, "paid": True, "total": 1.0}
+    return {"data": {"_entities": [one for _ in request["variables"]["representations"]]}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        pytest.param(
+            BOTH,
+            [
+                [("way", ("orders", 0)), ("way", ("orders", 1)), ("money", ("orders", 0)), ("money", ("orders", 1))],
+                [],
+                [],
+            ],
+            id="fragments of the first answer with it",
+        ),
+        pytest.param(
+            '{ orders { total ...@defer(label: "o") { step ...@defer(label: "i") { carrier { name } } } } }',
+            [
+                [("o", ("orders", 0)), ("o", ("orders", 1))],
+                [("i", ("orders", 0)), ("i", ("orders", 1))],
+                [],
+            ],
+            id="a fragment inside another one with that",
+        ),
+        pytest.param(
+            '{ orders { total ...@defer(label: "o") { carrier { name ...@defer(label: "i") { __typename } } } } }',
+            [
+                [("o", ("orders", 0)), ("o", ("orders", 1))],
+                [("i", ("orders", 0, "carrier")), ("i", ("orders", 1, "carrier"))],
+                [],
+            ],
+            id="a fragment on an object that comes later with that",
+        ),
+        pytest.param(
+            '{ orders @stream(initialCount: 1, label: "s") { total ...@defer(label: "o") { step } } }',
+            [
+                [("s", ("orders",)), ("o", ("orders", 0))],
+                [("o", ("orders", 1))],
+                [],
+            ],
+            id="a fragment in items with these items",
+        ),
+    ],
+)
+async def test_what_comes_later_is_announced_with_what_it_adds_to(operation: str, expected: Any) -> None:
+    others = FakeTransport(entities)
+    assert await announced(operation, orders=answering(ORDERS), tracking=others, billing=others) == expected
+
+
+async def test_nothing_is_announced_that_null_has_taken_away() -> None:
+    operation = "{ orders { total ... @defer { step } } }"
+    assert await announced(operation, orders=answering({"orders": None}), tracking=answering({})) == [[]]
 
 
 async def test_closing_the_answer_cancels_what_is_under_way() -> None:

@@ -79,7 +79,7 @@ async def test_the_first_items_do_not_wait_for_what_only_the_later_ones_need() -
         part = await anext(results)
 
         later = [{"step": "s1"}, {"step": "s2"}, {"step": "s3"}]
-        assert part == DeferredResult("o", (StreamedItems(("orders",), 1, later),))
+        assert part == DeferredResult("o", 0, (StreamedItems(("orders",), 1, later),))
         assert [result async for result in results] == []
 
 
