@@ -157,7 +157,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> CrossdockS
     Raises:
         ConfigError: the file cannot be read, or a key or value in it is not accepted.
     """
-    return validate(CrossdockSettings, read_file(path), environment)
+    return validate(CrossdockSettings, read_file(path), environment, path)
 
 
 def schema() -> dict[str, Any]:

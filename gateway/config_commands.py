@@ -16,13 +16,23 @@ config = typer.Typer(no_args_is_help=True, help="Check and describe the settings
 
 
 @config.command()
-def validate(file: Annotated[Path, typer.Argument(help="Settings as YAML or JSON.")]) -> None:
-    """Check a file of settings: 0 when it is accepted, 2 with every fault named when it is not."""
+def validate(
+    file: Annotated[Path, typer.Argument(help="Settings as YAML or JSON.")],
+    extensions: Annotated[bool, typer.Option(help="Import and make the extensions that it names.")] = True,
+) -> None:
+    """Check a file of settings: 0 when it is accepted, 2 with every fault named when it is not.
+
+    Extensions are made, not opened; other files and addresses that it names are read when the gateway starts.
+    """
     from gateway.config import load_settings  # noqa: PLC0415
     from gateway.errors import ConfigError  # noqa: PLC0415
+    from gateway.extensions.hooks import bind  # noqa: PLC0415
+    from gateway.extensions.loading import load_extensions  # noqa: PLC0415
 
     try:
-        load_settings(file)
+        settings = load_settings(file)
+        if extensions:
+            bind(load_extensions(settings.extensions))
     except ConfigError as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(BAD_INPUT) from error

@@ -16,7 +16,7 @@ from typing import NoReturn
 import uvicorn
 
 from gateway.bootstrap import Gateway, Origin, Upkeep, build_gateway
-from gateway.config import GatewaySettings, ServerSettings, load_settings, settings_from
+from gateway.config import GatewaySettings, ServerSettings, read_file, validate
 from gateway.errors import ConfigError
 from gateway.logs import log_to
 from gateway.memory import give_back_freed_memory
@@ -54,14 +54,13 @@ def read_settings(options: ServeOptions) -> GatewaySettings:
     Raises:
         ConfigError: they are not accepted.
     """
-    settings = load_settings(options.config) if options.config is not None else GatewaySettings()
+    values = {} if options.config is None else read_file(options.config)
     said = (("host", options.host), ("port", options.port))
     given = {name: value for name, value in said if value is not None}
-    if not given:
-        return settings
-    values = settings.model_dump()
-    values["server"] |= given
-    return settings_from(values)
+    server = values.get("server", {})
+    if given and isinstance(server, dict):  # else it is refused as it stands
+        values["server"] = server | given
+    return validate(GatewaySettings, values, path=options.config)
 
 
 def build(options: ServeOptions) -> Gateway:

@@ -10,11 +10,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.config.faults import faults_of
 from gateway.config.models import GatewaySettings
+from gateway.config.section import WRITTEN
 from gateway.errors import ConfigError
 
 __all__ = ["load_settings", "read_file", "settings_from", "settings_schema", "validate"]
@@ -30,7 +32,7 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> G
     Raises:
         ConfigError: the file cannot be read, or a key or value in it is not accepted.
     """
-    return settings_from(read_file(path), environment)
+    return validate(GatewaySettings, read_file(path), environment, path)
 
 
 def settings_from(values: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> GatewaySettings:
@@ -48,14 +50,9 @@ def read_file(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, or holds something else than a mapping.
     """
-    import yaml  # noqa: PLC0415 - settings from code never need it
+    from gateway.config.yaml_file import read_yaml  # noqa: PLC0415 - settings from code never need it
 
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the settings are not valid YAML: {error}") from error
+    values = read_yaml(path, "the settings")
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -63,23 +60,42 @@ def read_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def validate(model: type[Model], values: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Model:
+def validate(
+    model: type[Model],
+    values: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+    path: Path | None = None,
+) -> Model:
     """Return plain values as ``model``, with references to the environment replaced.
+
+    Args:
+        model: what they are to be.
+        values: plain values.
+        environment: what references lead to; None for that of the process.
+        path: file that the values come from, for messages.
 
     Raises:
         ConfigError: a key or value is not accepted; the message lists every fault.
     """
-    expanded = _expand(dict(values), os.environ if environment is None else environment, "")
+    where = "" if path is None else f"{path}: "
     try:
-        return model.model_validate(expanded)
+        expanded = _expand(dict(values), os.environ if environment is None else environment, "")
+    except _Unresolved as error:
+        raise ConfigError(f"{where}{error}") from error
+    try:
+        return model.model_validate(expanded, context=WRITTEN)
     except ValidationError as error:
-        lines = [_describe(model, fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
-        raise ConfigError("the settings are not accepted:\n" + "\n".join(f"  {line}" for line in lines)) from error
+        lines = "\n".join(f"  {line}" for line in faults_of(model, error))
+        raise ConfigError(f"{where}the settings are not accepted:\n{lines}") from error
 
 
 def settings_schema() -> dict[str, Any]:
     """Return the JSON schema of a settings file."""
     return GatewaySettings.model_json_schema()
+
+
+class _Unresolved(Exception):
+    """A reference to the environment leads nowhere."""
 
 
 def _expand(value: Any, environment: Mapping[str, str], where: str) -> Any:
@@ -89,36 +105,15 @@ def _expand(value: Any, environment: Mapping[str, str], where: str) -> Any:
         return [_expand(item, environment, f"{where}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, str):
         return value
+    if value.count("${") != len(_REFERENCE.findall(value)):
+        raise _Unresolved(f"{where}: a reference to the environment must be ${{NAME}} or ${{NAME:-default}}")
 
     def replace(found: re.Match[str]) -> str:
         name, default = found[1], found[2]
         if name in environment:
             return environment[name]
         if default is None:
-            raise ConfigError(f"{where}: the environment variable {name} is not set and has no default")
+            raise _Unresolved(f"{where}: the environment variable {name} is not set and has no default")
         return default
 
     return _REFERENCE.sub(replace, value)
-
-
-def _describe(model: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(map(str, location)) or "settings"
-    if kind == "extra_forbidden":
-        accepted = ", ".join(sorted(_accepted_keys(model, location[:-1])))
-        return f"{key}: unknown key; accepted here: {accepted}"
-    return f"{key}: {message.removeprefix('Value error, ')}"
-
-
-def _accepted_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    for part in location:
-        field = model.model_fields.get(str(part))
-        found = _model_of(field.annotation) if field is not None else None
-        if found is not None:
-            model = found
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_of, get_args(annotation))), None)

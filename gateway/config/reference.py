@@ -18,7 +18,8 @@ _INTRODUCTION = """# Configuration of the gateway
 
 One YAML or JSON file, given with `--config`. Every key is optional unless it says otherwise; unknown keys are refused.
 `${NAME}` and `${NAME:-default}` inside strings are replaced from the environment, the only way for secrets to come in.
-Durations are written as `500ms`, `5s`, `2m` or `1h`; sizes are bytes.
+Durations are written with their unit (`500ms`, `5s`, `2m`, `1h`); a plain number is refused, since nobody could tell
+what it counts. Sizes are bytes, as plain numbers. A key that is there twice is refused, too.
 
 `crossdock config validate FILE` checks a file, `crossdock config schema` prints the JSON schema, and
 `crossdock config reference` prints this page, which is made from the settings themselves.

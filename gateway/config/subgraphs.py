@@ -28,11 +28,11 @@ class SubgraphHealth(Section):
 class SubgraphSettings(Section):
     """How one subgraph is reached."""
 
-    url: str | None = None
+    url: str | None = Field(default=None, pattern=r"^https?://")
     """Address; overrides the one in the supergraph."""
     subscriptions: Literal["graphql-transport-ws", "sse", "multipart", "callback", "none"] = "graphql-transport-ws"
     """Protocol of subscriptions; ``callback`` needs the section ``callback``."""
-    subscriptions_url: str | None = None
+    subscriptions_url: str | None = Field(default=None, pattern=r"^(https?|wss?)://")
     """Address of subscriptions when it is another one."""
     tls: SubgraphTls | None = None
     """Certificates, for addresses with ``https``; without it the subgraph is believed by those of the machine."""

@@ -58,6 +58,22 @@ def test_an_extension_that_cannot_be_used_is_refused_with_where_and_why(listed, 
     assert "hidden" not in refusal.value.message
 
 
+@pytest.mark.parametrize(
+    ("use", "options", "code", "words"),
+    [
+        pytest.param("no.such:X", (), 2, "extensions.0.use: no.such:X cannot be imported", id="cannot be imported"),
+        pytest.param("no.such:X", ("--no-extensions",), 0, "are accepted", id="is not looked at"),
+        pytest.param(f"{HERE}:Nothing", (), 2, "extension Nothing has none of the hooks", id="has no hook"),
+        pytest.param(f"{HERE}:Closed", (), 0, "are accepted", id="is not opened"),
+    ],
+)
+def test_settings_are_validated_with_the_extensions_that_they_name(tmp_path, use, options, code, words):
+    (tmp_path / "gateway.yaml").write_text(json.dumps({"extensions": [{"use": use}]}))
+    found = call("config", "validate", tmp_path / "gateway.yaml", *options)
+    assert found.returncode == code
+    assert words in found.stdout + found.stderr
+
+
 @pytest.mark.parametrize("use", ["signer", "tests support:Signer", ":Signer", "tests.support.extensions:"])
 def test_a_path_of_another_form_is_no_setting(use):
     with pytest.raises(ConfigError, match=r"extensions\.0\.use"):

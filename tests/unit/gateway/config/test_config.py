@@ -24,18 +24,33 @@ def test_durations_have_a_unit(text, seconds):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"sever": {}}, "sever: unknown key; accepted here: "),
-        ({"server": {"prt": 1}}, "server.prt: unknown key; accepted here: client_name_headers"),
+        ({"sever": {}}, "sever: unknown key; did you mean server? accepted here: "),
+        ({"server": {"prt": 1}}, "server.prt: unknown key; did you mean port? accepted here: client_name_headers"),
+        ({"server": None}, "server: a section of keys is expected; to keep all defaults leave it out"),
+        ({"server": {"port": "http"}}, "server.port: a whole number is expected, without a unit"),
+        ({"server": {"graphiql": "maybe"}}, "server.graphiql: true or false is expected"),
+        ({"server": {"host": 1}}, "server.host: a text is expected; put it in quotes"),
+        ({"server": {"host": "${HOST"}}, "server.host: a reference to the environment must be ${NAME} or ${NAME:-def"),
+        ({"server": {"tls": {"certificate": "a"}}}, "server.tls.key: is needed, and has no default"),
+        ({"server": {"response_headers": {"a b": "c"}}}, "server.response_headers.a b: 'a b' is no name of a header"),
+        ({"demand": {"mode": "enforced"}}, "demand.mode: must be 'off', 'measure' or 'enforce'"),
+        ({"cors": {"origins": "*"}}, "cors.origins: a list is expected"),
+        ({"subgraphs": {"a": {"url": "localhost:1"}}}, "subgraphs.a.url: must begin with http:// or https://"),
+        ({"callback": {"public_url": "http://a", "path": "a?"}}, "callback.path: must"),
         ({"subgraphs": {"a": {"x": 1}}}, "subgraphs.a.x: unknown key; accepted here: health, subscriptions"),
         ({"server": {"examples": [{"title": "t", "query": "q", "y": 1}]}}, "server.examples.0.y: unknown key"),
-        ({"traffic": {"timeout": "5"}}, 'traffic.timeout: a duration such as "500ms", "5s"'),
+        ({"traffic": {"timeout": "5"}}, 'traffic.timeout: a duration with its unit is expected, such as "500ms", "5s"'),
+        ({"traffic": {"timeout": 5}}, "traffic.timeout: a duration with its unit is expected"),
         ({"traffic": {"timeout": "0s"}}, "traffic.timeout: a duration"),
         ({"traffic": {"timeout": True}}, "traffic.timeout: a duration"),
-        ({"server": {"port": 70000}}, "server.port: Input should be less than or equal to 65535"),
-        ({"server": {"path": "graphql"}}, "server.path: String should match pattern"),
-        ({"cors": {"origins": ["shop.example"]}}, "cors.origins.0: String should match pattern"),
-        ({"cors": {"origins": ["https://shop.example/"]}}, "cors.origins.0: String should match pattern"),
-        ({"limits": {"max_request_bytes": 1}}, "limits.max_request_bytes: Input should be greater"),
+        ({"server": {"port": 70000}}, "server.port: must be at most 65535"),
+        ({"server": {"path": "graphql"}}, "server.path: must begin with /, and have neither ? nor #"),
+        (
+            {"cors": {"origins": ["shop.example"]}},
+            "cors.origins.0: must be * or an origin such as https://shop.example",
+        ),
+        ({"cors": {"origins": ["https://shop.example/"]}}, "cors.origins.0: must be * or an origin"),
+        ({"limits": {"max_request_bytes": 1}}, "limits.max_request_bytes: must be at least 1024"),
         (
             {"server": {"host": "0.0.0.0"}, "identity": {"development_identity": {"subject": "me"}}},
             "identity.development_identity signs everybody in, so server.host must be a loopback address",
@@ -46,6 +61,18 @@ def test_a_fault_names_its_key_and_what_is_accepted(values, message):
     with pytest.raises(ConfigError) as caught:
         settings_from(values)
     assert message in caught.value.message
+
+
+def test_a_fault_that_follows_from_another_one_is_left_out():
+    with pytest.raises(ConfigError) as caught:
+        settings_from({"cors": {"origins": ["shop.example"]}})
+    assert len(caught.value.message.splitlines()) == 2
+
+
+def test_what_a_key_holds_is_not_repeated():
+    with pytest.raises(ConfigError) as caught:
+        settings_from({"server": {"port": "${TOKEN}", "path": "${TOKEN}"}}, {"TOKEN": "secret"})
+    assert "secret" not in caught.value.message
 
 
 def test_all_faults_are_named_at_once():
@@ -69,6 +96,32 @@ def test_settings_come_from_yaml_or_json(tmp_path):
     assert load_settings(path).traffic.timeout == 3
     path.write_text("")
     assert load_settings(path) == GatewaySettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("server: {port: 1}\nserver: {port: 2}", "the key server is there twice", id="a section twice"),
+        pytest.param("server:\n  port: 1\n  port: 2", "the key port is there twice", id="a key twice"),
+        pytest.param("subgraphs: &a {x: *a}", "*a refers to itself", id="a value within itself"),
+        pytest.param("serve: {}", "the settings are not accepted:", id="an unknown section"),
+        pytest.param("server: {host: '${NOWHERE}'}", "server.host: the environment variable", id="a missing variable"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path, text, message):
+    path = tmp_path / "crossdock.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert caught.value.message.startswith(f"{path}: ")
+    assert message in caught.value.message
+
+
+def test_values_may_be_shared_within_a_file(tmp_path):
+    path = tmp_path / "crossdock.yaml"
+    path.write_text("subgraphs: {a: &a {url: 'http://a'}, b: *a, c: {<<: *a, timeout: 1s}}")
+    found = load_settings(path).subgraphs
+    assert [found[name].url for name in "abc"] == ["http://a"] * 3
 
 
 @pytest.mark.parametrize("text", ["[1]", "a: [", "\x00"])
