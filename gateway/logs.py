@@ -1,4 +1,7 @@
-"""Logs of programs: one JSON object a line, without secrets because nobody gives them any."""
+"""Logs of programs: one JSON object a line, without secrets.
+
+What is ours gives them none. What others raise may, so that texts of errors pass one place which takes them out.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ from typing import TextIO
 
 import structlog
 
+from gateway.redaction import redact
 from gateway.tracing import request_id
 
 __all__ = ["log_to"]
+
+_TELLS_OF_ERRORS = frozenset({"warning", "error", "exception", "critical"})
 
 
 def log_to(stream: TextIO, level: int = logging.INFO) -> None:
@@ -20,6 +26,7 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _redact,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
@@ -41,6 +48,15 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("gateway").setLevel(level)
+
+
+def _redact(_: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Take secrets out of a trace, and out of a message that tells of an error."""
+    for key in ("exception", "event") if method in _TELLS_OF_ERRORS else ("exception",):
+        text = event.get(key)
+        if isinstance(text, str):
+            event[key] = redact(text)
+    return event
 
 
 def _name_request(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
