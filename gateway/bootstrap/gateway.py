@@ -219,6 +219,12 @@ class Gateway:
                 await before.retire(after)
             gc.unfreeze()  # the command line freezes what it starts with, and that is garbage now
 
+    def reloaded(self, what: str, *, has_failed: bool) -> None:
+        """Count in the metrics that another ``supergraph`` or other ``settings`` were taken over, or were not."""
+        metrics = self._generation.served_metrics
+        if metrics is not None:
+            metrics.reloaded(what, has_failed=has_failed)
+
     def _refused(self, code: str) -> None:
         self._generation.rules.observer.refused(code)
 

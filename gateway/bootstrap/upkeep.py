@@ -13,6 +13,7 @@ import logging
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gateway.bootstrap.gateway import Gateway
@@ -86,9 +87,12 @@ class Upkeep:
             changed = await self._gateway.change_settings(settings, text)
         except (GatewayError, DownloadFailed, OSError, ValueError) as error:
             _log.error("the settings are not replaced, the old ones hold: %s", error)
+            self._gateway.reloaded("settings", has_failed=True)
         except Exception:  # noqa: BLE001 - a bug must not end what serves
             _log.exception("the settings are not replaced, the old ones hold")
+            self._gateway.reloaded("settings", has_failed=True)
         else:
+            self._gateway.reloaded("settings", has_failed=False)
             _log.warning("settings taken over: %s", ", ".join(changed) or "none has changed")
             self._source = source
             self._follow()
@@ -109,7 +113,7 @@ class Upkeep:
             self._watching = self._gateway.spawn(self._watch())
 
     def _reloader(self, source: SupergraphSource, poll_s: float = 0.0) -> Reloader:
-        return Reloader(source, self._gateway.reload, poll_s)
+        return Reloader(source, self._gateway.reload, poll_s, partial(self._gateway.reloaded, "supergraph"))
 
     async def _watch(self) -> None:
         """Look at the file of the settings again and again, until they say otherwise."""

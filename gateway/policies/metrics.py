@@ -76,6 +76,13 @@ class Metrics:
             "gateway_cache_store_failures", "Commands that the store gave no answer to.", registry=self._registry
         )
 
+        self._reloads = Counter(
+            "gateway_reloads",
+            "Looks that found another supergraph or other settings, or could not look; failed when the old ones hold.",
+            ("what", "outcome"),
+            registry=self._registry,
+        )
+
     def answered(self, kind: str, name: str | None, seconds: float, *, has_errors: bool) -> None:
         """Count an operation that ran."""
         label = self._label(name)
@@ -89,6 +96,10 @@ class Metrics:
     def denied(self, outcome: str) -> None:
         """Count a refusal by rights: ``filtered``, ``rejected`` or ``unauthenticated``."""
         self._denied.labels(outcome).inc()
+
+    def reloaded(self, what: str, *, has_failed: bool) -> None:
+        """Count a change of the ``supergraph`` or the ``settings``, or one that was kept out."""
+        self._reloads.labels(what, "failed" if has_failed else "ok").inc()
 
     def fetched(self, subgraph: str, seconds: float, outcome: str) -> None:
         """Count a request to a subgraph; ``outcome`` is ``ok`` or a code."""

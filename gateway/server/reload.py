@@ -76,13 +76,28 @@ class UrlSource:
         return text
 
 
+class Told(Protocol):
+    """Who counts changes."""
+
+    def __call__(self, *, has_failed: bool) -> None:
+        """Take note of one, or of one that was kept out."""
+        ...
+
+
 class Reloader:
     """Looks at a source again and again, and hands what is new to ``serve``, which raises what it cannot serve."""
 
-    def __init__(self, source: SupergraphSource, serve: Callable[[str], Awaitable[None]], poll_s: float) -> None:
+    def __init__(
+        self,
+        source: SupergraphSource,
+        serve: Callable[[str], Awaitable[None]],
+        poll_s: float,
+        told: Told | None = None,
+    ) -> None:
         self._source = source
         self._serve = serve
         self._poll_s = poll_s
+        self._told = told
 
     async def run(self) -> None:
         """Look for ever."""
@@ -99,9 +114,14 @@ class Reloader:
             await self._serve(text)
         except (GatewayError, DownloadFailed, OSError, ValueError) as error:
             _log.error("the supergraph is not replaced, the old one is served on: %s", error)
-            return False
+            return self._took_over(has_failed=True)
         except Exception:  # noqa: BLE001 - a bug must end neither the old graph nor the looking
             _log.exception("the supergraph is not replaced, the old one is served on")
-            return False
+            return self._took_over(has_failed=True)
         _log.warning("another supergraph is served")
-        return True
+        return self._took_over(has_failed=False)
+
+    def _took_over(self, *, has_failed: bool) -> bool:
+        if self._told is not None:
+            self._told(has_failed=has_failed)
+        return not has_failed

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import weakref
 
 import httpx
 import pytest
 
-from gateway.bootstrap import Upkeep, build_gateway
+from gateway.bootstrap import Origin, Upkeep, build_gateway
 from gateway.composition import SubgraphSource, compose_or_raise
-from gateway.config import settings_from
+from gateway.config import load_settings, settings_from
 from gateway.errors import ConfigError, SupergraphError
 from gateway.server.reload import FileSource
 from tests.support.fake_transport import FakeTransport
 from tests.support.serving import serve_asgi
 
+PATIENCE_S = 30
 OLD = "type Query { a: Int b: Int }"
 NEW = "type Query { a: Int c: Int }"
 
@@ -121,6 +123,34 @@ async def test_a_served_gateway_follows_a_file(tmp_path):
             while "data" not in (answer := (await client.post("/graphql", json={"query": "{ c }"})).json()):
                 pass
     assert answer == {"data": {"c": 3}}
+
+
+async def test_changes_are_counted_and_what_cannot_be_served_is_kept_out(tmp_path, caplog):
+    path, settings_file = tmp_path / "supergraph.graphql", tmp_path / "gateway.yaml"
+    path.write_text(compose(OLD))
+    source = FileSource(path)
+    values = {"supergraph": {"reload": True, "poll": "1h"}, "telemetry": {"metrics": True}}
+    settings_file.write_text(json.dumps(values))
+    gateway = build_gateway(await source.changed() or "", {"s": answers()}, load_settings(settings_file))
+    upkeep = Upkeep(gateway, source, Origin(lambda: load_settings(settings_file)))
+    async with (
+        serve_asgi(gateway.asgi) as address,
+        httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client,
+    ):
+        path.write_text(compose(NEW))
+        settings_file.write_text(json.dumps({**values, "limits": {"max_depth": 10}}))
+        await upkeep.look_again()
+        path.write_text("type Query {")
+        settings_file.write_text("limits: {max_depth: many}")
+        await upkeep.look_again()
+        answer = await client.post("/graphql", json={"query": "{ c }"})
+        page = (await client.get("/metrics")).text
+    assert answer.json() == {"data": {"c": 3}}
+    for what in ("supergraph", "settings"):
+        for outcome in ("ok", "failed"):
+            assert f'gateway_reloads_total{{outcome="{outcome}",what="{what}"}} 1.0' in page
+    assert "the old one is served on: the supergraph is not valid GraphQL" in caplog.text
+    assert "the old ones hold: the settings are not accepted" in caplog.text.replace(f"{settings_file}: ", "")
 
 
 async def test_old_graphs_are_forgotten():
