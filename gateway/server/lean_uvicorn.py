@@ -11,12 +11,15 @@ What the client of a socket does not read has an end here, too: uvicorn keeps it
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-__all__ = ["FRAMES", "LeanHttpProtocol", "LeanWebSocketProtocol"]
+__all__ = ["FRAMES", "LeanHttpProtocol", "LeanWebSocketProtocol", "check_built_on"]
 
 FRAMES = "crossdock.frames"
 """ASGI extension of a WebSocket scope: a message ``websocket.send`` may have this key with whole frames of texts. They
@@ -25,6 +28,53 @@ are written as they are, which costs a tenth of what ``text`` does and needs no 
 
 _UNREAD_S = 30.0
 """Seconds for which the last bytes of a socket may wait to be read; then the connection is cut."""
+
+
+_BUILT_ON: Mapping[type, Sequence[str]] = {
+    HttpToolsProtocol: (
+        "connection_made",
+        "connection_lost",
+        "data_received",
+        "pause_writing",
+        "resume_writing",
+        "on_headers_complete",
+        "handle_websocket_upgrade",
+    ),
+    RequestResponseCycle: ("run_asgi", "send", "receive"),
+    FlowControl: ("pause_reading", "resume_reading"),
+    WebSocketsSansIOProtocol: (
+        "connection_made",
+        "handle_connect",
+        "handle_ping",
+        "keepalive_timeout",
+        "on_task_complete",
+        "send",
+    ),
+    uvicorn.Server: ("handle_exit", "startup", "main_loop", "serve", "shutdown"),
+}
+"""Methods of uvicorn that ours override or call, and that it promises nobody. Without one of them, ours would never be
+called, and protections be gone without a word."""
+
+
+def check_built_on(built_on: Mapping[type, Sequence[str]]) -> None:
+    """Refuse a uvicorn that lacks a method which this program is built on.
+
+    Raises:
+        ImportError: it does, or has something else under its name.
+    """
+    missing = [f"{kind.__name__}.{name}" for kind, names in built_on.items() for name in names if not _has(kind, name)]
+    if missing:
+        raise ImportError(
+            f"uvicorn {uvicorn.__version__} has no {', '.join(missing)}, which the gateway is built on; "
+            "install a version that its package asks for"
+        )
+
+
+def _has(kind: type, name: str) -> bool:
+    return callable(getattr(kind, name, None))
+
+
+check_built_on(_BUILT_ON)
 
 
 class _ShortQueue(list[Any]):
