@@ -14,14 +14,26 @@ __all__ = [
     "is_customer",
     "require_account_rights",
     "require_case_rights",
+    "require_change_rights",
     "require_merge_rights",
     "require_onboarding_rights",
     "require_order_rights",
     "require_quote_rights",
+    "require_return_rights",
+    "require_stock_rights",
 ]
 
 ORDER_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
-"""Roles that submit orders and hold stock; warehouse, pricing and finance decide about orders but place none."""
+"""Roles that submit and cancel orders; warehouse, pricing and finance decide about orders but place none."""
+
+CHANGE_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK", "INTEGRATION"})
+"""Roles that change what was ordered; a customer's people ask them to, or cancel."""
+
+STOCK_ROLES = frozenset({"SALES", "SALES_MANAGER", "INTEGRATION"})
+"""Roles that hold stock before it is ordered, such as the shop for a customer's cart."""
+
+RETURN_ROLES = frozenset({"SERVICE_DESK", "PORTAL_BUYER", "PORTAL_ADMIN", "INTEGRATION"})
+"""Roles that ask for goods to be taken back."""
 
 QUOTE_ROLES = frozenset({"SALES", "SALES_MANAGER", "INTEGRATION"})
 """Roles that prepare quotes."""
@@ -53,13 +65,43 @@ def is_customer(principal: Principal) -> bool:
 
 
 def require_order_rights(principal: Principal, operation: str) -> None:
-    """Check that the principal may place orders and hold stock; one bound to accounts needs no role for its own.
+    """Check that the principal may place and cancel orders; one bound to accounts needs no role for its own.
 
     Raises:
         Forbidden: it may not.
     """
     if not _may(principal, ORDER_ROLES, bound_may=True):
         raise _forbidden(principal, operation, ORDER_ROLES)
+
+
+def require_change_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may change orders.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not _may(principal, CHANGE_ROLES, bound_may=False):
+        raise _forbidden(principal, operation, CHANGE_ROLES)
+
+
+def require_stock_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may hold stock and give it back.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not _may(principal, STOCK_ROLES, bound_may=False):
+        raise _forbidden(principal, operation, STOCK_ROLES)
+
+
+def require_return_rights(principal: Principal, operation: str) -> None:
+    """Check that the principal may ask for returns; one bound to accounts needs no role for its own.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    if not _may(principal, RETURN_ROLES, bound_may=True):
+        raise _forbidden(principal, operation, RETURN_ROLES)
 
 
 def require_quote_rights(principal: Principal, operation: str) -> None:

@@ -23,7 +23,7 @@ from processes.rules.sellable import check_sellable
 from processes.rules.staleness import safe
 from processes.rules.supply import is_open
 from processes.rules.uom import factor, tidy, to_base
-from resolvers.access import can_see, require_order_rights
+from resolvers.access import can_see, require_stock_rights
 from resolvers.envelopes import broken_rule, check_key, unavailable
 from resolvers.inventory.placement import CheckedLine, Short, Wanted, impossible, place, stockout
 from resolvers.inventory.ports import InventoryPorts
@@ -93,7 +93,7 @@ async def reserve(ports: InventoryPorts, request: ReserveRequest, principal: Pri
         Forbidden: the principal may not reserve.
         ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
     """
-    require_order_rights(principal, "inventoryReserve")
+    require_stock_rights(principal, "inventoryReserve")
     reader = InventoryReader(ports, principal)
     try:
         lines = await _check(reader, request)
@@ -120,7 +120,7 @@ async def release(ports: InventoryPorts, request: ReleaseRequest, principal: Pri
         Forbidden: the principal may not reserve.
         ConnectorError: the platform's own ledger does not answer; safe to repeat.
     """
-    require_order_rights(principal, "inventoryReservationRelease")
+    require_stock_rights(principal, "inventoryReservationRelease")
     problems = [*check_key(request.key)]
     if not 0 < len(request.ids) <= MAX_RELEASED:
         said = f"{len(request.ids)} reservations are named: name 1 to {MAX_RELEASED}"

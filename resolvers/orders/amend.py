@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from processes.api import OrderCancellation, OrderChange, ProcessStarter, Started
-from resolvers.access import require_order_rights
+from resolvers.access import require_change_rights, require_order_rights
 from resolvers.envelopes import broken_rule, check_key
 from resolvers.orders.submit import MAX_LINES
 from schema.orders.views import OrderView
@@ -37,7 +37,7 @@ async def change_order(
         Forbidden: the principal may not change orders.
         ConnectorError: the ERP must be asked for the order, and does not answer.
     """
-    require_order_rights(principal, "orderChange")
+    require_change_rights(principal, "orderChange")
     problems = await envelope_problems(orders, change.order_id, key, change.reason, "reason", len(change.lines))
     if problems:
         return refused(problems)

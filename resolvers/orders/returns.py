@@ -7,7 +7,7 @@ from typing import Protocol
 
 from processes.api import ProcessStarter, ReturnAsked, ReturnLineAsked, ReturnVerdict, Started
 from processes.authority import may_work
-from resolvers.access import require_order_rights
+from resolvers.access import require_return_rights
 from resolvers.envelopes import broken_rule, check_key
 from resolvers.orders.amend import MAX_REASON, FindsOrders, envelope_problems, refused
 from schema.graphql.errors import Forbidden
@@ -44,7 +44,7 @@ async def request_return(
         Forbidden: the principal may not return goods.
         ConnectorError: the ERP must be asked for the order, and does not answer.
     """
-    require_order_rights(principal, "returnRequest")
+    require_return_rights(principal, "returnRequest")
     order_id, lines, resolution = asked
     problems = await envelope_problems(orders, order_id, key, None, "", len(lines))
     order = await orders.order(order_id)

@@ -19,9 +19,10 @@ from subgraphs.inventory.app import build_inventory
 from systems.stock_fallback import RememberingFloor
 from tests.support.process_world import ProcessWorld, process_world
 from tests.support.rule_records import NOW, item
-from tests.support.subgraph_requests import CLAIMS, customer, data
+from tests.support.subgraph_requests import CLAIMS, customer, data, shop
 
 BUYER = customer("acc_1")
+SHOP = shop("acc_1")
 
 
 FRIDAY = date(2026, 3, 13)
@@ -85,7 +86,7 @@ def line(value: str = "5", sku: str = "VLV-0007", code: str | None = None, uom: 
     return {"sku": sku, "quantity": {"value": value, "uom": uom}, "warehouseCode": code}
 
 
-async def reserve(depot: Depot, *lines: dict[str, Any], who: Any = BUYER, **changes: Any) -> dict[str, Any]:
+async def reserve(depot: Depot, *lines: dict[str, Any], who: Any = SHOP, **changes: Any) -> dict[str, Any]:
     given = {"idempotencyKey": "k-1", "accountId": "acc_1", "lines": list(lines) or [line()], **changes}
     query = f"mutation ($i: InventoryReserveInput!) {{ inventoryReserve(input: $i) {{ {PAYLOAD} }} }}"
     return dict((await data(depot.app, query, who, i=given))["inventoryReserve"])

@@ -25,6 +25,12 @@ def staff(*scopes: str, role: str = "SALES") -> Principal:
     return Principal("user:ann", frozenset(scopes), claims=(("roles", (role,)), ("warehouses", ("*",))))
 
 
+def shop(*account_ids: str) -> Principal:
+    """Return a program that acts for these accounts."""
+    claims = (("accounts", account_ids), ("roles", ("INTEGRATION",)))
+    return Principal("system:shop", frozenset(), claims=claims)
+
+
 def warehouse_worker(*codes: str, scopes: tuple[str, ...] = ("ops:read", "ops:replay")) -> Principal:
     """Return somebody of operations who works in these warehouses."""
     claims = (("roles", ("OPERATIONS",)), ("warehouses", codes))

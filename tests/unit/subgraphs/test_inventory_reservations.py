@@ -14,10 +14,10 @@ import pytest
 from schema.enums import ReservationStatus, SourceSystem
 from schema.events.envelope import EventFilter
 from systems.errors import Unavailable
-from tests.support.inventory_depot import BUYER, FRIDAY, PAYLOAD, Depot, inventory_depot, line, reserve
+from tests.support.inventory_depot import FRIDAY, PAYLOAD, SHOP, Depot, inventory_depot, line, reserve
 from tests.support.platform_records import requested
 from tests.support.rule_records import NOW, inbound, stock, warehouse
-from tests.support.subgraph_requests import STAFF, STRANGER, ask, customer, data, entities, staff
+from tests.support.subgraph_requests import STAFF, STRANGER, ask, customer, data, entities, shop, staff
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ async def depot(sqlite_url: str) -> AsyncIterator[Depot]:
         yield made
 
 
-async def release(depot: Depot, *ids: str, key: str = "r-1", who: Any = BUYER) -> dict[str, Any]:
+async def release(depot: Depot, *ids: str, key: str = "r-1", who: Any = SHOP) -> dict[str, Any]:
     query = (
         "mutation ($key: String!, $ids: [ID!]!) {"
         f" inventoryReservationRelease(idempotencyKey: $key, reservationIds: $ids) {{ {PAYLOAD} }} }}"
@@ -225,8 +225,16 @@ class TestBadRequests:
             *("QUANTITY_POSITIVE", "UNKNOWN_WAREHOUSE", "UNKNOWN_SKU"),
         }
 
-    @pytest.mark.parametrize("who", [staff(role="WAREHOUSE"), STRANGER], ids=["another role", "a stranger"])
-    async def test_who_may_not_order_may_not_hold(self, depot: Depot, who: Any):
+    @pytest.mark.parametrize(
+        "who",
+        [
+            pytest.param(staff(role="WAREHOUSE"), id="another role"),
+            pytest.param(staff(role="SERVICE_DESK"), id="the service desk"),
+            pytest.param(customer("acc_1"), id="the customer"),
+            pytest.param(STRANGER, id="a stranger"),
+        ],
+    )
+    async def test_nobody_holds_stock_but_sales_and_programs_of_customers(self, depot: Depot, who: Any):
         query = "mutation ($i: InventoryReserveInput!) { inventoryReserve(input: $i) { replayed } }"
         given = {"idempotencyKey": "k", "accountId": "acc_1", "lines": [line()]}
         (error,) = (await ask(depot.app, query, who, i=given))["errors"]
@@ -304,7 +312,7 @@ class TestReleasing:
         assert problem_of(await release(depot, second))["__typename"] == "IdempotencyConflict"
         assert await depot.world.held() == {("VLV-0007", "W01"): Decimal(2)}
 
-    @pytest.mark.parametrize("who", [customer("acc_2"), STAFF], ids=["another customer's", "unknown"])
+    @pytest.mark.parametrize("who", [shop("acc_2"), STAFF], ids=["another customer's", "unknown"])
     async def test_a_reservation_that_does_not_exist_for_the_caller_is_not_released(self, depot: Depot, who: Any):
         identifier = await self.held_id(depot) if who is not STAFF else "rsv_none"
         problem = problem_of(await release(depot, identifier, who=who))
@@ -320,7 +328,7 @@ class TestReleasing:
         named = {"__typename": "Reservation", "id": await self.held_id(depot)}
         selection = "... on Reservation { status quantity { value } }"
         held = [{"status": "HELD", "quantity": {"value": "5"}}]
-        assert await entities(depot.app, selection, named, who=BUYER) == held
+        assert await entities(depot.app, selection, named, who=SHOP) == held
         assert await entities(depot.app, selection, named) == held
         assert await entities(depot.app, selection, named, who=customer("acc_2")) == [None]
 
@@ -332,5 +340,5 @@ class TestReleasing:
         events = [stored.event for stored in await depot.world.use.events.read(where, None, 10)]
         assert [event.type for event in events] == ["inventory.reserved", "inventory.released"]
         assert {(event.account_id, event.actor, event.data["quantity"]) for event in events} == {
-            ("acc_1", "user:pia", "5")
+            ("acc_1", "system:shop", "5")
         }

@@ -24,7 +24,7 @@ from schema.records.problems import InvoiceMismatch, NotAllowedInState, ReturnNo
 from schema.records.values import Money, Quantity
 from tests.support.order_records import document, entered, invoice, recorded, rma, shipment, told
 from tests.support.orders_world import OrdersWorld, orders_world
-from tests.support.subgraph_requests import customer, staff
+from tests.support.subgraph_requests import customer, shop, staff
 
 DESK = staff(role="SERVICE_DESK")
 
@@ -118,7 +118,7 @@ async def test_a_bad_envelope_starts_nothing(world: OrdersWorld, changes: dict[s
 async def test_a_return_is_started_for_the_account_of_its_order(world: OrdersWorld):
     await world.put(recorded(), document())
     world.starter.answer = answered(None, ReturnNotAllowed(code="C", message="m", line_no=1, reason="WINDOW_CLOSED"))
-    payload = (await world.data(REQUEST, input=wanted()))["returnRequest"]
+    payload = (await world.data(REQUEST, DESK, input=wanted()))["returnRequest"]
     assert payload["return"] is None
     assert payload["problems"] == [{"__typename": "ReturnNotAllowed", "lineNo": 1, "reason": "WINDOW_CLOSED"}]
     ((asked, key, _, _),) = world.starter.asked
@@ -166,7 +166,7 @@ async def test_a_bad_decision_is_not_taken(world: OrdersWorld, given: dict[str, 
 )
 async def test_an_order_of_somebody_else_does_not_exist(world: OrdersWorld, mutation: str, given: dict[str, Any]):
     await world.put(recorded(), document())
-    (payload,) = (await world.data(mutation, customer("acc_2"), input=given)).values()
+    (payload,) = (await world.data(mutation, shop("acc_2"), input=given)).values()
     assert [problem["rule"] for problem in payload["problems"]] == ["UNKNOWN_ORDER"]
     assert world.starter.asked == []
 

@@ -67,6 +67,13 @@ ORDERING = Rights(
     frozenset({"OPERATIONS", "CREDIT_CONTROLLER", "PRICING_DESK", "STRANGER"}),
 )
 
+CHANGING = only("SALES", "SALES_MANAGER", "SERVICE_DESK", "INTEGRATION")
+HOLDING = only("SALES", "SALES_MANAGER", "INTEGRATION")
+RETURNING = Rights(
+    frozenset({"SERVICE_DESK"}) | OWN,
+    frozenset({"SALES", "SALES_MANAGER", "OPERATIONS", "CREDIT_CONTROLLER", "PRICING_DESK", "STRANGER"}),
+)
+
 # KEY is an idempotency key, SAID what a payload says is wrong, @ the cursor before everything that happened.
 ROOTS: Mapping[str, tuple[Rights, str]] = {
     "accounts.Query.viewer": (
@@ -123,14 +130,14 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
     "inventory.Query.warehouse": (ALL, 'warehouse(code: "W01") { code }'),
     "inventory.Query.warehouses": (ALL, "warehouses { code }"),
     "inventory.Mutation.inventoryReserve": (
-        ORDERING,
+        HOLDING,
         (
             'inventoryReserve(input: {KEY, accountId: "acc_1", lines: [{sku: "PMP-0042", '
             'quantity: {value: "1", uom: "EA"}}]}) { SAID }'
         ),
     ),
     "inventory.Mutation.inventoryReservationRelease": (
-        ORDERING,
+        HOLDING,
         'inventoryReservationRelease(KEY, reservationIds: ["rsv_key:1:W01"]) { SAID }',
     ),
     "operations.Query.lineage": (ORDER, 'lineage(correlationId: "ord_1") { type }'),
@@ -190,7 +197,7 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
         ),
     ),
     "orders.Mutation.orderChange": (
-        ORDERING,
+        CHANGING,
         (
             'orderChange(input: {KEY, orderId: "ord_1", version: 1, lines: [{lineNo: 1, '
             'quantity: {value: "2", uom: "EA"}}], reason: "r"}) { SAID }'
@@ -201,7 +208,7 @@ ROOTS: Mapping[str, tuple[Rights, str]] = {
         'orderCancel(input: {KEY, orderId: "ord_1", version: 1, reason: "r"}) { SAID }',
     ),
     "orders.Mutation.returnRequest": (
-        ORDERING,
+        RETURNING,
         (
             'returnRequest(input: {KEY, orderId: "ord_1", lines: [{lineNo: 1, quantity: {value: '
             '"1", uom: "EA"}, reason: "DAMAGED"}]}) { SAID }'
