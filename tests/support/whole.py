@@ -23,7 +23,7 @@ from crossdock.embedded import open_embedded, senders
 from crossdock.migrations import upgrade
 from crossdock.published import published_supergraph
 from crossdock.scenarios import scenario
-from crossdock.serving import listening, serving
+from crossdock.serving import serving
 from crossdock.settings import CrossdockSettings, ProcessSettings
 from crossdock.webhooks import webhook_routes
 from crossdock.wiring.parts import open_parts
@@ -31,6 +31,7 @@ from crossdock.wiring.platform import open_platform
 from crossdock.wiring.subgraphs import SUBGRAPHS, build_subgraph
 from gateway.bootstrap import build_gateway
 from gateway.config import GatewaySettings, IdentitySettings, SubgraphClaims, SubgraphSettings
+from gateway.server.listening import listen
 from processes.crm_mirror import pass_over_completions
 from processes.decider import EngineDecider
 from processes.invoice_watch import pass_over
@@ -141,7 +142,7 @@ async def over_sockets(folder: Path) -> AsyncIterator[Whole]:
         background = await stack.enter_async_context(running_background(parts, engine))
         addresses = {}
         for name in SUBGRAPHS:
-            socket = listening("127.0.0.1", 0)
+            socket = listen("127.0.0.1", 0)
             await stack.enter_async_context(
                 serving(build_subgraph(name, parts, EngineDecider(engine, parts.platform.inbox)), socket)
             )
@@ -176,7 +177,7 @@ def _remote(settings: CrossdockSettings, addresses: dict[str, SubgraphSettings])
 @asynccontextmanager
 async def _around(folder: Path) -> AsyncIterator[Any]:
     """Start the sandboxes, bring the past into a new database, and take a port for the gateway."""
-    where = listening("127.0.0.1", 0)
+    where = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{where.getsockname()[1]}"
     vendors: dict[str, Vendor] = {
         "crm": Crm(),

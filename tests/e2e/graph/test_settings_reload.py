@@ -14,9 +14,10 @@ import yaml
 
 from crossdock.demo.prepare import CREDENTIALS, demo_settings
 from crossdock.embedded import open_embedded
-from crossdock.serving import listening, serving
+from crossdock.serving import serving
 from crossdock.settings import load
 from gateway.errors import ConfigError
+from gateway.server.listening import listen
 
 WORKERS = {"gateway": {"server": {"workers": 2}}}
 SECRET = "a secret of tests that is long enough for all"
@@ -39,7 +40,7 @@ async def test_the_section_of_the_gateway_is_taken_over_and_nothing_when_another
     with pytest.raises(ConfigError, match="has one worker"):
         await open_embedded(load(config)).__aenter__()
     write(gateway={"limits": {"max_aliases": 5}})
-    where = listening("127.0.0.1", 0)
+    where = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{where.getsockname()[1]}"
     async with (
         asyncio.timeout(WAIT_S),
