@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from schema.enums import ReservationStatus
@@ -215,3 +219,52 @@ async def test_releasing_by_id(ledger: PlatformReservationLedger, database: Data
         mine.id: ReservationStatus.RELEASED,
         other.id: ReservationStatus.HELD,
     }
+
+
+RUNS = itertools.count()
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["reserve", "reserve", "reserve", "consume", "release", "by id", "expire", "wait"]),
+        st.integers(1, 3),
+        st.sampled_from([D(3), D(2), D("2.5")]),
+    ),
+    min_size=4,
+    max_size=12,
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS)
+async def test_whatever_is_done_in_whatever_order_no_more_is_held_than_there_is_and_nothing_leaks(
+    ledger: PlatformReservationLedger, database: Database, acts: list[tuple[str, int, Decimal]]
+):
+    run = next(RUNS)  # the ledger stays as the run before has left it
+    sku, limit, now = f"SKU-{run}", D(5), NOW
+    held: dict[str, tuple[Decimal, datetime]] = {}
+    used: set[str] = set()
+    for act, number, quantity in acts:
+        key, line = f"{run}:{number}", reserve_line(str(quantity), str(limit), sku=sku)
+        if act == "reserve":
+            now_held = sum((kept for kept, ends in held.values() if ends > now), D(0))
+            got, short = await ledger.reserve(key, "acc_1", [line], now + HOUR, now)
+            fits = now_held + quantity <= limit
+            assert (bool(got), bool(short)) == (key in used or fits, key not in used and not fits)
+            if got and key not in used:
+                used.add(key)
+                held[key] = (quantity, now + HOUR)
+        elif act in ("consume", "release"):
+            await ledger.settle(key, ReservationStatus.CONSUMED if act == "consume" else ReservationStatus.RELEASED)
+            held.pop(key, None)
+        elif act == "by id":
+            await ledger.release([f"rsv_{key}:1:W01"])
+            held.pop(key, None)
+        elif act == "expire":
+            await ledger.expire(now, number)
+        else:
+            now += HOUR
+        expected = sum((kept for kept, ends in held.values() if ends > now), D(0))
+        assert (await ledger.reserved([sku], now)).get((sku, "W01"), D(0)) == expected <= limit
+    await ledger.expire(now, 100)
+    if used:
+        assert await balance(database, (sku, "W01")) == expected

@@ -123,6 +123,18 @@ PARENT = rule("P", CONTRACT, "37", account="acc_p", inherit=True)
             [rule("A", LIST, "32"), rule("B", LIST, "31", priority=1)], "31", "LIST", id="priority decides among equals"
         ),
         pytest.param(
+            [rule("A", LIST, "32", breaks=(("1", "30"),)), rule("B", LIST, "31", priority=9)],
+            "30",
+            "LIST",
+            id="the highest break that is reached decides before priority",
+        ),
+        pytest.param(
+            [rule("A", LIST, "32", start=date(2026, 2, 1)), rule("B", LIST, "31", priority=1)],
+            "31",
+            "LIST",
+            id="priority decides before the start",
+        ),
+        pytest.param(
             [rule("A", LIST, "32", start=date(2026, 2, 1)), rule("B", LIST, "31")],
             "32",
             "LIST",
@@ -204,6 +216,13 @@ def test_a_graduated_row_charges_each_part_by_its_own_break():
             "CONTRACT",
             id="both must be combinable to be applied together",
         ),
+        pytest.param(
+            {},
+            {"percent": "10", "combinable": True},
+            "36",
+            "PROMOTION",
+            id="a combinable promotion alone is applied to the list",
+        ),
         pytest.param({}, {"unit": "30"}, "30", "PROMOTION", id="a promotional price list is a price of its own"),
     ],
 )
@@ -225,6 +244,7 @@ def test_components_come_in_the_fixed_order_and_add_up_to_the_unit_price():
     ("amount", "value", "currency", "unit", "extended"),
     [
         pytest.param("0.12345", "1", "USD", "0.1235", "0.12", id="unit prices have four decimals, half up"),
+        pytest.param("0.12345", "1000", "USD", "0.1235", "123.50", id="a line is of the unit price that is shown"),
         pytest.param("0.335", "1", "USD", "0.3350", "0.34", id="extended amounts have cents, half up"),
         pytest.param("10.5", "1", "JPY", "10.5000", "11", id="yen have no decimals"),
         pytest.param("1.2345", "3", "KWD", "1.2345", "3.704", id="Kuwaiti dinars have three"),
@@ -442,6 +462,44 @@ def test_a_token_never_covers_a_quantity_with_another_price(rules: tuple[PriceRu
             again = evaluate(*rules, quantity=qty(other))
             assert isinstance(again, Price)
             assert again.unit == found.unit
+
+
+@pytest.mark.parametrize(
+    ("graduated", "quantity", "covered", "others"),
+    [
+        pytest.param(False, 30, (24, 30, 239), (1, 23, 240, 1_000), id="between two breaks"),
+        pytest.param(False, 1, (1, 23), (24, 240), id="below the first break that is higher"),
+        pytest.param(False, 500, (240, 500, 9_999), (1, 239), id="above the last break"),
+        pytest.param(True, 30, (30,), (24, 29, 31), id="a graduated price is of its quantity alone"),
+    ],
+)
+def test_a_token_covers_the_quantities_between_breaks(
+    graduated: bool, quantity: int, covered: tuple[int, ...], others: tuple[int, ...]
+):
+    claims = SIGNER.verify(evaluate(replace(BREAKS, graduated=graduated), quantity=qty(quantity)).token)
+    assert isinstance(claims, PriceClaims)
+    assert [claims.covers(Decimal(entry)) for entry in (*covered, *others)] == [True] * len(covered) + [False] * len(
+        others
+    )
+
+
+@given(
+    st.lists(amounts, min_size=2, max_size=5, unique=True),
+    st.sampled_from([CONTRACT, LIST]),
+    st.booleans(),
+    st.integers(1, 50),
+    st.integers(1, 50),
+)
+def test_a_token_of_a_table_is_good_for_no_other_price_of_it(
+    prices: list[Decimal], level: PriceLevel, graduated: bool, value: int, other: int
+):
+    table = tuple((str(place * 10), str(amount)) for place, amount in enumerate(prices))
+    row = rule("T", level, account="acc_1" if level is CONTRACT else None, breaks=table, graduated=graduated)
+    found, again = (evaluate(row, quantity=qty(entry)) for entry in (value, other))
+    claims = SIGNER.verify(found.token)
+    assert isinstance(claims, PriceClaims)
+    if claims.covers(Decimal(other)):
+        assert again.unit == found.unit
 
 
 @given(

@@ -105,6 +105,11 @@ def test_totals_in_their_fixed_order():
     )
 
 
+def test_the_tax_of_each_line_is_rounded_by_itself():
+    found = totals([TaxedLine(money("0.10"), Decimal("6.25"))] * 3, "USD")
+    assert (found.tax, found.total) == (money("0.03"), money("0.33"))
+
+
 lines = st.lists(
     st.tuples(st.decimals("0", "99999", places=4), st.sampled_from(["0", "6.25", "19", "25.5"]).map(Decimal)),
     max_size=20,
@@ -118,5 +123,7 @@ def test_money_never_loses_a_cent(found: list[tuple[Decimal, Decimal]], freight:
     parts = (sums.subtotal, sums.surcharges, sums.tax, sums.freight)
     assert sum(part.amount for part in parts) == sums.total.amount
     assert sum(line.extended.amount for line in taxed) == sums.subtotal.amount
+    by_line = [round_to_minor(line.extended.amount * line.rate_percent / 100, currency) for line in taxed]
+    assert sum(tax.amount for tax in by_line) == sums.tax.amount
     for part in (*parts, sums.total):
         assert -int(part.amount.as_tuple().exponent) == minor_digits(currency)
