@@ -18,6 +18,7 @@ from processes.steps import DONE, Outcome, Undecided, Verdict
 from schema.enums import HoldKind, OrderStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import ShipTo
+from schema.records.catalog import Item
 from schema.records.inventory import Warehouse
 from schema.records.operations import ExceptionTask
 from schema.records.orders import (
@@ -293,7 +294,7 @@ async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
     short = [entry for entry in order.exceptions if isinstance(entry, Stockout)]
     if not short:
         return
-    now = case.use.clock.now()
+    now, items = case.use.clock.now(), await case.items()
     task = ExceptionTask(
         id=f"tsk_{case.order_id}_STOCKOUT",
         queue=ORDER_DESK,
@@ -302,7 +303,7 @@ async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
         order_id=case.order_id,
         account_id=case.account_id,
         process_id=case.request.process_id,
-        summary=f"order {order.number}: " + "; ".join(entry.message for entry in short),
+        summary=f"order {order.number}: " + "; ".join(_asked(case, entry, items[entry.sku]) for entry in short),
         opened_at=now,
         due_at=now + HOLD_DUE,
         assignee=None,
@@ -310,6 +311,13 @@ async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
     )
     facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
     await case.use.tasks.open_task(task, [case.news("task.opened", task.id, facts)])
+
+
+def _asked(case: OrderCase, short: Stockout, item: Item) -> str:
+    """Return what is short, and what the customer takes in its place as far as it takes anything else."""
+    if not case.submission.allow_substitutes or not item.substitute_skus:
+        return short.message
+    return f"{short.message}, the customer takes {' or '.join(item.substitute_skus)} instead"
 
 
 def _allocation_news(case: OrderCase, order: LedgerOrder) -> list[Event]:

@@ -298,6 +298,20 @@ async def test_what_is_missing_is_backordered(world: ProcessWorld) -> None:
     assert problem_names(order.exceptions) == ["Stockout"]
 
 
+@pytest.mark.parametrize(
+    ("takes", "said"),
+    [(True, ", the customer takes VLV-0008 or VLV-0042 instead"), (False, "")],
+    ids=["who takes substitutes", "who takes none"],
+)
+async def test_the_desk_learns_what_a_customer_takes_instead(world: ProcessWorld, takes: bool, said: str) -> None:
+    known = world.erp.items_by_sku["VLV-0007"]
+    world.erp.items_by_sku["VLV-0007"] = replace(known, substitute_skus=("VLV-0008", "VLV-0042"))
+    world.erp.stock = {("VLV-0007", "W01"): Decimal(5)}
+    await run_order(world, submission(line(9, "VLV-0007"), allow_substitutes=takes))
+    (task,) = (await world.use.tasks.tasks_of(["ord_1"]))["ord_1"]
+    assert task.summary.endswith(f"VLV-0007: 5 of 9 EA could be allocated{said}")
+
+
 async def test_a_customer_who_takes_no_backorders_is_told_what_there_is(world: ProcessWorld) -> None:
     run = await run_order(world, submission(line(9, "VLV-0007"), allow_backorder=False))
     (problem,) = run.ending.problems
