@@ -232,6 +232,16 @@ async def test_the_same_key_for_another_request_is_a_conflict(whole: Whole, name
     assert kept(whole) == before
 
 
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_a_text_that_no_ledger_can_keep_is_refused_before_anything_else(whole: Whole, name: str):
+    before = kept(whole)
+    query = MUTATIONS[name].query(name, new_key())
+    answer = await whole.ask(query.replace('"', '"\\u0000', 1))
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]
+    assert "U+0000" in answer["errors"][0]["message"]
+    assert kept(whole) == before
+
+
 STALE = {
     "accountChange": ('accountId: "acc_none", version: 1', 'accountId: "acc_3", version: 0'),
     "orderChange": ('orderId: "ord_none", version: 1', 'orderId: "%ORDER", version: 0'),
