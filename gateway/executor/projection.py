@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gateway.executor.shape import Composite, Leaf, Position
+from gateway.executor.shape import INTS, Composite, Leaf, Position, fits
 
 __all__ = ["FAULTS", "Generator", "Mismatch", "NeedsExactness", "Projection", "compile_projection"]
 
@@ -170,6 +170,13 @@ class Generator:
             learn = self._bind("learn", _learner(tuple(_Accepted(field) for _, field in judged), known))
             classes = ",".join(f"{variable}.__class__" for variable, _ in judged)
             checks.append(f" if ({classes}) not in {known_name}: {learn}(({classes}))")
+        for variable, field in judged:
+            if isinstance(field.target, Leaf) and field.target.is_int:
+                null = "" if field.wrappers else f"{variable} is not None and "
+                far = (
+                    f"({variable} > {_NEAR} or {variable} < {-_NEAR}) and {variable} not in {self._bind('ints', INTS)}"
+                )
+                checks.append(f" if {null}{far}: bad()")
         return checks
 
     def _expression(self, field: Position, function: str | None) -> str:
@@ -263,12 +270,9 @@ def _leaf_list_check(leaf: Leaf, wrappers: str) -> Callable[[Any], Any]:
             if nullable:
                 return None
             raise Mismatch
-        if leaf.values is not None:
-            if value.__class__ is str and value in leaf.values:
-                return value
-        elif leaf.classes is None or value.__class__ in leaf.classes:
-            return value
-        raise Mismatch
+        if not fits(leaf, value):
+            raise Mismatch
+        return value
 
     return check_leaf
 
@@ -280,5 +284,8 @@ def _first(value: Any, count: int) -> Any:
 def _bad() -> Any:
     raise Mismatch
 
+
+_NEAR = 2**30 - 1
+"""The largest number that CPython compares without looking at more than one digit of it."""
 
 _NONE = type(None)

@@ -23,7 +23,7 @@ from graphql import (
 
 from gateway.plan.nodes import Guard, OutputField
 
-__all__ = ["Composite", "Leaf", "Position", "SchemaTypes", "build_root"]
+__all__ = ["INTS", "Composite", "Leaf", "Position", "SchemaTypes", "build_root"]
 
 _NONE = type(None)
 _BUILT_IN: Mapping[str, frozenset[type]] = {
@@ -33,6 +33,10 @@ _BUILT_IN: Mapping[str, frozenset[type]] = {
     "Boolean": frozenset({bool}),
     "ID": frozenset({str, int}),
 }
+
+
+INTS = range(-(2**31), 2**31)
+"""Numbers that GraphQL's Int has; clients in other languages read no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class Leaf:
     name: str
     classes: frozenset[type] | None
     values: frozenset[str] | None
+
+    @property
+    def is_int(self) -> bool:
+        """Whether it is GraphQL's Int, whose numbers are bounded."""
+        return self.name == "Int"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,4 +210,6 @@ def fits(leaf: Leaf, value: Any) -> bool:
     """Tell whether a non-null value may stand for the leaf type."""
     if leaf.values is not None:
         return value.__class__ is str and value in leaf.values
-    return leaf.classes is None or value.__class__ in leaf.classes
+    if leaf.classes is not None and value.__class__ not in leaf.classes:
+        return False
+    return not leaf.is_int or value in INTS
