@@ -86,8 +86,11 @@ class GatewayApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        if scope["type"] == "lifespan":  # what it starts runs beside all requests, and bears the id of none
+            await self._routes(scope, receive, send)
+            return
         try:
-            if self._tracing is not None and scope["type"] != "lifespan" and self._is_graphql(scope):
+            if self._tracing is not None and self._is_graphql(scope):
                 with self._tracing.request(scope):
                     await self._serve(scope, receive, send)
             else:

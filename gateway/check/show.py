@@ -43,7 +43,9 @@ def to_text(check: Check) -> str:
         lines += [f"null      {item.name}: {it.path}: {it.old} -> {it.new}" for it in item.nulls]
     broken = sum(bool(item.problems) for item in check.operations)
     judged = sum(item.old_fault is None for item in check.operations)
-    lines.append(f"{len(check.changes)} breaking changes, {broken} of {judged} operations broken")
+    lines.append(
+        f"{_counted(len(check.changes), 'breaking change')}, {broken} of {_counted(judged, 'operation')} broken"
+    )
     return "\n".join(lines)
 
 
@@ -63,3 +65,7 @@ def _effort(effort: Effort | None) -> dict[str, int] | None:
 
 def _words(effort: Effort) -> str:
     return f"{effort.fetches} fetches, {effort.depth} deep, cost {effort.cost}"
+
+
+def _counted(many: int, what: str) -> str:
+    return f"{many} {what}" if many == 1 else f"{many} {what}s"

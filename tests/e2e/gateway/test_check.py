@@ -55,7 +55,7 @@ def test_an_operation_that_uses_what_is_gone_is_broken_and_another_is_not(folder
     assert found.exit_code == 1
     assert "breaking  User.nick: the field was removed\n" in found.output
     assert "broken    web/me.graphql: Nick: User.nick: the field was removed\n" in found.output
-    assert found.output.endswith("1 breaking changes, 1 of 2 operations broken\n")
+    assert found.output.endswith("1 breaking change, 1 of 2 operations broken\n")
 
 
 def test_a_breaking_change_that_nobody_uses_breaks_nobody_unless_no_operations_are_known(folder):
@@ -66,7 +66,7 @@ def test_a_breaking_change_that_nobody_uses_breaks_nobody_unless_no_operations_a
     assert "breaking  User.nick: the field was removed (used by no operation)\n" in found.output
     alone = call(folder, new, operations=None)
     assert alone.exit_code == 1
-    assert alone.output == "breaking  User.nick: the field was removed\n1 breaking changes, 0 of 0 operations broken\n"
+    assert alone.output == "breaking  User.nick: the field was removed\n1 breaking change, 0 of 0 operations broken\n"
 
 
 def test_a_change_in_plans_is_shown_and_breaks_nothing(folder):

@@ -15,6 +15,7 @@ from gateway.composition import SubgraphSource, compose_or_raise
 from gateway.config import load_settings, settings_from
 from gateway.errors import ConfigError, SupergraphError
 from gateway.server.reload import FileSource
+from gateway.tracing import request_id
 from tests.support.fake_transport import FakeTransport
 from tests.support.serving import serve_asgi
 
@@ -123,6 +124,17 @@ async def test_a_served_gateway_follows_a_file(tmp_path):
             while "data" not in (answer := (await client.post("/graphql", json={"query": "{ c }"})).json()):
                 pass
     assert answer == {"data": {"c": 3}}
+
+
+async def test_what_runs_beside_requests_bears_the_id_of_none():
+    gateway, ids = build_gateway(compose(OLD), {"s": answers()}), []
+
+    async def note() -> None:
+        ids.append(request_id.get())
+
+    gateway.asgi.on_start(note)
+    async with serve_asgi(gateway.asgi):
+        assert ids == [None]
 
 
 async def test_changes_are_counted_and_what_cannot_be_served_is_kept_out(tmp_path, caplog):
