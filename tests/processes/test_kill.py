@@ -124,6 +124,11 @@ async def _check(scenario: str, url: str, kept: Path) -> None:
         ("merge", "answered merge_customers"),
         ("merge", "committed carry over"),
         ("merge in vain", "answered take_merge_back"),
+        ("account change", "answered change_customer"),
+        ("order in line", "committed leave line"),
+        ("replacement", "answered create_order"),
+        ("silent shipment", "kept note"),
+        ("cancellation of what is parked", "committed settle reservations"),
     ],
 )
 def test_a_killed_program_is_made_up_for(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,7 +16,6 @@ from processes.api import (
     QuoteRequestLine,
     ReturnAsked,
     ReturnLineAsked,
-    Started,
 )
 from processes.decider import EngineDecider
 from processes.decision_api import HoldRelease
@@ -40,81 +38,39 @@ from schema.enums import (
     SourceSystem,
 )
 from schema.events.envelope import EventFilter
-from schema.records.identity import Principal
 from schema.records.invoices import InvoicedLine, PostedInvoice
 from schema.records.merges import MergeAsked
-from schema.records.orders import Invoice, Milestone, ReturnLine, Shipment, ShipmentLine
+from schema.records.orders import Invoice, Milestone, ReturnLine
 from schema.records.values import Money, Quantity
 from systems.errors import Rejected
 from systems.news import ReturnNews, ShipmentNews
+from tests.support.mortal_accounts import ACCOUNT_SCENARIOS
+from tests.support.mortal_orders import ORDER_SCENARIOS
+from tests.support.mortal_parts import (
+    CONTROLLER,
+    WAIT_MS,
+    Scenario,
+    delivered_shipment,
+    end,
+    named,
+    order,
+    received,
+    stops,
+    told_once,
+)
 from tests.support.onboarding_records import applicant
 from tests.support.onboarding_runs import prepare
-from tests.support.process_world import REP, ProcessWorld, submission
+from tests.support.process_world import REP, ProcessWorld
 from tests.support.rule_records import NOW, credit, terms
 
-__all__ = ["SCENARIOS", "Scenario", "end"]
-
-WAIT_MS = 30_000
-CONTROLLER = Principal("user:usr_7", roles=("CREDIT_CONTROLLER",))
-END_S = 60.0
-"""Longest wait for a process to end; a killed one is there within a second or two of its engine's start."""
+__all__ = ["SCENARIOS", "Scenario", "end", "order"]
 
 _USD = Money(Decimal("216.60"), "USD")
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """What a program does.
-
-    Attributes:
-        act: starts processes, or the same ones again, and returns their ids.
-        check: asserts how the systems and ledgers are left.
-        state: state in which the processes end.
-        ordered: an order is submitted, and its process has ended, before the program may be killed.
-        is_new: the releases before the present version of processes did not know of it.
-    """
-
-    act: Callable[[ProcessWorld, ProcessEngine], Awaitable[list[str]]]
-    check: Callable[[ProcessWorld], Awaitable[None]]
-    state: ProcessState = ProcessState.COMPLETED
-    ordered: bool = False
-    is_new: bool = False
-
-
-async def end(world: ProcessWorld, process_id: str) -> ProcessState:
-    """Return the state in which a process ends."""
-    async with asyncio.timeout(END_S):
-        while True:
-            found = (await world.use.process_log.processes([process_id])).get(process_id)
-            if found is not None and found.ended_at is not None:
-                return found.state
-            await asyncio.sleep(0.01)
-
-
-def _named(started: Started) -> list[str]:
-    assert started.process_id is not None, started.problems
-    return [started.process_id]
-
-
-async def _received(world: ProcessWorld) -> str:
-    """Return the id of the only order that was received."""
-    (stored,) = await world.use.events.read(EventFilter(types=("order.received",)), None, 10)
-    return stored.event.subject
-
-
-def _told_once(types: list[str], *often: str) -> None:
-    once = [name for name in types if name not in often]
-    assert len(once) == len(set(once)), f"something was told twice: {once}"
-
-
-async def order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
-    """Submit an order (P3)."""
-    return _named(await EngineStarter(engine).submit_order(submission(), key="o-1", principal=REP, wait_ms=WAIT_MS))
-
-
 async def _accepted(world: ProcessWorld) -> None:
-    order = await world.order(await _received(world))
-    _told_once(await world.event_types(order.id))
+    order = await world.order(await received(world))
+    told_once(await world.event_types(order.id))
     assert order.status is OrderStatus.ACCEPTED
     assert world.kept.keys("document") == [f"or:{order.id}:erp"]
     assert world.kept.keys("allocation") == [f"or:{order.id}:alloc:1"]
@@ -127,21 +83,11 @@ async def _held_order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     world.erp.terms_by_account["acc_1"] = terms(profile=credit(limit="100.00"))
     (process_id,) = await order(world, engine)
     order_id = process_id.replace("prc_", "ord_", 1)
-    if await _stops(world, process_id) is ProcessState.WAITING_HUMAN:
+    if await stops(world, process_id) is ProcessState.WAITING_HUMAN:
         inbox = Inbox(world.database, world.use.dead_letters.put, world.use.dead_letters.remove)
         wanted = HoldRelease(order_id, HoldKind.CREDIT, "payment promised")
         await EngineDecider(engine, inbox).release_hold(wanted, key="h-1", principal=CONTROLLER, wait_ms=WAIT_MS)
     return [process_id]
-
-
-async def _stops(world: ProcessWorld, process_id: str) -> ProcessState:
-    """Return the state in which a process waits for a person, or has ended."""
-    async with asyncio.timeout(END_S):
-        while True:
-            found = (await world.use.process_log.processes([process_id])).get(process_id)
-            if found is not None and (found.ended_at is not None or found.state is ProcessState.WAITING_HUMAN):
-                return found.state
-            await asyncio.sleep(0.01)
 
 
 async def _refused_order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
@@ -151,8 +97,8 @@ async def _refused_order(world: ProcessWorld, engine: ProcessEngine) -> list[str
 
 
 async def _rejected(world: ProcessWorld) -> None:
-    order = await world.order(await _received(world))
-    _told_once(await world.event_types(order.id), "process.step.compensated")
+    order = await world.order(await received(world))
+    told_once(await world.event_types(order.id), "process.step.compensated")
     assert order.status is OrderStatus.REJECTED
     assert world.erp.documents() == []
 
@@ -160,7 +106,7 @@ async def _rejected(world: ProcessWorld) -> None:
 async def _onboard(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     prepare(world)
     starter = EngineStarter(engine)
-    return _named(await starter.submit_onboarding(applicant(), key="ob-1", principal=REP, wait_ms=WAIT_MS))
+    return named(await starter.submit_onboarding(applicant(), key="ob-1", principal=REP, wait_ms=WAIT_MS))
 
 
 async def _customer_everywhere(world: ProcessWorld) -> None:
@@ -182,27 +128,27 @@ async def _customer_nowhere(world: ProcessWorld) -> None:
 async def _onboarded(world: ProcessWorld, status: OnboardingStatus) -> None:
     (told,) = await world.use.events.read(EventFilter(types=("account.onboarding.submitted",)), None, 10)
     onboarding = (await world.use.onboardings.onboardings([told.event.subject]))[told.event.subject]
-    _told_once(await world.event_types(onboarding.id), "account.onboarding.checked", "process.step.compensated")
+    told_once(await world.event_types(onboarding.id), "account.onboarding.checked", "process.step.compensated")
     assert onboarding.status is status
     assert world.kept.keys("customer") == world.kept.keys("account") == [onboarding.account_id]
 
 
 async def _quote(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     asked = QuotePreparation("acc_1", (QuoteRequestLine(1, "PMP-0042", Quantity(Decimal(6), "EA"), None),))
-    return _named(await EngineStarter(engine).prepare_quote(asked, key="q-1", principal=REP, wait_ms=WAIT_MS))
+    return named(await EngineStarter(engine).prepare_quote(asked, key="q-1", principal=REP, wait_ms=WAIT_MS))
 
 
 async def _quoted(world: ProcessWorld) -> None:
     (told,) = await world.use.events.read(EventFilter(types=("quote.created",)), None, 10)
     quote = (await world.use.quotes.quotes([told.event.subject]))[told.event.subject]
-    _told_once(await world.event_types(quote.id))
+    told_once(await world.event_types(quote.id))
     assert (quote.status, quote.total) == (QuoteStatus.PRICED, _USD)
 
 
 async def _late_delivery(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     """Pack, delay and deliver the order's shipment (P4)."""
-    world.wms.shipments_by_id = {"sh_S-1": _shipment(await _received(world))}
-    order_id = await _received(world)
+    world.wms.shipments_by_id = {"sh_S-1": delivered_shipment(await received(world))}
+    order_id = await received(world)
     tell = Fulfilment(engine).handle
     late = NOW + timedelta(days=4)
     await tell(_news(order_id, "PACKED", ShipmentStatus.PACKED, 20, SourceSystem.WMS))
@@ -214,16 +160,16 @@ async def _late_delivery(world: ProcessWorld, engine: ProcessEngine) -> list[str
 
 
 async def _delivered(world: ProcessWorld) -> None:
-    order_id = await _received(world)
-    _told_once(await world.event_types(order_id), "customer.notified", "order.fulfillment.changed")
+    order_id = await received(world)
+    told_once(await world.event_types(order_id), "customer.notified", "order.fulfillment.changed")
     assert world.kept.keys("tender") == ["sh:S-1:tender"]
     assert world.kept.all("case") == ["Shipment S-1 is late"]
     assert (await world.order(order_id)).exceptions == ()
 
 
 async def _bill(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
-    order_id = await _received(world)
-    world.wms.shipments_by_id = {"sh_S-1": _shipment(order_id)}
+    order_id = await received(world)
+    world.wms.shipments_by_id = {"sh_S-1": delivered_shipment(order_id)}
     world.erp.invoiced = True
     invoice = Invoice(
         "inv_SI-1", "SI-1", "acc_1", order_id, InvoiceStatus.POSTED, NOW, NOW.date(), _USD, _USD, None
@@ -236,15 +182,15 @@ async def _bill(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
 
 
 async def _billed(world: ProcessWorld) -> None:
-    order_id = await _received(world)
+    order_id = await received(world)
     assert (await world.order(order_id)).status is OrderStatus.COMPLETED
     types = await world.event_types(order_id)
     assert (types.count("invoice.posted"), types.count("order.completed")) == (1, 1)
 
 
 async def _correct(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
-    order_id = await _received(world)
-    world.wms.shipments_by_id = {"sh_S-1": _shipment(order_id)}
+    order_id = await received(world)
+    world.wms.shipments_by_id = {"sh_S-1": delivered_shipment(order_id)}
     world.erp.invoiced = True
     price, total = Money(Decimal("37.40"), "USD"), Money(Decimal("224.40"), "USD")
     invoice = Invoice(
@@ -254,7 +200,7 @@ async def _correct(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     line_ = InvoicedLine(1, Decimal(6), price, total)
     world.erp.postings = [PostedInvoice(1, invoice, nothing, nothing, (line_,))]
     await Invoicing(engine).read()
-    if await _stops(world, "prc_invoice_SI-1") is ProcessState.WAITING_HUMAN:
+    if await stops(world, "prc_invoice_SI-1") is ProcessState.WAITING_HUMAN:
         tasks = await world.use.tasks.tasks(["tsk_inv_SI-1"])
         await resolve_tasks(world.use, tasks.values(), REBILL, CONTROLLER.subject, "the old price")
         await engine.wake("prc_invoice_SI-1")
@@ -262,7 +208,7 @@ async def _correct(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
 
 
 async def _corrected(world: ProcessWorld) -> None:
-    order_id = await _received(world)
+    order_id = await received(world)
     assert (world.kept.all("credit memo"), world.kept.all("rebilling")) == (["SI-1"], ["SI-2"])
     types = await world.event_types(order_id)
     assert (types.count("invoice.credited"), types.count("invoice.posted")) == (1, 0)
@@ -272,7 +218,7 @@ async def _corrected(world: ProcessWorld) -> None:
 async def _merge(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     asked = MergeAsked("acc_1", "acc_2", "the same shop twice")
     starter = EngineStarter(engine)
-    return _named(await starter.merge_accounts(asked, key="m-1", principal=CONTROLLER, wait_ms=WAIT_MS))
+    return named(await starter.merge_accounts(asked, key="m-1", principal=CONTROLLER, wait_ms=WAIT_MS))
 
 
 async def _merged(world: ProcessWorld) -> None:
@@ -296,19 +242,19 @@ async def _apart(world: ProcessWorld) -> None:
 
 
 async def _give_back(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
-    order_id = await _received(world)
-    world.wms.shipments_by_id = {"sh_S-1": _shipment(order_id)}
+    order_id = await received(world)
+    world.wms.shipments_by_id = {"sh_S-1": delivered_shipment(order_id)}
     asked = ReturnAsked(order_id, "acc_1", (ReturnLineAsked(1, Quantity(Decimal(2), "EA"), "DAMAGED"),))
     started = await EngineStarter(engine).request_return(asked, key="r-1", principal=REP, wait_ms=WAIT_MS)
     assert started.entity_id is not None, started.problems
     came = ReturnLine(1, "PMP-0042", Quantity(Decimal(2), "EA"), "DAMAGED", "SCRAP")
     told = ReturnNews(SourceSystem.WMS, "evt-1", started.entity_id, ReturnStatus.INSPECTED, NOW, "W01", (came,))
     await Returns(engine).handle(told)
-    return _named(started)
+    return named(started)
 
 
 async def _returned(world: ProcessWorld) -> None:
-    order_id = await _received(world)
+    order_id = await received(world)
     (entry,) = (await world.use.returns.returns_of_orders([order_id]))[order_id]
     assert (entry.status, entry.credit is not None) == (ReturnStatus.CLOSED, True)
     assert world.kept.keys("rma") == [entry.number]
@@ -316,17 +262,17 @@ async def _returned(world: ProcessWorld) -> None:
     assert world.kept.keys("rma_key") == [f"rma:{entry.id}:receipt", f"rma:{entry.id}:credit"]
     types = await world.event_types(entry.id)
     assert types.count("customer.notified") == 2
-    _told_once(types, "customer.notified")
+    told_once(types, "customer.notified")
 
 
 async def _change(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     lines = (LineChange(1, Quantity(Decimal(4), "EA")),)
-    asked = OrderChange(await _received(world), int(world.kept.all("version")[0]), lines, "fewer will do")
-    return _named(await EngineStarter(engine).change_order(asked, key="c-1", principal=REP, wait_ms=WAIT_MS))
+    asked = OrderChange(await received(world), int(world.kept.all("version")[0]), lines, "fewer will do")
+    return named(await EngineStarter(engine).change_order(asked, key="c-1", principal=REP, wait_ms=WAIT_MS))
 
 
 async def _changed(world: ProcessWorld) -> None:
-    order = await world.order(await _received(world))
+    order = await world.order(await received(world))
     assert (order.status, order.amended_by, order.lines[0].wanted) == (OrderStatus.ACCEPTED, None, 4)
     version = world.kept.all("version")[0]
     assert world.kept.keys("change") == [f"chg:{order.id}:{version}:erp"]
@@ -336,21 +282,15 @@ async def _changed(world: ProcessWorld) -> None:
 
 
 async def _cancel(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
-    asked = OrderCancellation(await _received(world), int(world.kept.all("version")[0]), "not needed any more")
-    return _named(await EngineStarter(engine).cancel_order(asked, key="c-1", principal=REP, wait_ms=WAIT_MS))
+    asked = OrderCancellation(await received(world), int(world.kept.all("version")[0]), "not needed any more")
+    return named(await EngineStarter(engine).cancel_order(asked, key="c-1", principal=REP, wait_ms=WAIT_MS))
 
 
 async def _cancelled(world: ProcessWorld) -> None:
-    order = await world.order(await _received(world))
+    order = await world.order(await received(world))
     assert (order.status, order.amended_by) == (OrderStatus.CANCELLED, None)
     assert [document.status for document in world.erp.documents()] == [OrderStatus.CANCELLED]
     assert (world.kept.keys("release"), world.kept.keys("held")) == ([], [])
-
-
-def _shipment(order_id: str) -> Shipment:
-    carried = (ShipmentLine(1, "PMP-0042", Quantity(Decimal(6), "EA"), None),)
-    status = ShipmentStatus.DELIVERED
-    return Shipment("sh_S-1", "S-1", order_id, "acc_1", "W01", status, (), carried, (), None, NOW)
 
 
 def _news(order_id: str, code: str, status: ShipmentStatus, minutes: int, source: SourceSystem) -> ShipmentNews:
@@ -386,4 +326,6 @@ SCENARIOS: Mapping[str, Scenario] = {
     "cancellation": Scenario(_cancel, _cancelled, ordered=True),
     "merge": Scenario(_merge, _merged, is_new=True),
     "merge in vain": Scenario(_merge_in_vain, _apart, ProcessState.FAILED, is_new=True),
+    **ACCOUNT_SCENARIOS,
+    **ORDER_SCENARIOS,
 }

@@ -105,6 +105,9 @@ class FakeCustomers(ErpPart):
         given = {"payment_terms": values.payment_terms, "billing": values.billing}
         changed = {name: value for name, value in given.items() if value is not None}
         self.values[account_id] = replace(self.values[account_id], **changed)
+        if values.billing is not None:
+            self.kept.drop("erp billing", account_id)
+            self.kept.put("erp billing", account_id, values.billing.city)
         await self.script.leave("change_customer")
 
     async def merge_customers(self, key: str, duplicate_id: str, survivor_id: str) -> None:
