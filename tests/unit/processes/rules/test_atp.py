@@ -115,6 +115,12 @@ def test_supply_that_does_not_count(supply: Any):
     assert ask(qty(24), inbound=[supply]).decision is AvailabilityDecision.UNAVAILABLE
 
 
+def test_supply_of_today_is_not_overdue_when_nothing_leaves_today_any_more():
+    late = datetime(2026, 3, 4, 23, 30, tzinfo=UTC)
+    found = ask(qty(24), inbound=[inbound("50", date(2026, 3, 4))], now=late)
+    assert found.decision is AvailabilityDecision.LATER
+
+
 def test_a_closed_warehouse_promises_nothing():
     closed = ask(qty(1), positions=[stock("10")], warehouses=[warehouse(status="CLOSED")])
     assert closed.decision is AvailabilityDecision.UNAVAILABLE
