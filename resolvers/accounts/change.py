@@ -5,7 +5,7 @@ from __future__ import annotations
 from processes.api import AccountChange, Started
 from resolvers.access import can_see, require_account_rights
 from resolvers.accounts.ports import AccountPorts
-from resolvers.envelopes import broken_rule, check_key
+from resolvers.envelopes import broken_rule, check_key, check_names
 from schema.records.identity import Principal
 from schema.records.waiting import DECISION_WAIT_MS
 
@@ -20,7 +20,7 @@ async def change(ports: AccountPorts, asked: AccountChange, *, key: str, princip
         ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
     """
     require_account_rights(principal, "accountChange", is_about_terms=asked.values.payment_terms is not None)
-    problems = list(check_key(key))
+    problems = [*check_key(key), *check_names(accountId=asked.account_id)]
     if not can_see(principal, asked.account_id):
         problems.append(broken_rule("UNKNOWN_ACCOUNT", f"account {asked.account_id} does not exist", "accountId"))
     if problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from processes.api import Started
 from resolvers.access import can_see, require_merge_rights
 from resolvers.accounts.ports import AccountPorts
-from resolvers.envelopes import broken_rule, check_key
+from resolvers.envelopes import broken_rule, check_key, check_names
 from schema.records.identity import Principal
 from schema.records.merges import MergeAsked
 from schema.records.waiting import DECISION_WAIT_MS
@@ -21,7 +21,7 @@ async def merge(ports: AccountPorts, asked: MergeAsked, *, key: str, principal: 
         ConnectorError: the platform's own ledger does not answer; safe to repeat with the same key.
     """
     require_merge_rights(principal, "accountMerge")
-    problems = list(check_key(key))
+    problems = [*check_key(key), *check_names(survivorId=asked.survivor_id, duplicateId=asked.duplicate_id)]
     problems += [
         broken_rule("UNKNOWN_ACCOUNT", f"account {account_id} does not exist", name)
         for name, account_id in (("survivorId", asked.survivor_id), ("duplicateId", asked.duplicate_id))

@@ -422,6 +422,12 @@ class TestMerge:
         assert [problem["path"] for problem in payload["problems"]] == [["idempotencyKey"]]
         assert payload["process"] is None
 
+    @pytest.mark.parametrize("field", ["survivorId", "duplicateId"])
+    async def test_an_id_that_no_ledger_has_room_for_starts_nothing(self, place: Place, field: str):
+        payload = (await data(place.app, MERGE, MANAGER, input=same(**{field: "x" * 81})))["accountMerge"]
+        assert [(problem["rule"], problem["path"]) for problem in payload["problems"]] == [("TEXT_LENGTH", [field])]
+        assert payload["process"] is None
+
 
 CHANGE = """mutation ($input: AccountChangeInput!) { accountChange(input: $input) { replayed
     account { id version owner { id } } process { state } problems { __typename ... on Problem { code }
@@ -448,6 +454,10 @@ class TestChanges:
         }
         late = (await data(place.app, CHANGE, input=move(idempotencyKey="a-2")))["accountChange"]
         assert [problem.get("currentVersion") for problem in late["problems"]] == [2]
+
+    async def test_an_id_that_no_ledger_has_room_for_starts_nothing(self, place: Place):
+        payload = (await data(place.app, CHANGE, input=move(accountId="x" * 81)))["accountChange"]
+        assert ([problem["rule"] for problem in payload["problems"]], payload["process"]) == (["TEXT_LENGTH"], None)
 
     async def test_a_key_is_needed(self, place: Place):
         payload = (await data(place.app, CHANGE, input=move(idempotencyKey="")))["accountChange"]
