@@ -166,7 +166,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "return.inspected": _all("Return| {rmaNumber}| inspected|: {disposition}"),
     "return.credited": _all("Return| {rmaNumber}| credited|: {credit.amount} {credit.currency}"),
     "return.replaced": _all("Return| {rmaNumber}| replaced"),
-    "customer.notified": _all("Customer told| {template:told}| over {channel:channel}"),
+    "customer.notified": _all("Customer told| {template:told}|, over {channel:channel}"),
     "case.opened": _all("Service case| {number}| opened"),
     "case.answered": _all("Service case| {number}| answered"),
     "case.resolved": _all("Service case| {number}| resolved"),

@@ -71,12 +71,12 @@ def event(type_: str, **data: Any) -> Event:
         ),
         pytest.param(
             event("customer.notified", template="return-credited", channel="EMAIL"),
-            "Customer told of the credit over e-mail",
+            "Customer told of the credit, over e-mail",
             id="what a customer was told",
         ),
         pytest.param(
             event("customer.notified", template="new_thing", channel="FAX"),
-            "Customer told of new thing over FAX",
+            "Customer told of new thing, over FAX",
             id="what no table knows",
         ),
         pytest.param(
