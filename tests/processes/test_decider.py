@@ -25,6 +25,7 @@ from schema.records.operations import DeadLetter, ExceptionTask
 from schema.records.problems import NotAllowedInState, VersionConflict
 from schema.records.values import Money, PageRequest, Quantity
 from systems.errors import NotFound, Unavailable
+from tests.support.eventually import eventually
 from tests.support.platform_records import letter
 from tests.support.process_world import QUICK, REP, ProcessWorld, line, problem_names, process_world, submission
 from tests.support.rule_records import credit, item, terms
@@ -277,6 +278,8 @@ async def test_what_is_short_of_an_order_is_cancelled_by_its_task(desk: EngineDe
     desk_clerk = Principal("user:usr_4", roles=("SERVICE_DESK",))
     asked = TaskResolution(task.id, "CANCEL_LINE", "customer takes four")
     assert (await desk.resolve_task(asked, key="t-1", principal=desk_clerk)).problems == ()
+    # the decision is taken; the change that it starts is answered before it ends where the machine is busy
+    await eventually(lambda: world.order(str(started.entity_id)), lambda order: order.lines[0].wanted == 4)
     (stored,) = (await world.order(str(started.entity_id))).lines
     assert (stored.wanted, stored.backordered) == (4, 0)
 
