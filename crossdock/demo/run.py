@@ -175,7 +175,8 @@ class _Sandboxes:
             raise OSError(f"the sandboxes did not start within {READY_S:g} s") from error
         if not line:
             raise OSError(
-                "the made-up systems did not start, for the reason above; --sandbox-port gives them other ports"
+                "the made-up systems did not start, for the reason above: --sandbox-port gives them other ports, and "
+                "`make clean-demo` (or removing the state folder) drops data of another version"
             )
         found: dict[str, str] = json.loads(line)
         return found
