@@ -23,14 +23,13 @@ from gateway.server.http_streams import Receive, Send, serve_refusal, serve_stre
 from gateway.server.http_subscription import HttpSubscription
 from gateway.server.incremental import incremental_parts
 from gateway.server.multipart import SUBSCRIPTION_PARTS
-from gateway.server.negotiate import Accepted, ResponseKind, check_content_type, choose
+from gateway.server.negotiate import JSON_KINDS, Accepted, ResponseKind, check_content_type, choose
 from gateway.server.operations import too_many
 from gateway.server.packing import packed, unpack_body
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, Principal, client_of
 from gateway.server.request import GraphQLRequest, RequestContext, read_body, read_operation_id, read_query_string
 from gateway.server.respond import (
-    JSON_KINDS,
     Headers,
     Told,
     freshness_headers,
@@ -151,7 +150,10 @@ class HttpEndpoint:
             else:
                 await self._serve_shared(scope, token or _parameter(scope, "token"), context, receive, send)
                 return
-            if (accepted.stream or accepted.deferred) and not (request is None and self._is_batch(body)):
+            if request is None and self._is_batch(body):
+                if not accepted.takes_json:
+                    raise _not_acceptable(accept)  # noqa: TRY301 - as above
+            elif accepted.stream or accepted.deferred:
                 request = request or read_body(body)
                 serving = await self._open_stream(scope, accepted, request, context, receive, send)
                 if serving is not None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from gateway.errors import ErrorCode, RequestError
 
-__all__ = ["Accepted", "ResponseKind", "check_content_type", "choose", "qualities"]
+__all__ = ["JSON_KINDS", "Accepted", "ResponseKind", "check_content_type", "choose", "qualities"]
 
 
 class ResponseKind(Enum):
@@ -34,11 +34,13 @@ class Accepted:
         kind: for any operation: one JSON value, or events when the client prefers these even for a single answer.
         stream: for a subscription, None when the client accepts no stream.
         deferred: for an operation that defers fragments, None when the client takes them only with the rest.
+        takes_json: whether the client accepts one JSON value.
     """
 
     kind: ResponseKind
     stream: ResponseKind | None = None
     deferred: ResponseKind | None = None
+    takes_json: bool = True
 
 
 _MEDIA_TYPES = {
@@ -55,7 +57,10 @@ _MULTIPART = {
     "deferspec=20220824": ResponseKind.DEFERRED_2022,
 }
 
-_SINGLE = frozenset({ResponseKind.GRAPHQL, ResponseKind.JSON, ResponseKind.EVENTS})
+JSON_KINDS = frozenset({ResponseKind.GRAPHQL, ResponseKind.JSON})
+"""Kinds of an answer that is one JSON value."""
+
+_SINGLE = JSON_KINDS | {ResponseKind.EVENTS}
 _STREAMS = frozenset({ResponseKind.EVENTS, ResponseKind.PARTS})
 _DEFERRED = frozenset({ResponseKind.DEFERRED, ResponseKind.DEFERRED_2022})
 
@@ -90,6 +95,7 @@ def _choose(accept: str) -> Accepted | None:
         next((kind for kind in best if kind in _SINGLE), ResponseKind.JSON),
         next((kind for kind in best if kind in _STREAMS), None),
         next((kind for kind in best if kind in _DEFERRED), None),
+        not JSON_KINDS.isdisjoint(found),
     )
 
 

@@ -15,7 +15,6 @@ from gateway.server.negotiate import ResponseKind
 from gateway.server.packing import CODINGS, pack_body
 
 __all__ = [
-    "JSON_KINDS",
     "Answer",
     "Headers",
     "Told",
@@ -33,9 +32,6 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 Told = tuple[int, bytes, Headers]
 """Status, body, and what headers tell besides."""
-
-JSON_KINDS = (ResponseKind.GRAPHQL, ResponseKind.JSON)
-"""Kinds of an answer that is one JSON value."""
 
 _DOCUMENT_FAULTS = frozenset(
     {

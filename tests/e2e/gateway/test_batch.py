@@ -65,3 +65,14 @@ async def test_an_array_cut_off_is_a_bad_request():
 async def test_a_batch_is_refused_unless_switched_on():
     async with http(IN_PROCESS) as client:
         assert (await client.post("/graphql", json=[GOOD])).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/event-stream", "multipart/mixed", "multipart/mixed;subscriptionSpec=1.0, text/event-stream"]
+)
+async def test_a_client_that_takes_no_json_gets_no_batch(accept):
+    async with http(BATCHES) as client:
+        refused = await client.post("/graphql", json=[GOOD], headers={"accept": accept})
+        taken = await client.post("/graphql", json=[GOOD], headers={"accept": f"{accept}, application/json;q=0.1"})
+    assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (406, "NOT_ACCEPTABLE")
+    assert taken.json() == [ANSWER]

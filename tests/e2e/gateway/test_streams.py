@@ -154,6 +154,7 @@ async def test_a_fault_that_shows_later_comes_on_the_stream():
             event, data = await anext(found)
             assert (event, data["id"]) == ("next", "1")
             assert data["payload"]["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+            assert "data" not in data["payload"]
             assert await anext(found) == ("complete", {"id": "1"})
 
 

@@ -21,15 +21,15 @@ from gateway.supergraph import AuthorizationRule
     [
         ("", Accepted(ResponseKind.JSON)),
         ("text/html,application/xhtml+xml,*/*;q=0.8", Accepted(ResponseKind.JSON)),
-        ("text/event-stream", Accepted(ResponseKind.EVENTS, ResponseKind.EVENTS)),
+        ("text/event-stream", Accepted(ResponseKind.EVENTS, ResponseKind.EVENTS, takes_json=False)),
         ("application/json, text/event-stream", Accepted(ResponseKind.JSON, ResponseKind.EVENTS)),
         (
             'multipart/mixed;boundary="graphql";subscriptionSpec=1.0, application/json;q=0.9',
             Accepted(ResponseKind.JSON, ResponseKind.PARTS),
         ),
-        ("multipart/mixed;subscriptionSpec=1.0", Accepted(ResponseKind.JSON, ResponseKind.PARTS)),
+        ("multipart/mixed;subscriptionSpec=1.0", Accepted(ResponseKind.JSON, ResponseKind.PARTS, takes_json=False)),
         ("multipart/mixed;subscriptionSpec=2.0", None),
-        ("multipart/mixed", Accepted(ResponseKind.JSON, None, ResponseKind.DEFERRED)),
+        ("multipart/mixed", Accepted(ResponseKind.JSON, None, ResponseKind.DEFERRED, takes_json=False)),
         (
             "multipart/mixed;deferSpec=20220824, application/json",
             Accepted(ResponseKind.JSON, None, ResponseKind.DEFERRED_2022),
