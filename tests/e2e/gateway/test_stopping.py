@@ -265,8 +265,9 @@ async def test_a_query_that_takes_longer_than_the_server_waits_is_told_to_be_rep
         await gateway.end()
 
 
-async def test_it_says_that_it_is_not_ready_before_anything_ends(tmp_path: Path) -> None:
-    async with served(tmp_path, stop_notice="1s") as gateway, gateway.client() as client:
+@pytest.mark.parametrize("workers", [1, 2], ids=["one worker", "two workers"])
+async def test_it_says_that_it_is_not_ready_before_anything_ends(tmp_path: Path, workers: int) -> None:
+    async with served(tmp_path, workers=workers, stop_notice="1s") as gateway, gateway.client() as client:
         async with client.stream("POST", "/graphql", json={"query": PLAIN}, headers=EVENTS) as response:
             events = Events(response)
             for number in (1, 2):
