@@ -259,6 +259,30 @@ def test_a_field_that_no_key_leads_to_is_refused_with_its_coordinate() -> None:
     assert "T.x" in caught.value.message
 
 
+def test_fields_that_require_each_other_are_refused_by_name_and_their_neighbour_is_planned() -> None:
+    """Composition refuses such a graph (``SATISFIABILITY_ERROR``); another composer may not."""
+    from gateway.operation import parse_operation  # noqa: PLC0415 - the graph below is no composer's
+    from gateway.planner import Planner  # noqa: PLC0415
+    from gateway.supergraph import parse_supergraph  # noqa: PLC0415
+
+    sdl = """
+        enum join__Graph { A @join__graph(name: "a", url: "") B @join__graph(name: "b", url: "") }
+        type Query @join__type(graph: A) { t: T }
+        type T @join__type(graph: A, key: "x") @join__type(graph: B, key: "id") {
+          id: ID!
+          x: Int @join__field(graph: A, external: true) @join__field(graph: B, requires: "y")
+          y: Int @join__field(graph: A, requires: "z") @join__field(graph: B, external: true)
+          z: Int @join__field(graph: A)
+        }
+    """
+    graph = parse_supergraph(sdl)
+    with pytest.raises(PlanningError, match=r"T\.x -> T\.x require each other") as caught:
+        Planner(graph).plan(parse_operation(graph, "{ t { x } }"))
+
+    assert caught.value.code is ErrorCode.REQUIREMENT_CYCLE
+    assert len(Planner(graph).plan(parse_operation(graph, "{ t { z } }")).fetches) == 1
+
+
 def test_an_operation_that_takes_too_long_to_plan_is_refused_and_a_smaller_one_is_not(monkeypatch) -> None:
     monkeypatch.setattr("gateway.planner.choose.place.MAX_PLACEMENTS", 4)
     with pytest.raises(PlanningError, match="select fewer fields") as caught:
