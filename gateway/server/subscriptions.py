@@ -204,4 +204,5 @@ class Subscription:
             f"the client left {limits.max_waiting} events waiting {how_long}; the subscription ended, events after "
             "this are missing: read faster, and subscribe again"
         )
-        return RequestError(ErrorCode.SLOW_CLIENT, message)
+        extensions = {} if self._cursor is None else {"resumeAfter": self._cursor}
+        return RequestError(ErrorCode.SLOW_CLIENT, message, extensions=extensions)

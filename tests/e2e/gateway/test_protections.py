@@ -286,6 +286,7 @@ ELSEWHERE = {
         _E2E + "test_idempotency.py::test_only_the_same_caller_and_key_are_refused_and_a_cancelled_one_frees_them",
     ],
     "SLOW_CLIENT": [
+        _E2E + "test_result_sharing.py::test_a_client_that_does_not_read_is_told_after_which_event_to_go_on",
         _SERVER + "test_streams.py::test_a_client_that_does_not_read_loses_the_stream_and_learns_where",
         _SERVER + "test_streams.py::test_a_burst_larger_than_the_buffer_reaches_a_client_that_reads",
     ],

@@ -201,6 +201,25 @@ async def test_a_client_that_is_too_slow_and_cannot_resume_learns_where_it_was_l
         await quick.aclose()
 
 
+@pytest.mark.parametrize(("query", "told"), [(BARE, {"resumeAfter": "e5"}), (TICKS, {})], ids=["resumable", "not"])
+async def test_a_client_that_does_not_read_is_told_after_which_event_to_go_on(query, told):
+    feed = Feed()
+    settings = settings_from({"subscriptions": {"max_waiting_events": 4, "slow_client_timeout": "20ms"}}, {})
+    async with build_gateway(log_supergraph(), {"log": feed}, settings) as built, asyncio.timeout(30):
+        client = built.subscribe(query)
+        coming = asyncio.create_task(anext(client))
+        stream = (await feed.opened(1))[0]
+        stream.send(1)
+        await coming
+        stream.send(*range(2, 12))
+        await stream.closed.wait()
+        found = [(await anext(client)).data for _ in range(4)]
+        with pytest.raises(GatewayError) as ended:
+            await anext(client)
+    assert [data[next(iter(data))]["n"] for data in found] == [2, 3, 4, 5]
+    assert (ended.value.code, ended.value.extensions) == (ErrorCode.SLOW_CLIENT, told)
+
+
 @asynccontextmanager
 async def pushed(gateway: Gateway, feed: Feed, bell: Bell | None = None) -> AsyncIterator[list[Any]]:
     """Yield two clients of one stream that has begun; the second one's wakes ring the bell."""
