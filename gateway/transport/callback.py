@@ -119,6 +119,10 @@ def _parse(body: bytes) -> dict[str, Any] | None:
     return message if all(isinstance(message.get(key), str) for key in ("id", "verifier", "action")) else None
 
 
+_UNCHECKED = "did not check the address for events: is callback.public_url the right one?"
+"""Why a subscription fails whose subgraph has not reached the gateway."""
+
+
 class CallbackTransport:
     """Asks for subscriptions through ``inner`` and takes their events from ``callbacks``.
 
@@ -189,13 +193,15 @@ class CallbackTransport:
         response = await self._inner.send(asking)
         if not 200 <= response.status < 300:
             message = f"subgraph {self._subgraph} did not start a subscription (HTTP status {response.status})"
+            if not subscription.inbox.is_confirmed:
+                message += f", and {_UNCHECKED}"
             raise SubgraphError(
                 ErrorCode.SUBGRAPH_BAD_STATUS, message, subgraph=self._subgraph, http_status_seen=response.status
             )
         if _has_errors(response.body):
             return response.body
         if not subscription.inbox.is_confirmed:
-            raise StreamFault("it did not check the address for events: is callback.public_url the right one?")
+            raise StreamFault(f"it {_UNCHECKED}")
         return None
 
     def _terms(self, subscription: _Subscription) -> dict[str, Any]:

@@ -185,6 +185,9 @@ async def test_signs_of_life_keep_a_quiet_stream():
             JSONResponse({"errors": [{"message": "no topic t"}]}), True, "SUBGRAPH_ERROR", "no topic t", id="an error"
         ),
         pytest.param(None, False, "SUBGRAPH_UNAVAILABLE", "callback.public_url", id="no check of the address"),
+        pytest.param(
+            JSONResponse({}, 500), False, "SUBGRAPH_BAD_STATUS", "callback.public_url", id="a check that failed"
+        ),
     ],
 )
 async def test_a_subscription_that_does_not_start_says_why(answer, checks_first, expected, said):
