@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gateway.composition import SubgraphSource, compose_or_raise
@@ -20,15 +22,48 @@ from tests.unit.gateway.server.test_pipeline import SDL, run
 ITEMS = "{ items { id price } }"
 
 
+ANSWER = {"items": [{"id": "1", "price": 2}], "open": 1}
 FEED = f"{SDL} type Subscription {{ seen: Int @authenticated told: Int }}"
 
 
-def pipeline(sdl: str = SDL, **authorization) -> Pipeline:
+def pipeline(sdl: str = SDL, answer: dict[str, Any] = ANSWER, **authorization: Any) -> Pipeline:
     composed = compose_or_raise([SubgraphSource(name="s", url="http://s", sdl=sdl)])
     supergraph = parse_supergraph(str(composed.supergraph))
-    transport = FakeTransport(lambda _: {"data": {"items": [{"id": "1", "price": 2}], "open": 1}})
+    transport = FakeTransport(lambda _: {"data": answer})
     policies = compile_policies(settings_from({"authorization": authorization}))
     return Pipeline(supergraph, Planner(supergraph), {"s": transport}, Rules(policies))
+
+
+@pytest.mark.parametrize(
+    ("directive", "may", "may_not"),
+    [
+        ("@authenticated", Principal("ann"), ANONYMOUS),
+        (
+            '@requiresScopes(scopes: [["read", "more"], ["all"]])',
+            Principal("ann", frozenset({"all"})),
+            Principal("ann", frozenset({"read", "other"})),
+        ),
+        (
+            '@policy(policies: [["staff", "day"], ["owner"]])',
+            Principal("ann", policies=frozenset({"staff", "day"})),
+            Principal("ann", frozenset({"owner"}), frozenset({"staff"})),
+        ),
+    ],
+    ids=["@authenticated", "@requiresScopes", "@policy"],
+)
+@pytest.mark.parametrize("mode", ["filter", "reject"])
+async def test_each_directive_closes_a_field_to_who_lacks_the_right_and_to_nobody_else(directive, may, may_not, mode):
+    link = 'import: ["@authenticated", "@requiresScopes", "@policy"]'
+    sdl = f"""
+        extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", {link})
+        type Query {{ open: Int closed: Int {directive} }}
+    """
+    pipe = pipeline(sdl, answer={"open": 1, "closed": 2}, mode=mode)
+    assert await run(pipe, "{ open closed }", may) == {"data": {"open": 1, "closed": 2}}
+    refused = await run(pipe, "{ open closed }", may_not)
+    assert [error["extensions"]["code"] for error in refused["errors"]] == ["UNAUTHORIZED_FIELD_OR_TYPE"]
+    assert refused.get("data") == ({"open": 1, "closed": None} if mode == "filter" else None)
+    assert await run(pipe, "{ open }", may_not) == {"data": {"open": 1}}
 
 
 async def test_rejecting_refuses_the_whole_operation_and_names_the_fields():
