@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -75,10 +76,15 @@ def test_structured_lines_have_the_same_form(log: Log) -> None:
 
 
 def test_lines_of_one_request_share_its_id(log: Log) -> None:
-    begin_request()
-    logging.getLogger("gateway").warning("one")
-    structlog.get_logger().info("two")
-    assert [line["correlation_id"] for line in log.lines()] == [request_id.get()] * 2
+    def serve() -> str | None:
+        begin_request()
+        logging.getLogger("gateway").warning("one")
+        structlog.get_logger().info("two")
+        return request_id.get()
+
+    identifier = copy_context().run(serve)  # else all tests after this one would be of its request
+    assert identifier is not None
+    assert [line["correlation_id"] for line in log.lines()] == [identifier] * 2
 
 
 @pytest.mark.parametrize(
