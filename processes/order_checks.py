@@ -138,13 +138,15 @@ def check_line(index: int, line: SubmissionLine, item: Item | None, ship_to: Shi
         yield base
 
 
-def check_quote(quote_id: str, quote: Quote | None, account_id: str, today: date) -> Iterable[Problem]:
-    """Check that a quote belongs to the account and can become an order."""
+def check_quote(quote_id: str, quote: Quote | None, account_id: str, today: date, order_id: str) -> Iterable[Problem]:
+    """Check that a quote belongs to the account and can become an order, or has become this one already."""
     if quote is None or quote.account_id != account_id:
         said = f"quote {quote_id} is not one of account {account_id}"
         yield failed("UNKNOWN_QUOTE", said, "quoteId")
+    elif quote.status is QuoteStatus.CONVERTED and quote.order_id == order_id:
+        return
     elif quote.status not in CONVERTIBLE or quote.valid_until < today:
-        expired = quote.valid_until < today
+        expired = quote.status in CONVERTIBLE
         said = f"ended on {quote.valid_until}" if expired else f"is {quote.status.value}"
         yield QuoteNotConvertible(
             code="QUOTE_NOT_CONVERTIBLE",

@@ -20,6 +20,7 @@ from processes.order_checks import (
     failed,
 )
 from processes.order_hold import close_hold_tasks, refused_hold
+from processes.quote_conversion import convert_quote, reopen_quote
 from processes.steps import DONE, Outcome, Verdict
 from schema.enums import OrderStatus
 from schema.events.envelope import Event
@@ -89,7 +90,7 @@ async def refuse(case: OrderCase) -> None:
             return [told]
         return [replace(told, actor=decision.by, manual=decision.by.startswith("user:"))]
 
-    await case.change(changed, tell)
+    await reopen_quote(case.use, await case.change(changed, tell))
     await close_hold_tasks(case)
 
 
@@ -103,7 +104,7 @@ async def enrich(case: OrderCase) -> Outcome:
 
 
 async def validate(case: OrderCase) -> Outcome:
-    """Check everything that can be wrong with the order, and say all of it at once."""
+    """Check everything that can be wrong with the order, and say all of it at once; its quote is converted then."""
     now = case.use.clock.now()
     account, ship_to, items = await asyncio.gather(case.account(), case.ship_to(), case.items())
     mine = ship_to if ship_to is not None and ship_to.account_id == case.account_id else None
@@ -117,6 +118,8 @@ async def validate(case: OrderCase) -> Outcome:
     ]
     if account is not None and await case.terms() is None:
         problems.append(failed("NOT_A_CUSTOMER", f"account {account.number} is no customer of the ERP", "accountId"))
+    if not problems and case.submission.quote_id is not None:
+        problems += await convert_quote(case.use, case.submission.quote_id, case.account_id, case.order_id)
     return Outcome(Verdict.REFUSED, tuple(problems)) if problems else DONE
 
 
@@ -125,7 +128,7 @@ async def _check_references(case: OrderCase) -> Sequence[Problem]:
     submission, now = case.submission, case.use.clock.now()
     problems: list[Problem] = []
     if submission.quote_id is not None:
-        problems += check_quote(submission.quote_id, await case.quote(), case.account_id, now.date())
+        problems += check_quote(submission.quote_id, await case.quote(), case.account_id, now.date(), case.order_id)
     if submission.reservation_ids:
         held = await case.use.reservations.reservations(submission.reservation_ids)
         problems += check_reservations(submission.reservation_ids, held, case.account_id, now)

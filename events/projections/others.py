@@ -49,6 +49,8 @@ def fold_quote(quote: QuoteFact, event: Event) -> QuoteFact:
             return replace(quote, sent_at=quote.sent_at or at)
         case "quote.converted":
             return replace(quote, converted_at=quote.converted_at or at)
+        case "quote.reopened":
+            return replace(quote, converted_at=None)
         case "order.accepted":
             return replace(quote, converted_at=quote.converted_at or at, accepted_at=quote.accepted_at or at)
         case "quote.approval.requested":

@@ -124,6 +124,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "quote.accepted": _inside("Quote| {number}| accepted by the customer"),
     "quote.expired": _all("Quote| {number}| expired"),
     "quote.converted": _inside("Quote| {number}| became an order"),
+    "quote.reopened": _inside("Quote| {number}| can be ordered again"),
     "order.received": _all("Order| {number}| received| over {channel:channel}|, {total.amount} {total.currency}"),
     "order.priced": _all("Order priced|: {subtotal} {currency}"),
     "order.held": _Telling("Order held| for {hold:words}|: {reason}|, waits in {queue}", "Order is being checked"),

@@ -338,7 +338,11 @@ class ApprovalRecord:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A quote; the platform is its system of record."""
+    """A quote; the platform is its system of record.
+
+    ``order_id`` is the order that it became; if that is never accepted, the quote is what it was before again:
+    ``converted_from``.
+    """
 
     id: str
     number: str
@@ -355,6 +359,7 @@ class Quote:
     created_at: datetime
     created_by: str
     process_id: str | None
+    converted_from: QuoteStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,8 @@ def test_a_quote_counts_for_the_week_in_which_it_was_sent():
         *(told("quote.sent", hours, f"quo_{number}") for number, hours in ((1, 1), (2, 2), (3, 24 * 8))),
         told("order.accepted", 30, "ord_9", under="quo_1"),
         told("quote.converted", 200, "quo_3"),
+        told("quote.converted", 30, "quo_2"),
+        told("quote.reopened", 31, "quo_2"),
     ]
     assert figure(K.QUOTE_CONVERSION, events, "week") == {"2026-03-02": "5E+1", "2026-03-09": "1E+2"}
     assert figure(K.QUOTE_TO_ORDER_TIME, events) == {"ALL": "3E+1"}
