@@ -1,4 +1,4 @@
-"""One order that is being changed or cancelled: who may begin, and how it goes back when that is refused.
+"""One order that is being changed, split or cancelled: who may begin, and how it goes back when that is refused.
 
 An order is amended by one process at a time. Which one stands in the ledger beside the status, written with a check of
 the version that the caller has seen; so of two that begin at once one is first, and the other is told.
@@ -27,6 +27,7 @@ from systems.errors import Conflict, Unavailable
 __all__ = [
     "CANCELLATION",
     "CHANGE",
+    "SPLIT",
     "AmendCase",
     "AmendRequest",
     "begin",
@@ -42,11 +43,18 @@ __all__ = [
 
 CHANGE = "ORDER_CHANGE"
 CANCELLATION = "ORDER_CANCELLATION"
+SPLIT = "ORDER_SPLIT"
 
 _S = OrderStatus
-_PENDING = {CHANGE: _S.CHANGE_PENDING, CANCELLATION: _S.CANCEL_PENDING}
-_FROM = {CHANGE: (_S.ACCEPTED,), CANCELLATION: (_S.RECEIVED, _S.VALIDATING, _S.ON_HOLD, _S.ACCEPTED)}
-"""Statuses in which an order can be changed or cancelled."""
+_PENDING = {CHANGE: _S.CHANGE_PENDING, SPLIT: _S.CHANGE_PENDING, CANCELLATION: _S.CANCEL_PENDING}
+_FROM = {
+    CHANGE: (_S.ACCEPTED,),
+    SPLIT: (_S.ACCEPTED,),
+    CANCELLATION: (_S.RECEIVED, _S.VALIDATING, _S.ON_HOLD, _S.ACCEPTED),
+}
+"""Statuses in which an order can be changed, split or cancelled."""
+
+_DONE_TO = {CHANGE: "changed", SPLIT: "split", CANCELLATION: "cancelled"}
 
 _ALLOWED = {
     _S.RECEIVED: ("CANCEL",),
@@ -56,7 +64,7 @@ _ALLOWED = {
     _S.COMPLETED: ("REQUEST_RETURN",),
 }
 _BUSY = (ProcessState.RUNNING, ProcessState.WAITING_SYSTEM, ProcessState.COMPENSATING)
-_WRITERS = ("ORDER_SUBMISSION", CHANGE, CANCELLATION)
+_WRITERS = ("ORDER_SUBMISSION", CHANGE, SPLIT, CANCELLATION)
 """Processes that write an order's lines."""
 
 
@@ -77,7 +85,7 @@ class AmendRequest:
 
 
 class AmendCase(OrderCase):
-    """A run of a change or a cancellation."""
+    """A run of a change, a split or a cancellation."""
 
     def __init__(self, request: AmendRequest, dependencies: Dependencies, *, resumed: bool) -> None:
         order = OrderRequest(
@@ -140,8 +148,7 @@ def refusal_of(case: AmendCase, order: LedgerOrder) -> Problem | None:
             current_version=order.version,
         )
     if order.status not in _FROM[case.amendment.kind]:
-        verb = "changed" if case.amendment.kind == CHANGE else "cancelled"
-        said = f"order {order.number} is {order.status.value} and cannot be {verb}"
+        said = f"order {order.number} is {order.status.value} and cannot be {_DONE_TO[case.amendment.kind]}"
         return not_allowed(said, order.status.value, _ALLOWED.get(order.status, ()))
     return None
 
@@ -207,8 +214,10 @@ async def settle(case: AmendCase) -> Outcome:
         said = f"{process.kind} {process.id} is under way"
         if process.state in _BUSY:
             raise Unavailable(SourceSystem.PLATFORM, "settle", said, outcome_unknown=False)
-        if process.state is ProcessState.WAITING_HUMAN and case.amendment.kind == CHANGE:
-            said = f"{said} and waits for a person: it has to end before the order can be changed"
+        if process.state is ProcessState.WAITING_HUMAN and case.amendment.kind != CANCELLATION:
+            said = (
+                f"{said} and waits for a person: it has to end before the order can be {_DONE_TO[case.amendment.kind]}"
+            )
             return Outcome(Verdict.REFUSED, (not_allowed(said, process.state.value, ("CANCEL",)),))
     return DONE
 

@@ -25,6 +25,7 @@ __all__ = [
     "LineChange",
     "OrderCancellation",
     "OrderChange",
+    "OrderSplit",
     "OrderSubmission",
     "ProcessStarter",
     "QuotePreparation",
@@ -110,6 +111,15 @@ class OrderChange:
     order_id: str
     version: int
     lines: tuple[LineChange, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSplit:
+    """An order that ships complete to release in parts; ``version`` is that of the order which the caller has seen."""
+
+    order_id: str
+    version: int
     reason: str
 
 

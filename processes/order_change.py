@@ -36,7 +36,7 @@ from schema.records.values import Money, Quantity
 from systems.errors import Conflict, Rejected
 from systems.ports import AllocationResult
 
-__all__ = ["ORDER_CHANGE"]
+__all__ = ["ORDER_CHANGE", "tell"]
 
 ORDER_CHANGED = "ORDER_CHANGED"
 """Resolution of tasks about what a changed order does not lack any more."""

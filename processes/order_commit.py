@@ -42,6 +42,7 @@ __all__ = [
     "cancel_in_erp",
     "create_in_erp",
     "deallocate",
+    "is_splittable",
     "places_of",
     "shortages",
 ]
@@ -289,6 +290,12 @@ def shortages(case: OrderCase, lines: Sequence[LedgerLine]) -> list[Stockout]:
     return found
 
 
+def is_splittable(order: LedgerOrder) -> bool:
+    """Return whether goods that are set aside wait for others of the order, so that a split sends them on their way."""
+    has = any(entry.firm for line in order.lines for entry in line.allocations)
+    return order.ship_complete and has and any(line.backordered > 0 for line in order.lines)
+
+
 async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
     """Ask the order desk what becomes of lines without goods."""
     short = [entry for entry in order.exceptions if isinstance(entry, Stockout)]
@@ -307,7 +314,7 @@ async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
         opened_at=now,
         due_at=now + HOLD_DUE,
         assignee=None,
-        resolutions=("WAIT", "CANCEL_LINE"),
+        resolutions=("WAIT", "SPLIT", "CANCEL_LINE") if is_splittable(order) else ("WAIT", "CANCEL_LINE"),
     )
     facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
     await case.use.tasks.open_task(task, [case.news("task.opened", task.id, facts)])

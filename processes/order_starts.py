@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-from processes.amend_case import CANCELLATION, CHANGE, AmendRequest, submission_of
+from processes.amend_case import CANCELLATION, CHANGE, SPLIT, AmendRequest, submission_of
 from processes.api import (
     LineChange,
     OrderCancellation,
     OrderChange,
+    OrderSplit,
     OrderSubmission,
     QuotePreparation,
     Started,
@@ -30,7 +31,7 @@ _REFUSED = (OrderStatus.REJECTED,)
 
 
 class OrderStarts(Starts):
-    """Starts quote to order (P2), order submission (P3), and changes and cancellations of orders (P7)."""
+    """Starts quote to order (P2), order submission (P3), and changes, splits and cancellations of orders (P7)."""
 
     async def submit_order(
         self, submission: OrderSubmission, *, key: str, principal: Principal, wait_ms: int
@@ -73,6 +74,13 @@ class OrderStarts(Starts):
         """
         return await self._amend("orderChange", CHANGE, change, change.lines, key, principal, wait_ms)
 
+    async def split_order(self, split: OrderSplit, *, key: str, principal: Principal, wait_ms: int) -> Started:
+        """Start the split of an order (P3) and wait at most ``wait_ms`` for its end.
+
+        Cancel/retry: safe to repeat with the same key.
+        """
+        return await self._amend("orderSplit", SPLIT, split, (), key, principal, wait_ms)
+
     async def cancel_order(
         self, cancellation: OrderCancellation, *, key: str, principal: Principal, wait_ms: int
     ) -> Started:
@@ -86,7 +94,7 @@ class OrderStarts(Starts):
         self,
         operation: str,
         kind: str,
-        asked: OrderChange | OrderCancellation,
+        asked: OrderChange | OrderSplit | OrderCancellation,
         lines: tuple[LineChange, ...],
         key: str,
         principal: Principal,

@@ -15,6 +15,7 @@ from processes import (
     onboarding,
     order_cancel,
     order_change,
+    order_split,
     order_submit,
     quote_prepare,
     return_goods,
@@ -23,7 +24,7 @@ from processes.account_case import ACCOUNT_CHANGED, ACCOUNT_EDITED, AccountCase,
 from processes.account_change import ACCOUNT_CHANGE
 from processes.account_edit import ACCOUNT_EDIT
 from processes.account_merge import ACCOUNT_MERGE
-from processes.amend_case import CANCELLATION, CHANGE, AmendCase, AmendRequest
+from processes.amend_case import CANCELLATION, CHANGE, SPLIT, AmendCase, AmendRequest
 from processes.fulfilment import DELAY, DELIVERY, SHIPMENT_DELAY, SHIPMENT_DELIVERY, SHIPMENT_TENDER, TENDER
 from processes.invoice_case import INVOICE, InvoiceCase, InvoiceRequest
 from processes.invoicing import INVOICE_POSTING
@@ -33,6 +34,7 @@ from processes.onboarding_case import ONBOARDING, OnboardingCase, OnboardingRequ
 from processes.order_cancel import ORDER_CANCEL
 from processes.order_case import OrderCase, OrderRequest
 from processes.order_change import ORDER_CHANGE
+from processes.order_split import ORDER_SPLIT
 from processes.order_submit import ORDER_SUBMIT
 from processes.quote_case import QuoteCase, QuoteRequest
 from processes.quote_prepare import QUOTE_PREPARE
@@ -93,6 +95,7 @@ PROCESSES = (
     Process(ONBOARDING, "P1 Customer onboarding", OnboardingRequest, OnboardingCase, CUSTOMER_ONBOARDING,
             onboarding.__doc__),
     Process(CHANGE, "P7 Order change", AmendRequest, AmendCase, ORDER_CHANGE, order_change.__doc__),
+    Process(SPLIT, "P3 Order split", AmendRequest, AmendCase, ORDER_SPLIT, order_split.__doc__),
     Process(CANCELLATION, "P7 Order cancellation", AmendRequest, AmendCase, ORDER_CANCEL, order_cancel.__doc__),
     Process(RETURN, "P6 Return", ReturnRequest, ReturnCase, RETURN_GOODS, return_goods.__doc__),
     Process(INVOICE, "P5 Invoice posting", InvoiceRequest, InvoiceCase, INVOICE_POSTING, invoicing.__doc__),

@@ -4,7 +4,8 @@
 - ApprovalRequired of a quote, ApprovalOverdue: APPROVE or REJECT decides the approval.
 - ProcessStepFailed: RETRY tries the step again, CANCEL takes the process back, DONE_BY_HAND goes on without the step.
 - OnboardingCredit and the other checks of an onboarding: APPROVE or REJECT decides the check.
-- Stockout: WAIT leaves what is short backordered, CANCEL_LINE cancels it (P7).
+- Stockout: WAIT leaves what is short backordered, CANCEL_LINE cancels it (P7), SPLIT releases what is there of an order
+  that ships complete.
 - FulfillmentDelay: INFORM_CUSTOMER tells the customer; RE_TENDER and WAIT note what was done elsewhere.
 - Every other: the resolution is noted, and the process of the task looks at it.
 """
@@ -14,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from processes.api import LineChange, OrderChange, Started
+from processes.api import LineChange, OrderChange, OrderSplit, Started
 from processes.authority import require_operator, require_queue
 from processes.chronicle import ASK_AGAIN, STEP_FAILED, step_task_ids
 from processes.decision_api import OpsAnswer, ProcessRetry, TaskResolution
@@ -48,6 +49,8 @@ MAX_RETRIES_READ = 200
 _APPROVING = ("RELEASE", "APPROVE")
 _NONE = Decimal(0)
 
+Asked_contra = TypeVar("Asked_contra", contravariant=True)
+
 
 class CarriesOn(Protocol):
     """What the desk wants of the engine."""
@@ -70,10 +73,10 @@ class CarriesOn(Protocol):
         ...
 
 
-class StartsChange(Protocol):
-    """Starts the change of an order."""
+class Starts(Protocol[Asked_contra]):
+    """Starts what becomes of an order."""
 
-    def __call__(self, change: OrderChange, *, key: str, principal: Principal, wait_ms: int) -> Awaitable[Started]:
+    def __call__(self, asked: Asked_contra, /, *, key: str, principal: Principal, wait_ms: int) -> Awaitable[Started]:
         """Start it."""
         ...
 
@@ -85,15 +88,21 @@ class TaskDesk:
         engine: carries the processes that tasks are about.
         go_on: lets the process of an order go on after a decision.
         change_order: starts the change of an order.
+        split_order: starts the split of an order.
     """
 
     def __init__(
-        self, engine: CarriesOn, go_on: Callable[[LedgerOrder], Awaitable[None]], change_order: StartsChange
+        self,
+        engine: CarriesOn,
+        go_on: Callable[[LedgerOrder], Awaitable[None]],
+        change_order: Starts[OrderChange],
+        split_order: Starts[OrderSplit],
     ) -> None:
         self._engine = engine
         self._use = engine.dependencies
         self._go_on = go_on
         self._change_order = change_order
+        self._split_order = split_order
 
     async def claim(self, task_id: str, principal: Principal) -> tuple[Problem, ...]:
         """Make a task the principal's own; one that is already stays so.
@@ -171,6 +180,8 @@ class TaskDesk:
             return await decide_by_task(self._use, task, decision_id, asked.comment, principal, approve=approve)
         if task.kind == "Stockout" and asked.resolution == "CANCEL_LINE":
             return await self._cancel_short_lines(task, asked, decision_id, principal)
+        if task.kind == "Stockout" and asked.resolution == "SPLIT":
+            return await self._split(task, asked, decision_id, principal)
         if task.kind == "FulfillmentDelay" and asked.resolution == "INFORM_CUSTOMER":
             facts = {"template": "delayed", "channel": "SERVICE_DESK"}
             told = await task_event(self._use, task, "resolved", "informed", principal.subject, facts)
@@ -207,9 +218,7 @@ class TaskDesk:
     async def _cancel_short_lines(
         self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
     ) -> Sequence[Problem]:
-        order = (await self._use.orders.orders([str(task.order_id)])).get(str(task.order_id))
-        if order is None:
-            raise NotFound(SourceSystem.PLATFORM, "resolve task", f"order {task.order_id} is not in the ledger")
+        order = await self._order_of(task)
         lines = []
         for line in order.lines:
             rest = line.wanted - line.backordered
@@ -222,6 +231,22 @@ class TaskDesk:
         change = OrderChange(order.id, order.version, tuple(lines), asked.comment)
         started = await self._change_order(change, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
         return started.problems
+
+    async def _split(
+        self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
+    ) -> Sequence[Problem]:
+        order = await self._order_of(task)
+        if not order.ship_complete:
+            return ()
+        split = OrderSplit(order.id, order.version, asked.comment)
+        started = await self._split_order(split, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
+        return started.problems
+
+    async def _order_of(self, task: ExceptionTask) -> LedgerOrder:
+        order = (await self._use.orders.orders([str(task.order_id)])).get(str(task.order_id))
+        if order is None:
+            raise NotFound(SourceSystem.PLATFORM, "resolve task", f"order {task.order_id} is not in the ledger")
+        return order
 
     async def _is_parked(self, task: ExceptionTask) -> bool:
         found = (await self._use.process_log.processes([str(task.process_id)])).get(str(task.process_id))

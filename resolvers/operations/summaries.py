@@ -142,6 +142,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "order.change.requested": _all("Change of the order requested|: {reason}"),
     "order.change.accepted": _all("Change of the order accepted"),
     "order.change.refused": _all("Change of the order refused|: {problems.0.message}"),
+    "order.split": _all("What is there of the order| goes ahead of the rest|: {reason}"),
     "order.line.allocated": _all("Line| {lineNo}|: {quantity} {uom} of {sku}| allocated|, warehouse {warehouse}"),
     "order.line.backordered": _all("Line| {lineNo}|: {quantity} {uom} of {sku}| backordered|, promised {promisedDate}"),
     "order.line.substituted": _all("Line| {lineNo}| substituted|: {sku}"),

@@ -284,6 +284,24 @@ async def test_what_is_short_of_an_order_is_cancelled_by_its_task(desk: EngineDe
     assert (stored.wanted, stored.backordered) == (4, 0)
 
 
+async def test_what_is_there_of_an_order_that_ships_complete_is_released_by_its_task(
+    desk: EngineDecider, world: ProcessWorld
+) -> None:
+    world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+    asked_for = submission(line(6), allow_backorder=False, ship_complete=True)
+    started = await desk.submit_order(asked_for, key="o-1", principal=REP, wait_ms=WAIT)
+    await stopped(world, started.process_id, ProcessState.COMPLETED)
+    task = await only_task(world, "ORDER_DESK")
+    assert (task.resolutions, world.kept.keys("release")) == (("WAIT", "SPLIT", "CANCEL_LINE"), [])
+    asked = TaskResolution(task.id, "SPLIT", "customer takes four now")
+    for _ in range(2):
+        answer = await desk.resolve_task(asked, key="t-1", principal=Principal("user:usr_4", roles=("SERVICE_DESK",)))
+        assert answer.problems == ()
+    await eventually(lambda: world.order(str(started.entity_id)), lambda order: not order.ship_complete)
+    (told,) = await world.use.events.read(EventFilter(types=("order.split",)), None, 9)
+    assert (told.event.actor, told.event.data["reason"]) == ("user:usr_4", "customer takes four now")
+
+
 async def test_of_a_delay_the_customer_is_told_by_whoever_resolves_its_task(
     desk: EngineDecider, world: ProcessWorld
 ) -> None:

@@ -124,7 +124,7 @@ async def test_of_two_who_resolve_a_task_at_once_the_second_is_told_and_nothing_
     asked = task(queue="FINANCE", kind="InvoiceMismatch", resolutions=("ACCEPT", "CREDIT_AND_REBILL"))
     await world.use.tasks.open_task(asked, [])
     engine = Engine(world)
-    desk = TaskDesk(engine, _nothing, _nothing)
+    desk = TaskDesk(engine, _nothing, _nothing, _nothing)
     write = world.use.tasks.change_task
 
     async def after_another(*values: Any) -> bool:

@@ -23,13 +23,14 @@ from events.bus import MemoryBus
 from events.inbox import Inbox
 from events.log import SqlEventLog
 from events.projections.projector import FactProjection
-from processes.amend_case import CHANGE, AmendCase, AmendRequest, submission_of
+from processes.amend_case import CANCELLATION, CHANGE, SPLIT, AmendCase, AmendRequest, submission_of
 from processes.api import LineChange, OrderSubmission, SubmissionLine
 from processes.chronicle import Desk
 from processes.dependencies import Dependencies
 from processes.order_cancel import ORDER_CANCEL
 from processes.order_case import OrderCase, OrderRequest
 from processes.order_change import ORDER_CHANGE
+from processes.order_split import ORDER_SPLIT
 from processes.order_submit import ORDER_SUBMIT
 from processes.rules.tokens import TokenSigner
 from processes.runner import Ending, Runner
@@ -290,7 +291,7 @@ async def run_amend(
     resumed: bool = False,
     **changes: Any,
 ) -> AmendRun:
-    """Carry a change or cancellation of an order with a journal in memory; its version is the order's own."""
+    """Carry a change, split or cancellation of an order with a journal in memory; its version is the order's own."""
     order = await world.order(order_id)
     made = AmendRequest(
         process_id=f"prc_{name}",
@@ -306,7 +307,7 @@ async def run_amend(
     request, kept, decisions = replace(made, **changes), journal or MemoryJournal(), list[None]()
     use = world.use
     desk = Desk(use.process_log, use.tasks, use.dead_letters, use.events, use.clock)
-    steps = ORDER_CHANGE if kind == CHANGE else ORDER_CANCEL
+    steps = {CHANGE: ORDER_CHANGE, SPLIT: ORDER_SPLIT, CANCELLATION: ORDER_CANCEL}[kind]
     case = AmendCase(request, use, resumed=resumed)
     runner = Runner(case, steps, kept, desk, QUICK, lambda: decisions.append(None))
     return AmendRun(request, await runner.run(), kept, len(decisions))

@@ -1,0 +1,93 @@
+"""P3, splitting an accepted order that ships complete: what is there is released now, what lacks stays backordered.
+
+CHANGE_PENDING while that is under way, so that nobody changes the order meanwhile. Neither lines nor the ERP's document
+change; the order ships in parts from then on. Refused, it waits for all of its goods as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from processes.amend_case import AmendCase, begin, give_up, not_allowed, refusal_of, settle
+from processes.order_change import tell
+from processes.order_commit import is_splittable
+from processes.order_delivery import release_round
+from processes.order_sourcing import RESERVE_KEY
+from processes.steps import DONE, Outage, Outcome, Step, Verdict
+from schema.enums import OrderStatus, ReservationStatus, SourceSystem
+from schema.events.envelope import Event
+from schema.records.orders import LedgerLine, LedgerOrder
+
+__all__ = ["ORDER_SPLIT"]
+
+_NONE = Decimal(0)
+
+
+async def check(case: AmendCase) -> Outcome:
+    """Refuse orders that would not leave any earlier."""
+    order = await case.order()
+    if order.amended_by == case.request.process_id:
+        return DONE
+    refusal = refusal_of(case, order)
+    if refusal is None and not is_splittable(order):
+        said = f"no goods of order {order.number} wait for others of it: there is nothing to split"
+        refusal = not_allowed(said, order.status.value, ("CHANGE", "CANCEL"))
+    return DONE if refusal is None else Outcome(Verdict.REFUSED, (refusal,))
+
+
+async def lift(case: AmendCase) -> Outcome:
+    """Let the order ship in parts."""
+
+    def changed(order: LedgerOrder) -> LedgerOrder:
+        if order.amended_by != case.request.process_id:
+            return order
+        return replace(order, status=OrderStatus.ACCEPTED, ship_complete=False, amended_by=None)
+
+    def told(order: LedgerOrder) -> Sequence[Event]:
+        facts = {
+            "number": order.number,
+            "status": order.status.value,
+            "shipComplete": order.ship_complete,
+            "lines": [_told_line(line) for line in order.lines if line.wanted > 0],
+        }
+        return [case.told("order.split", "split", facts), case.told("order.change.accepted", "accepted", facts)]
+
+    await case.change(changed, told)
+    return DONE
+
+
+async def release(case: AmendCase) -> Outcome:
+    """Release what is set aside; what was released before keeps its key, by which the warehouse knows it."""
+    order = await case.order()
+    rounds = sorted({entry.round for line in order.lines for entry in line.allocations})
+    released = [await release_round(case, order, round_) for round_ in rounds]
+    await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
+    return next((outcome for outcome in released if outcome.verdict is not Verdict.DONE), DONE)
+
+
+_PLATFORM, _CRM, _WMS = SourceSystem.PLATFORM, SourceSystem.CRM, SourceSystem.WMS
+
+# fmt: off
+ORDER_SPLIT: tuple[Step[AmendCase], ...] = (
+    Step("check",   _PLATFORM, "chg:{id}:{version}:check",  check),
+    Step("begin",   _PLATFORM, "{process}",                 begin,   undo=give_up),
+    Step("settle",  _PLATFORM, "chg:{id}:{version}:settle", settle),
+    Step("lift",    _PLATFORM, "chg:{id}:{version}:done",   lift,    decides=True),
+    Step("release", _WMS,      "chg:{id}:{version}:rel",    release),
+    Step("tell",    _CRM,      "chg:{id}:{version}:CRM",    tell,    outage=Outage.DEAD_LETTER),
+)
+# fmt: on
+"""The process: step, system, idempotency key, what it does, and beside it what takes it back."""
+
+
+def _told_line(line: LedgerLine) -> dict[str, object]:
+    set_aside = sum((entry.quantity.value for entry in line.allocations if entry.firm), _NONE)
+    return {
+        "lineNo": line.line_no,
+        "sku": line.sku,
+        "uom": line.quantity.uom,
+        "allocated": str(set_aside),
+        "backordered": str(line.backordered),
+    }
