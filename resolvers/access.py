@@ -156,11 +156,11 @@ def require_merge_rights(principal: Principal, operation: str) -> None:
 
 
 def _may(principal: Principal, roles: frozenset[str], *, bound_may: bool) -> bool:
-    if principal.roles:
+    if principal.known_roles:
         return not roles.isdisjoint(principal.roles)
     if principal.accounts is not None:
         return bound_may and bool(principal.accounts)
-    return principal.subject.startswith("system:")
+    return not principal.roles and principal.subject.startswith("system:")
 
 
 def _forbidden(principal: Principal, operation: str, roles: frozenset[str]) -> Forbidden:

@@ -16,18 +16,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from schema.records.accounts import AccountFilter, Patch
-from schema.records.identity import EVERYWHERE, OPERATIONS, Principal
+from schema.records.identity import ALL_ROWS_ROLES, EVERYWHERE, OPERATIONS, TERRITORY_ROLES, Principal
 from schema.records.values import PageRequest
 from systems.errors import ConnectorError
 from systems.ports import AccountDirectory, Clock
 
-__all__ = ["BOUND_ROLES", "RowRules", "patch_of"]
-
-BOUND_ROLES = frozenset({"SALES", "SALES_MANAGER", "SERVICE_DESK"})
-"""Roles that work in territories, as OPERATIONS does in warehouses (:class:`schema.records.identity.Principal`).
-
-Any other role of the distributor works with all accounts and warehouses, whatever comes with it.
-"""
+__all__ = ["RowRules", "patch_of"]
 
 ADMINISTRATOR = "PORTAL_ADMIN"
 """Role of a customer's people who see the accounts below those of their claim too."""
@@ -127,15 +121,24 @@ class RowRules:
 def patch_of(principal: Principal) -> Patch | None:
     """Return which accounts one of the distributor's people is bound to, None for all of them.
 
-    Who works in warehouses besides, and not in all of them, sees no more for that.
+    Who works in warehouses besides, and not in all of them, sees no more for that. Who has no role that says which rows
+    it works with is bound to what it owns; a program without any role is one of the platform's own.
     """
-    roles = frozenset(principal.roles)
-    if EVERYWHERE not in principal.warehouses:
-        roles -= {OPERATIONS}
-    is_bound = principal.accounts is None and bool(roles) and BOUND_ROLES.issuperset(roles)
-    if not is_bound or EVERYWHERE in principal.territories:
+    if principal.accounts is not None or principal.workplaces is not None or _sees_all(principal):
         return None
-    return Patch(tuple(sorted(set(principal.territories))), principal.subject.removeprefix("user:"))
+    territories = set(principal.territories) if principal.known_roles & TERRITORY_ROLES else ()
+    return Patch(tuple(sorted(territories)), principal.subject.removeprefix("user:"))
+
+
+def _sees_all(principal: Principal) -> bool:
+    if not principal.roles:
+        return principal.subject.startswith("system:")
+    roles = principal.known_roles
+    return (
+        bool(roles & ALL_ROWS_ROLES)
+        or (OPERATIONS in roles and EVERYWHERE in principal.warehouses)
+        or (bool(roles & TERRITORY_ROLES) and EVERYWHERE in principal.territories)
+    )
 
 
 class _KnownAccounts:

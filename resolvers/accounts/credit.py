@@ -37,7 +37,7 @@ def may_see_available(principal: Principal) -> bool:
 
 def shown_profile(principal: Principal, profile: CreditProfile) -> CreditProfile:
     """Return the profile as the principal may see it: without its limit where that is hidden."""
-    is_bystander = bool(principal.roles) and LIMIT_IS_HIDDEN_FROM.issuperset(principal.roles)
+    is_bystander = bool(principal.roles) and LIMIT_IS_HIDDEN_FROM.issuperset(principal.known_roles)
     return replace(profile, limit=None) if is_customer(principal) or is_bystander else profile
 
 

@@ -16,11 +16,11 @@ from gateway.server.principal import Principal as Caller
 from processes.decider import EngineDecider
 from processes.dependencies import Dependencies
 from processes.journal import write
-from resolvers.rows import BOUND_ROLES, RowRules
+from resolvers.rows import RowRules
 from schema.enums import CaseStatus, OnboardingStatus, SourceSystem
 from schema.records.accounts import Contact, ServiceCase, Territory, User
 from schema.records.catalog import Category, PriceLevel
-from schema.records.identity import OPERATIONS, Principal
+from schema.records.identity import OPERATIONS, TERRITORY_ROLES, Principal
 from schema.records.inventory import ReserveLine
 from schema.records.onboarding import Applicant, Onboarding
 from schema.records.values import ExternalRef
@@ -67,7 +67,9 @@ def _elsewhere(role: str, *scopes: str) -> Principal:
 
 
 ROLES: Mapping[str, Principal] = {
-    role: Principal(f"user:{role.lower()}", (role,), scopes, accounts, HERE if role in BOUND_ROLES else (), WORKS_AT)
+    role: Principal(
+        f"user:{role.lower()}", (role,), scopes, accounts, HERE if role in TERRITORY_ROLES else (), WORKS_AT
+    )
     for role, scopes, accounts in (
         ("SALES", (), None),
         ("SALES_MANAGER", ("quote:approve", "margin:read"), None),

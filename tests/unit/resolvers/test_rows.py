@@ -16,6 +16,7 @@ from tests.support.rule_records import NOW
 
 REP = Principal("user:usr_9", ("SALES",), territories=("ter_1",))
 ADMIN = Principal("user:pam", ("PORTAL_ADMIN",), accounts=("acc_0",))
+GENERIC = ("offline_access", "default-roles-house")
 AWAY = FRESH_FOR + timedelta(seconds=1)
 
 
@@ -64,6 +65,22 @@ def seen(principal: Principal) -> list[str]:
                      id="a rep who works in a warehouse besides to no more"),
         pytest.param(Principal("user:a", ("SALES", "OPERATIONS"), warehouses=("*",)), None,
                      id="a rep who works in all warehouses to none"),
+        pytest.param(Principal("user:a", ("SALES", "OPERATIONS"), territories=("*",)), None,
+                     id="a rep who works everywhere and in no warehouse to none"),
+        pytest.param(Principal("user:a", ("SALES", *GENERIC), territories=("x",)), Patch(("x",), "a"),
+                     id="a role that means nothing here lets no rep loose"),
+        pytest.param(Principal("user:a", ("SALES", "OPERATIONS", *GENERIC), warehouses=("W01",)), Patch((), "a"),
+                     id="nor one who works in a warehouse besides"),
+        pytest.param(Principal("user:a", ("OPERATIONS", *GENERIC), warehouses=("W01",)), None,
+                     id="operations with such a role to none"),
+        pytest.param(Principal("user:a", ("FINANCE", *GENERIC)), None, id="such a role binds nobody who sees all"),
+        pytest.param(Principal("user:a", GENERIC, territories=("*",)), Patch((), "a"),
+                     id="whoever has but such roles to own accounts"),
+        pytest.param(Principal("user:a"), Patch((), "a"), id="a person without roles to own accounts"),
+        pytest.param(Principal("user:a", ("PORTAL_BUYER",)), Patch((), "a"),
+                     id="a customer's buyer without accounts to own accounts"),
+        pytest.param(Principal("system:mail", GENERIC), Patch((), "system:mail"),
+                     id="a program with but such roles to own accounts"),
         pytest.param(Principal("system:mail"), None, id="a program without roles to none"),
         pytest.param(Principal("user:a", ("SALES",), accounts=("acc_1",)), None, id="a customer by its claim alone"),
     ],

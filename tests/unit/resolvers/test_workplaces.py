@@ -11,6 +11,7 @@ from schema.records.identity import Principal
 from schema.records.operations import ExceptionTask
 from tests.support.platform_records import letter, task
 
+GENERIC = ("offline_access", "default-roles-house")
 WEST = Principal("user:a", ("OPERATIONS",), warehouses=("W01",))
 EVERYWHERE = Principal("user:a", ("OPERATIONS",), warehouses=("*",))
 
@@ -25,6 +26,9 @@ EVERYWHERE = Principal("user:a", ("OPERATIONS",), warehouses=("*",))
                      id="a role that is named twice is one"),
         pytest.param(Principal("user:a", ("OPERATIONS", "FINANCE"), warehouses=("W01",)), None,
                      id="a role that sees all sees all"),
+        pytest.param(Principal("user:a", ("OPERATIONS", *GENERIC), warehouses=("W01",)), {"W01"},
+                     id="a role that means nothing here lets nobody loose"),
+        pytest.param(Principal("user:a", GENERIC, warehouses=("W01",)), None, id="roles that mean nothing by accounts"),
         pytest.param(Principal("user:a", ("SALES",), warehouses=("W01",)), None, id="a rep by its accounts alone"),
         pytest.param(Principal("system:mail", warehouses=("W01",)), None, id="a program without roles to none"),
         pytest.param(Principal("user:a", ("OPERATIONS",), accounts=("acc_1",), warehouses=("W01",)), None,

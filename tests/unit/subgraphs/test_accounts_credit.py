@@ -105,6 +105,9 @@ class TestCredit:
                 person("user:x", "SALES", "PRICING_DESK", scopes=("credit:read",)), LIMIT, id="another role too"
             ),
             pytest.param(DESK, None, id="service desk"),
+            pytest.param(
+                person("user:x", "SALES", "offline_access", scopes=("credit:read",)), None, id="a role of no table too"
+            ),
             pytest.param(customer("acc_1", scopes=("credit:read",)), None, id="customer whose token has the scope"),
             pytest.param(
                 customer("acc_1", roles=("CREDIT_CONTROLLER",), scopes=("credit:read",)),
