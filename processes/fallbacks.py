@@ -3,6 +3,9 @@
 Where there is no cell, the operation asks nothing of the system. The time of a cell bounds how old an answer from
 memory may be, or how long work is kept for the system.
 
+- A system is out while its circuit is open: half of at least 20 calls in 30 s got no answer, or the p95 of at least 20
+  answers was more than three times its budget (`systems.<name>.budget`, by default 1.5 s of a `timeout` of 5 s). After
+  30 s one call probes it, and any answer closes the circuit.
 - An ERP's cells are about accounts and orders that are at home in it. Items and lists are the cloud ERP's for all.
 - Finance is the ERP's own here: its figures are out when the ERP is. They are not remembered, because a limit that was
   free an hour ago is no ground for an order now: the order waits.

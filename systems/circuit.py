@@ -1,7 +1,8 @@
-"""The circuit between us and one system: it opens when most calls get no answer, so that nobody waits in vain.
+"""The circuit between us and one system: it opens when calls get no answer, or late ones, so that nobody waits in vain.
 
 1. Closed, every call goes through, and how it ended is counted for ``WINDOW_S``.
 2. With at least ``MIN_CALLS`` calls of which half or more got no answer it opens: no call goes through for ``OPEN_S``.
+   So it does with at least as many answers whose p95 is more than ``SLOW_BUDGETS`` times the budget of an answer.
 3. Then it is half open: one call probes the system while all others are refused. An answer closes the circuit, none
    opens it anew. A probe that was given up tells nothing, and the next call is the probe.
 
@@ -10,6 +11,7 @@ Only the calls that the circuit let through since it last changed count: what wa
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -27,6 +29,11 @@ MIN_CALLS = 20
 FAILURE_SHARE = 0.5
 """Share of calls without an answer at which a system counts as down."""
 
+SLOW_BUDGETS = 3
+"""Budgets that 95 of 100 answers may take; a system that takes longer counts as down."""
+
+_IN_TIME_PERCENT = 95
+
 OPEN_S = 30.0
 """How long a system that is down is left alone."""
 
@@ -41,9 +48,10 @@ class CircuitState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call; ``turn`` tells since which change of the circuit."""
+    """Leave to make one call; ``turn`` tells since which change of the circuit, ``since`` when the call began."""
 
     turn: int
+    since: float
 
 
 @dataclass(slots=True)
@@ -51,6 +59,7 @@ class _Second:
     at: int
     calls: int = 0
     failures: int = 0
+    late: int = 0
 
 
 class Circuit:
@@ -58,10 +67,12 @@ class Circuit:
 
     Args:
         clock: seconds that never go back.
+        budget_s: time in which the system is expected to answer; None lets it be as slow as calls wait.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, budget_s: float | None = None) -> None:
         self._clock = clock
+        self._late_s = math.inf if budget_s is None else SLOW_BUDGETS * budget_s
         self._seconds: deque[_Second] = deque(maxlen=WINDOW_S)
         self._open_until: float | None = None
         self._is_probing = False
@@ -88,7 +99,7 @@ class Circuit:
                 return None
             case CircuitState.HALF_OPEN:
                 self._is_probing = True
-        return Permit(self._turn)
+        return Permit(self._turn, self._clock())
 
     def leave(self, permit: Permit, *, answered: bool | None) -> None:
         """Take note of how an admitted call ended; ``answered`` None means that it was given up."""
@@ -99,7 +110,7 @@ class Circuit:
             if answered is not None:
                 self._change(opens=not answered)
         elif answered is not None:
-            self._count(answered=answered)
+            self._count(answered=answered, took_s=self._clock() - permit.since)
             if self._is_down():
                 self._change(opens=True)
 
@@ -108,15 +119,20 @@ class Circuit:
         self._seconds.clear()
         self._turn += 1
 
-    def _count(self, *, answered: bool) -> None:
+    def _count(self, *, answered: bool, took_s: float) -> None:
         now = int(self._clock())
         if not self._seconds or self._seconds[-1].at != now:
             self._seconds.append(_Second(now))
         self._seconds[-1].calls += 1
         self._seconds[-1].failures += not answered
+        self._seconds[-1].late += answered and took_s > self._late_s
 
     def _is_down(self) -> bool:
         since = int(self._clock()) - WINDOW_S
         recent = [second for second in self._seconds if second.at > since]
-        calls = sum(second.calls for second in recent)
-        return calls >= MIN_CALLS and sum(second.failures for second in recent) >= FAILURE_SHARE * calls
+        calls, failures = sum(second.calls for second in recent), sum(second.failures for second in recent)
+        if calls >= MIN_CALLS and failures >= FAILURE_SHARE * calls:
+            return True
+        answers, late = calls - failures, sum(second.late for second in recent)
+        # the p95 is late when those in time are less than 95 of 100
+        return answers >= MIN_CALLS and 100 * (answers - late) < _IN_TIME_PERCENT * answers

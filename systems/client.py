@@ -3,8 +3,8 @@
 - Reads are tried again within their deadline, with full jitter; a ``Retry-After`` beyond the deadline ends
   the call. Writes are sent once: whether to send again is for the caller to decide, who can look first.
 - A body is read up to a limit and must be JSON; HTML and garbage are :class:`Unexpected`, never data.
-- A system that mostly gives no answer is left alone for a while: calls fail at once with :class:`Unavailable`, like in
-  any outage. What a system refuses or does not know is an answer.
+- A system that mostly gives no answer, or late ones, is left alone for a while: calls fail at once with
+  :class:`Unavailable`, like in any outage. What a system refuses or does not know is an answer.
 - Every call that ended is reported to the observer. Messages and reports carry no bodies, headers or query strings.
 """
 
@@ -48,6 +48,9 @@ READ_ATTEMPTS = 3
 FIRST_PAUSE_S = 0.1
 """Longest first pause between attempts; it doubles."""
 
+BUDGET_SHARE = 0.3
+"""Share of the deadline in which an answer is expected: 1.5 s of 5 s, what a price or a look at credit may take."""
+
 DEFAULT_RETRY_AFTER_S = 1.0
 """Pause when a system limits us without saying how long."""
 
@@ -76,12 +79,18 @@ class ClientSettings:
         timeout_s: deadline of one call with all of its attempts; reads also end with the patience of the caller.
         max_connections: connections kept at most; further calls wait within their deadline.
         max_body_bytes: largest answer that is read.
+        budget_s: time in which the system is expected to answer; ``BUDGET_SHARE`` of the deadline when None.
     """
 
     base_url: str
     timeout_s: float = 5.0
     max_connections: int = 20
     max_body_bytes: int = 16 * 1024 * 1024
+    budget_s: float | None = None
+
+    def circuit(self) -> Circuit:
+        """Return a new circuit for the system, which opens when answers take far longer than expected."""
+        return Circuit(budget_s=self.timeout_s * BUDGET_SHARE if self.budget_s is None else self.budget_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +143,7 @@ class VendorClient:
         self._own_outcomes = own_outcomes
         self._own_reasons = own_reasons or {}
         self._observer = observer
-        self._circuit = circuit or Circuit()
+        self._circuit = circuit or settings.circuit()
         self._http: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -248,7 +257,7 @@ class VendorClient:
 
     def _left_alone(self, operation: str) -> Unavailable:
         wait_s = self._circuit.wait_s or PROBE_WAIT_S
-        message = f"it gave no answers lately and is left alone for another {wait_s:.0f} s"
+        message = f"it gave no answers lately, or late ones, and is left alone for another {wait_s:.0f} s"
         return self._away(operation, message, unknown=False, retry_after_s=wait_s)
 
     async def _attempts(

@@ -46,8 +46,8 @@ async def open_systems(settings: SystemSettings, ledger: OrderLedger) -> AsyncIt
     erps = (cloud_erp,) if settings.legacy_erp is None else (cloud_erp, legacy_erp)
     health = HealthBoard((SourceSystem.CRM, *erps, SourceSystem.WMS, SourceSystem.TMS))
     wms, tms = settings.wms, settings.tms
-    warehouse = WmsSettings(wms.url, wms.api_key, wms.timeout, wms.max_connections)
-    transport = TmsSettings(tms.url, tms.api_key, tms.timeout, tms.max_connections)
+    warehouse = WmsSettings(wms.url, wms.api_key, wms.timeout, wms.max_connections, wms.budget)
+    transport = TmsSettings(tms.url, tms.api_key, tms.timeout, tms.max_connections, tms.budget)
     async with AsyncExitStack() as stack:
         crm = await stack.enter_async_context(Salesforce(_salesforce(settings.crm), observer=health, seen=homes.note))
         cloud = await stack.enter_async_context(BusinessCentral(_business_central(settings.erp), observer=health))
@@ -76,6 +76,7 @@ def _salesforce(crm: SalesforceAccess) -> SalesforceSettings:
         client_secret=crm.client_secret,
         timeout_s=crm.timeout,
         max_connections=crm.max_connections,
+        budget_s=crm.budget,
     )
 
 
@@ -87,6 +88,7 @@ def _business_central(erp: BusinessCentralAccess) -> BusinessCentralSettings:
         company=erp.company,
         timeout_s=erp.timeout,
         max_connections=erp.max_connections,
+        budget_s=erp.budget,
     )
 
 
@@ -97,4 +99,5 @@ def _legacy_erp(erp: LegacyErpAccess) -> LegacyErpSettings:
         password=erp.password,
         timeout_s=erp.timeout,
         max_connections=erp.max_connections,
+        budget_s=erp.budget,
     )

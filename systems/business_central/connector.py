@@ -17,7 +17,6 @@ from systems.business_central.reader import Reader
 from systems.business_central.refusals import OWN_REASONS, read_refusal
 from systems.business_central.return_writes import ReturnWrites
 from systems.business_central.sign_in import sign_in
-from systems.circuit import Circuit
 from systems.client import ClientSettings, VendorClient
 from systems.ports import CallObserver
 
@@ -34,14 +33,17 @@ class BusinessCentralSettings:
     company: str = "DEMO"
     timeout_s: float = 5.0
     max_connections: int = 20
+    budget_s: float | None = None
 
 
 class BusinessCentral(CustomerWrites, CustomerMerges, Items, Prices, OrderWrites, Postings, Corrections, ReturnWrites):
     """All ports of the ERP in :mod:`systems.ports`; opened with ``async with``."""
 
     def __init__(self, settings: BusinessCentralSettings, *, observer: CallObserver | None = None) -> None:
-        client_settings = ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections)
-        circuit = Circuit()
+        client_settings = ClientSettings(
+            settings.base_url, settings.timeout_s, settings.max_connections, budget_s=settings.budget_s
+        )
+        circuit = client_settings.circuit()
         self._sign_in = VendorClient(SourceSystem.CLOUD_ERP, client_settings, observer=observer, circuit=circuit)
         self._client = VendorClient(
             SourceSystem.CLOUD_ERP,

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from schema.enums import SourceSystem
-from systems.circuit import Circuit
 from systems.client import ClientSettings, VendorClient
 from systems.legacy_erp.corrections import Corrections
 from systems.legacy_erp.customer_writes import CustomerWrites
@@ -31,14 +30,17 @@ class LegacyErpSettings:
     password: str = field(repr=False)
     timeout_s: float = 5.0
     max_connections: int = 20
+    budget_s: float | None = None
 
 
 class LegacyErp(CustomerWrites, Prices, OrderWrites, Postings, Corrections, ReturnWrites):
     """All ports of the ERP in :mod:`systems.ports` but items, whose master is elsewhere; opened with ``async with``."""
 
     def __init__(self, settings: LegacyErpSettings, *, observer: CallObserver | None = None) -> None:
-        client_settings = ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections)
-        circuit = Circuit()
+        client_settings = ClientSettings(
+            settings.base_url, settings.timeout_s, settings.max_connections, budget_s=settings.budget_s
+        )
+        circuit = client_settings.circuit()
         self._door = VendorClient(SourceSystem.LEGACY_ERP, client_settings, observer=observer, circuit=circuit)
         self._client = VendorClient(
             SourceSystem.LEGACY_ERP,

@@ -24,7 +24,6 @@ from schema.records.accounts import (
     User,
 )
 from schema.records.values import Page, PageRequest
-from systems.circuit import Circuit
 from systems.client import ClientSettings, VendorClient
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable, Unexpected
 from systems.outcome import Action, Outcome
@@ -89,6 +88,7 @@ class SalesforceSettings:
     client_secret: str = field(repr=False)
     timeout_s: float = 5.0
     max_connections: int = 20
+    budget_s: float | None = None
 
 
 class Salesforce(Registry, Belongings):
@@ -108,8 +108,10 @@ class Salesforce(Registry, Belongings):
         seen: Callable[[Account], None] | None = None,
     ) -> None:
         self._seen = seen
-        reach = ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections)
-        circuit = Circuit()
+        reach = ClientSettings(
+            settings.base_url, settings.timeout_s, settings.max_connections, budget_s=settings.budget_s
+        )
+        circuit = reach.circuit()
         self._entrance = VendorClient(
             SourceSystem.CRM,
             reach,

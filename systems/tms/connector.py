@@ -25,6 +25,7 @@ class TmsSettings:
     api_key: str = field(repr=False)
     timeout_s: float = 5.0
     max_connections: int = 20
+    budget_s: float | None = None
 
 
 class Tms:
@@ -38,7 +39,7 @@ class Tms:
 
         self._client = VendorClient(
             SourceSystem.TMS,
-            ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections),
+            ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections, budget_s=settings.budget_s),
             authorize=authorize,
             read_refusal=_refusal,
             observer=observer,

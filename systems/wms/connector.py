@@ -29,6 +29,7 @@ class WmsSettings:
     api_key: str = field(repr=False)
     timeout_s: float = 5.0
     max_connections: int = 20
+    budget_s: float | None = None
 
 
 class Wms:
@@ -42,7 +43,7 @@ class Wms:
 
         self._client = VendorClient(
             SourceSystem.WMS,
-            ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections),
+            ClientSettings(settings.base_url, settings.timeout_s, settings.max_connections, budget_s=settings.budget_s),
             authorize=authorize,
             read_refusal=_refusal,
             observer=observer,

@@ -35,6 +35,17 @@ def call(circuit: Circuit, *, answered: bool, times: int = 1) -> None:
         circuit.leave(admitted(circuit), answered=answered)
 
 
+BUDGET_S = 1.5
+
+
+def take(circuit: Circuit, time: Time, seconds: float, times: int = 1) -> None:
+    """Make calls, at the same time, that are answered after so long."""
+    permits = [admitted(circuit) for _ in range(times)]
+    time.now += seconds
+    for permit in permits:
+        circuit.leave(permit, answered=True)
+
+
 def opened(circuit: Circuit) -> Circuit:
     call(circuit, answered=False, times=MIN_CALLS)
     assert circuit.state is CircuitState.OPEN
@@ -57,6 +68,63 @@ def test_it_opens_when_half_of_enough_calls_get_no_answer(
     call(circuit, answered=True, times=answers)
     call(circuit, answered=False, times=failures)
     assert circuit.state is state
+
+
+@pytest.mark.parametrize(
+    ("quick", "late", "state"),
+    [
+        pytest.param(0, MIN_CALLS - 1, CircuitState.CLOSED, id="too few answers to say anything"),
+        pytest.param(MIN_CALLS - 1, 1, CircuitState.CLOSED, id="one of twenty is late"),
+        pytest.param(MIN_CALLS - 2, 2, CircuitState.OPEN, id="two of twenty are late"),
+        pytest.param(95, 5, CircuitState.CLOSED, id="five of a hundred are late"),
+        pytest.param(94, 6, CircuitState.OPEN, id="six of a hundred are late"),
+    ],
+)
+def test_it_opens_when_the_p95_of_enough_answers_is_beyond_three_budgets(
+    time: Time, quick: int, late: int, state: CircuitState
+):
+    circuit = Circuit(time, budget_s=BUDGET_S)
+    take(circuit, time, 0.1, quick)
+    take(circuit, time, 3 * BUDGET_S + 0.1, late)
+    assert circuit.state is state
+
+
+def test_a_system_that_is_slow_within_three_budgets_is_not_left_alone(time: Time):
+    circuit = Circuit(time, budget_s=BUDGET_S)
+    take(circuit, time, 3 * BUDGET_S, MIN_CALLS * 10)
+    assert circuit.state is CircuitState.CLOSED
+
+
+def test_without_a_budget_no_answer_is_late(circuit: Circuit, time: Time):
+    take(circuit, time, 600, MIN_CALLS)
+    assert circuit.state is CircuitState.CLOSED
+
+
+def test_late_answers_of_long_ago_do_not_count(time: Time):
+    circuit = Circuit(time, budget_s=BUDGET_S)
+    take(circuit, time, 5, MIN_CALLS - 1)
+    time.now += WINDOW_S
+    take(circuit, time, 5)
+    assert circuit.state is CircuitState.CLOSED
+
+
+def test_calls_without_an_answer_are_not_late_ones(time: Time):
+    circuit = Circuit(time, budget_s=BUDGET_S)
+    take(circuit, time, 0.1, MIN_CALLS)
+    for _ in range(5):
+        permit = admitted(circuit)
+        time.now += 5
+        circuit.leave(permit, answered=False)
+    assert circuit.state is CircuitState.CLOSED
+
+
+def test_an_answer_closes_what_late_answers_opened_however_long_it_took(time: Time):
+    circuit = Circuit(time, budget_s=BUDGET_S)
+    take(circuit, time, 5, MIN_CALLS)
+    assert circuit.state is CircuitState.OPEN
+    time.now += OPEN_S
+    take(circuit, time, 5)
+    assert circuit.state is CircuitState.CLOSED
 
 
 def test_failures_of_long_ago_do_not_count(circuit: Circuit, time: Time):
