@@ -172,6 +172,30 @@ async def test_the_database_itself_refuses_to_change_the_audit(
     assert (await audit.verify()).head.number == 1
 
 
+@pytest.mark.parametrize(
+    "replacing",
+    [
+        pytest.param(f"(number, at, {_COPIED}, previous_hash, hash) SELECT 1", id="by its number"),
+        pytest.param(f"(rowid, number, at, {_COPIED}, previous_hash, hash) SELECT 1, 9", id="by its place"),
+    ],
+)
+async def test_sqlite_refuses_to_put_another_entry_in_the_place_of_one(sqlite_url: str, replacing: str) -> None:
+    async with Database(sqlite_url) as database:
+        audit = SqlAuditLog(database)
+        await audit.append([ENTRY, ENTRY])
+        with pytest.raises(ConnectorError, match="append-only"):
+            async with database.transaction() as connection:
+                await connection.execute(
+                    text(
+                        f"INSERT OR REPLACE INTO audit_log {replacing}, at, {_COPIED}, previous_hash, hash"
+                        " FROM audit_log WHERE number = 2"
+                    )
+                )
+        await audit.append([ENTRY])
+        verdict = await audit.verify()
+    assert (verdict.head.number, verdict.broken) == (3, None)
+
+
 async def test_writers_at_once_make_one_chain(audit: SqlAuditLog, database: Database) -> None:
     await asyncio.gather(*(SqlAuditLog(database).append([ENTRY] * 3) for _ in range(8)))
     verdict = await audit.verify()
