@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,8 +12,10 @@ from processes.worker import ProcessEngine
 from schema.enums import ProcessState, ShipmentStatus
 from schema.events.envelope import EventFilter
 from schema.records.identity import Principal
+from schema.records.operations import ProcessRecord
 from schema.records.orders import Shipment, ShipmentLine
 from schema.records.values import Quantity
+from tests.support.eventually import eventually
 from tests.support.process_world import REP, ProcessWorld, submission
 from tests.support.rule_records import NOW
 
@@ -58,12 +59,7 @@ class Scenario:
 
 async def end(world: ProcessWorld, process_id: str) -> ProcessState:
     """Return the state in which a process ends."""
-    async with asyncio.timeout(END_S):
-        while True:
-            found = (await world.use.process_log.processes([process_id])).get(process_id)
-            if found is not None and found.ended_at is not None:
-                return found.state
-            await asyncio.sleep(0.01)
+    return await _shown(world, process_id, lambda process: process.ended_at is not None)
 
 
 def named(started: Started) -> list[str]:
@@ -89,12 +85,18 @@ async def order(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
 
 async def stops(world: ProcessWorld, process_id: str) -> ProcessState:
     """Return the state in which a process waits for a person, or has ended."""
-    async with asyncio.timeout(END_S):
-        while True:
-            found = (await world.use.process_log.processes([process_id])).get(process_id)
-            if found is not None and (found.ended_at is not None or found.state is ProcessState.WAITING_HUMAN):
-                return found.state
-            await asyncio.sleep(0.01)
+    return await _shown(
+        world, process_id, lambda process: process.ended_at is not None or process.state is ProcessState.WAITING_HUMAN
+    )
+
+
+async def _shown(world: ProcessWorld, process_id: str, wanted: Callable[[ProcessRecord], bool]) -> ProcessState:
+    async def ask() -> ProcessRecord | None:
+        return (await world.use.process_log.processes([process_id])).get(process_id)
+
+    found = await eventually(ask, lambda process: process is not None and wanted(process), END_S)
+    assert found is not None
+    return found.state
 
 
 def delivered_shipment(order_id: str) -> Shipment:
