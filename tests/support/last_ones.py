@@ -10,6 +10,7 @@ from processes.api import Started
 from processes.starter import EngineStarter
 from processes.worker import EngineSettings, ProcessEngine
 from schema.records.problems import Problem, Stockout
+from tests.support.eventually import eventually
 from tests.support.mortal_scenarios import end
 from tests.support.process_world import QUICK, REP, ProcessWorld, line, submission
 from tests.support.rule_records import TODAY, inbound, stock
@@ -50,7 +51,12 @@ async def race(database_url: str, world: ProcessWorld, *, clients: int, left: in
         starter = EngineStarter(engine)
 
         async def submit(client: int) -> Started:
-            return await starter.submit_order(wanted, key=f"o-{client}", principal=REP, wait_ms=WAIT_MS)
+            """Submit as a client does: what was not begun on a busy machine is asked for again under its key."""
+
+            async def ask() -> Started:
+                return await starter.submit_order(wanted, key=f"o-{client}", principal=REP, wait_ms=WAIT_MS)
+
+            return await eventually(ask, lambda answer: answer.process_id is not None, WAIT_MS / 1000)
 
         begun = await asyncio.gather(*(submit(client) for client in range(clients)))
         for answer in begun:
