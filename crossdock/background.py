@@ -27,6 +27,7 @@ from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import Invoicing
 from processes.pick_watch import PickWatch
 from processes.price_news import PRICE_ENTRY, PriceNews
+from processes.quote_watch import QuoteWatch
 from processes.release_watch import ReleaseWatch
 from processes.return_news import Returns
 from processes.shipment_watch import ShipmentWatch
@@ -81,6 +82,9 @@ LATE_SHIPMENTS_S = 15.0
 PICKS_S = 60.0
 """How often it is looked whether goods are picked in time; persons have hours for what is not."""
 
+QUOTES_S = 60.0
+"""How often it is looked which quotes are over; their last day is checked whenever one is ordered, too."""
+
 KEPT = timedelta(days=7)
 """How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
 because its event stands in the log."""
@@ -113,6 +117,7 @@ class Background:
         self._crm_mirror = CrmMirror(engine.dependencies)
         self._prices = PriceNews(engine.dependencies, parts.platform.inbox)
         self._pick_watch = PickWatch(engine.dependencies)
+        self._quote_watch = QuoteWatch(engine.dependencies)
         self._release_watch = ReleaseWatch(engine.dependencies)
         self._shipment_watch = ShipmentWatch(engine)
         self._stock = InventorySync(engine.dependencies)
@@ -139,6 +144,7 @@ class Background:
             tasks.create_task(self._insisting("releases", releases))
             picks = partial(self._again, self._pick_watch.look, PICKS_S)
             tasks.create_task(self._insisting("picks", picks))
+            tasks.create_task(self._insisting("quotes", self._watch_quotes))
             late = (self._shipment_watch.look_at_expected, self._shipment_watch.look_for_silence)
             for name, look in zip(("expected", "silent"), late, strict=True):
                 watched = partial(self._watch_shipments, look)
@@ -204,6 +210,12 @@ class Background:
             while await self._invoice_watch.look() > 0:
                 pass
             await asyncio.sleep(MISSING_INVOICES_S)
+
+    async def _watch_quotes(self) -> None:
+        while True:
+            while await self._quote_watch.look() > 0:
+                pass
+            await asyncio.sleep(QUOTES_S)
 
     @staticmethod
     async def _watch_shipments(look: Callable[[], Awaitable[int]]) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from processes.dependencies import Dependencies
 from processes.order_hold import ESCALATES_TO, HOLD_DUE, OVERSIGHT
 from processes.order_pricing import queue_of_level
 from processes.quote_case import QuoteCase
@@ -22,7 +23,16 @@ from schema.records.operations import ExceptionTask
 from schema.records.orders import ApprovalRecord, Quote
 from schema.records.problems import ApprovalRequired
 
-__all__ = ["LEVELS", "QUOTE_APPROVAL", "approval_problems", "approval_task_id", "undecided"]
+__all__ = [
+    "EXPIRY_KEY",
+    "LEVELS",
+    "QUOTE_APPROVAL",
+    "approval_problems",
+    "approval_task_id",
+    "close_lapsed",
+    "expired",
+    "undecided",
+]
 
 LEVELS = (floor.SALES_MANAGER, floor.PRICING_DESK, floor.FINANCE_DIRECTOR)
 """Who may let a price go below its floor, by how far below."""
@@ -33,6 +43,8 @@ LAPSE_AFTER = timedelta(days=5)
 """Until then an approval is worth asking for: after that the prices are not today's any more."""
 
 LAPSED = "LAPSED"
+EXPIRY_KEY = "expired"
+"""What makes the event that a quote has expired the same, whoever lets it."""
 
 
 def approval_task_id(quote_id: str, level: str) -> str:
@@ -61,10 +73,33 @@ def approval_problems(quote: Quote) -> tuple[ApprovalRequired, ...]:
     )
 
 
+def expired(quote: Quote, now: datetime) -> Quote:
+    """Return the quote when it is over; what is not decided about it lapses."""
+    approvals = tuple(
+        entry
+        if entry.decided_at is not None
+        else replace(entry, decided_at=now, decision=LAPSED, by="system:crossdock")
+        for entry in quote.approvals
+    )
+    return replace(quote, status=QuoteStatus.EXPIRED, approvals=approvals)
+
+
+async def close_lapsed(use: Dependencies, quote: Quote) -> None:
+    """Resolve the tasks by which approvals were asked for that have lapsed."""
+    ids = [approval_task_id(quote.id, entry.level) for entry in quote.approvals if entry.decision == LAPSED]
+    if ids:
+        tasks = await use.tasks.tasks([*ids, *(overdue_task_id(task_id) for task_id in ids)])
+        await resolve_tasks(use, tasks.values(), LAPSED, "system:crossdock", "nobody has decided in time")
+
+
 async def look(case: QuoteCase) -> Outcome:
     """Return whether the quote waits for approval still."""
     quote = await case.stored()
-    return DONE if quote is None or not undecided(quote) else Outcome(Verdict.HELD)
+    if quote is not None and undecided(quote):
+        return Outcome(Verdict.HELD)
+    if quote is not None:
+        await close_lapsed(case.use, quote)
+    return DONE
 
 
 async def remind(case: QuoteCase) -> None:
@@ -94,23 +129,12 @@ async def lapse(case: QuoteCase) -> None:
     now = case.use.clock.now()
 
     def changed(quote: Quote) -> Quote:
-        if not undecided(quote):
-            return quote
-        approvals = tuple(
-            entry
-            if entry.decided_at is not None
-            else replace(entry, decided_at=now, decision=LAPSED, by="system:crossdock")
-            for entry in quote.approvals
-        )
-        return replace(quote, status=QuoteStatus.EXPIRED, approvals=approvals)
+        return expired(quote, now) if undecided(quote) else quote
 
     def tell(quote: Quote) -> Sequence[Event]:
-        return [case.news("quote.expired", "expired", {"number": quote.number, "status": quote.status.value})]
+        return [case.news("quote.expired", EXPIRY_KEY, {"number": quote.number, "status": quote.status.value})]
 
-    quote = await case.change(changed, tell)
-    ids = [approval_task_id(quote.id, entry.level) for entry in quote.approvals if entry.decision == LAPSED]
-    tasks = await case.use.tasks.tasks([*ids, *(overdue_task_id(task_id) for task_id in ids)])
-    await resolve_tasks(case.use, tasks.values(), LAPSED, "system:crossdock", "nobody has decided in time")
+    await close_lapsed(case.use, await case.change(changed, tell))
 
 
 QUOTE_APPROVAL: Waits[QuoteCase] = Waits(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Column, func, select, update
@@ -12,7 +13,7 @@ from schema.enums import QuoteStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.orders import Quote
 from systems.errors import Conflict
-from systems.platform.codec import encode
+from systems.platform.codec import decode, encode
 from systems.platform.database import AppendEvents, Database, insert_into
 from systems.platform.numbers import QUOTE_NUMBERS
 from systems.platform.records import change_by, grouped, records_by
@@ -81,6 +82,18 @@ class PlatformQuoteStore:
         """Return quotes per opportunity, newest first."""
         return await self._newest(quotes.c.opportunity_id, opportunity_ids, None, MAX_QUOTES_PER_OPPORTUNITY)
 
+    async def ended(self, statuses: Sequence[QuoteStatus], before: date, limit: int) -> tuple[Quote, ...]:
+        """Return quotes of these statuses whose last day is before ``before``, at most ``limit``, oldest first."""
+        wanted = quotes.c.status.in_([status.value for status in statuses])
+        statement = (
+            select(quotes.c.record)
+            .where(wanted, quotes.c.valid_until < before)
+            .order_by(quotes.c.valid_until, quotes.c.id)
+            .limit(limit)
+        )
+        async with self._database.reading("ended quotes") as connection:
+            return tuple(decode(Quote, row[0]) for row in await connection.execute(statement))
+
     async def _newest(
         self, owner: Column[Any], ids: Sequence[str], status: QuoteStatus | None, limit: int
     ) -> Mapping[str, tuple[Quote, ...]]:
@@ -108,6 +121,7 @@ def quote_row(quote: Quote) -> dict[str, Any]:
         "account_id": quote.account_id,
         "opportunity_id": quote.opportunity_id,
         "status": quote.status.value,
+        "valid_until": quote.valid_until,
         "created_at": quote.created_at,
         "record": encode(quote),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, String, Table, UniqueConstraint
 
 from systems.platform.columns import AwareTime, ExactQuantity, counter, document
 
@@ -103,10 +103,12 @@ quotes = Table(
     Column("account_id", String(80), nullable=False),
     Column("opportunity_id", String(80)),
     Column("status", String(20), nullable=False),
+    Column("valid_until", Date, nullable=False),
     Column("created_at", AwareTime, nullable=False),
     Column("record", document(), nullable=False),
     Index(None, "account_id", "created_at"),
     Index(None, "opportunity_id"),
+    Index(None, "status", "valid_until"),
 )
 
 onboardings = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from schema.enums import QuoteStatus
@@ -97,4 +97,8 @@ class QuoteStore(Protocol):
 
     async def quotes_of_opportunities(self, opportunity_ids: Sequence[str]) -> Mapping[str, tuple[Quote, ...]]:
         """Return quotes per opportunity, newest first."""
+        ...
+
+    async def ended(self, statuses: Sequence[QuoteStatus], before: date, limit: int) -> tuple[Quote, ...]:
+        """Return quotes of these statuses whose last day is before ``before``, at most ``limit``, oldest first."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ from sqlalchemy.engine import Connection
 
 from crossdock import migrations
 from crossdock.migrations import upgrade, upgrade_database
-from schema.enums import OrderStatus
+from schema.enums import OrderStatus, QuoteStatus
 from schema.records.orders import OrderFilter
 from schema.records.problems import CreditHold
-from systems.platform import PlatformOrderLedger, tables
+from systems.platform import PlatformOrderLedger, PlatformQuoteStore, tables
 from systems.platform.database import Database
 from systems.platform.orders import order_row
-from tests.support.platform_records import RecordedEvents, ledger_order
+from systems.platform.quotes import quote_row
+from tests.support.platform_records import RecordedEvents, ledger_order, quote
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -76,6 +78,20 @@ async def test_orders_that_there_were_are_found_by_whether_they_may_have_excepti
         assert await ledger.orders([order.id for order in orders]) == {order.id: order for order in orders}
         async with database.transaction() as connection:
             assert await connection.run_sync(_differences) == []
+
+
+async def test_quotes_that_there_were_are_found_by_their_last_day(empty_database_url: str):
+    known = [entry for entry in tables.quotes.columns if entry.name != "valid_until"]
+    old = table("quotes", *(column(entry.name, entry.type) for entry in known))
+    made = [quote(1, version=1, valid_until=date(2026, 4, 1)), quote(2, version=1, valid_until=date(2026, 4, 2))]
+    async with Database(empty_database_url) as database:
+        async with database.transaction() as connection:
+            await connection.run_sync(_migrate, "0012")
+            rows = [{entry.name: row[entry.name] for entry in known} for row in map(quote_row, made)]
+            await connection.execute(insert(old), rows)
+        await upgrade_database(database)
+        store = PlatformQuoteStore(database, RecordedEvents().append)
+        assert await store.ended([QuoteStatus.PRICED], date(2026, 4, 2), 10) == (made[0],)
 
 
 def _migrate(connection: Connection, revision: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -236,3 +236,17 @@ async def test_quotes_by_account_and_opportunity(store: PlatformQuoteStore):
     by_opportunity = await store.quotes_of_opportunities(["opp_9", "opp_8"])
     assert [entry.id for entry in by_opportunity["opp_9"]] == ["quo_3", "quo_2", "quo_1"]
     assert by_opportunity["opp_8"] == ()
+
+
+async def test_quotes_that_are_over_are_found_by_status_and_last_day(store: PlatformQuoteStore):
+    days = {1: 3, 2: 1, 3: 2, 4: 4, 5: 1}
+    for number, day in days.items():
+        status = QuoteStatus.CONVERTED if number == 5 else QuoteStatus.PRICED
+        await store.save(quote(number, valid_until=date(2026, 4, day), status=status))
+    wanted = (QuoteStatus.PRICED, QuoteStatus.SENT)
+    assert [entry.id for entry in await store.ended(wanted, date(2026, 4, 4), 9)] == ["quo_2", "quo_3", "quo_1"]
+    assert [entry.id for entry in await store.ended(wanted, date(2026, 4, 4), 2)] == ["quo_2", "quo_3"]
+    longer = replace((await store.quotes(["quo_2"]))["quo_2"], valid_until=date(2026, 5, 1))
+    await store.save(longer)
+    assert [entry.id for entry in await store.ended(wanted, date(2026, 4, 4), 9)] == ["quo_3", "quo_1"]
+    assert await store.ended((QuoteStatus.SENT,), date(2026, 4, 4), 9) == ()
