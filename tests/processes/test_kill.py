@@ -129,6 +129,8 @@ async def _check(scenario: str, url: str, kept: Path) -> None:
         ("replacement", "answered create_order"),
         ("silent shipment", "kept note"),
         ("cancellation of what is parked", "committed settle reservations"),
+        ("ordered quote", "committed save quote"),
+        ("quote ordered in vain", "kept undo:receive"),
     ],
 )
 def test_a_killed_program_is_made_up_for(

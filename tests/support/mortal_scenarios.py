@@ -58,6 +58,7 @@ from tests.support.mortal_parts import (
     stops,
     told_once,
 )
+from tests.support.mortal_quotes import QUOTE_SCENARIOS
 from tests.support.onboarding_records import applicant
 from tests.support.onboarding_runs import prepare
 from tests.support.process_world import REP, ProcessWorld
@@ -328,4 +329,5 @@ SCENARIOS: Mapping[str, Scenario] = {
     "merge in vain": Scenario(_merge_in_vain, _apart, ProcessState.FAILED, is_new=True),
     **ACCOUNT_SCENARIOS,
     **ORDER_SCENARIOS,
+    **QUOTE_SCENARIOS,
 }
