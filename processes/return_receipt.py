@@ -179,6 +179,11 @@ async def credit(case: ReturnCase) -> Outcome:
     entry = await case.entry()
     if not _is_settled(entry) or entry.resolution == REPLACE:
         return Outcome(Verdict.SKIPPED, note="nothing is credited")
+    await _credit(case, entry)
+    return DONE
+
+
+async def _credit(case: ReturnCase, entry: LedgerReturn) -> None:
     amount = await case.use.erp.credit_return(f"rma:{entry.id}:credit", entry.number)
     recorded = (await case.use.orders.orders([case.order_id])).get(case.order_id)
     home = None if recorded is None else recorded.home_erp
@@ -195,7 +200,6 @@ async def credit(case: ReturnCase) -> Outcome:
         return [replace(case.news("return.credited", "credited", facts), system=home or SourceSystem.CLOUD_ERP)]
 
     await case.change(changed, tell)
-    return DONE
 
 
 async def place_replacement(case: ReturnCase) -> Outcome:
@@ -214,14 +218,23 @@ async def place_replacement(case: ReturnCase) -> Outcome:
     return DONE
 
 
-def replacement_step(do: Callable[[OrderCase], Awaitable[Outcome]]) -> Callable[[ReturnCase], Awaitable[Outcome]]:
-    """Return a step of order submission as one of the return that the order replaces."""
+def replacement_step(
+    do: Callable[[OrderCase], Awaitable[Outcome]], *, takes_back: bool = False
+) -> Callable[[ReturnCase], Awaitable[Outcome]]:
+    """Return a step of order submission as one of the return that the order replaces.
+
+    Args:
+        do: the step.
+        takes_back: whether it takes back what it did for an order that is cancelled; else it is not done then.
+    """
 
     async def step(case: ReturnCase) -> Outcome:
         """Do for the order that replaces the goods what submission does for every order."""
         replacement = await _replacement(case)
         if replacement is None:
             return Outcome(Verdict.SKIPPED, note="nothing is replaced")
+        if not takes_back and (await replacement.order()).status is OrderStatus.CANCELLED:
+            return Outcome(Verdict.SKIPPED, note="the order that replaces the goods is cancelled")
         outcome = await do(replacement)
         if outcome.verdict is Verdict.REFUSED:
             # The goods are here: taking the return back would not undo that, so a person decides.
@@ -235,15 +248,28 @@ def replacement_step(do: Callable[[OrderCase], Awaitable[Outcome]]) -> Callable[
 
 create_replacement = replacement_step(create_in_erp)
 allocate_replacement = replacement_step(allocate)
-release_replacement = replacement_step(release)
+release_replacement = replacement_step(release, takes_back=True)
 
 
 async def settle_replacement(case: ReturnCase) -> Outcome:
-    """Close the return in the ERP without a credit, because an order replaces the goods."""
+    """Close the return without a credit, because an order replaces the goods; credit them when that is cancelled.
+
+    Raises:
+        Rejected: the order waits to be cancelled, which may be refused; a person lets the return go on afterwards.
+    """
     replacement = await _replacement(case)
     if replacement is None:
         return Outcome(Verdict.SKIPPED, note="nothing is replaced")
-    entry = await case.entry()
+    entry, order = await case.entry(), await replacement.order()
+    if order.status is OrderStatus.CANCELLED:
+        await _credit(case, entry)
+        return Outcome(Verdict.DONE, note=f"credited, because order {order.number} is cancelled")
+    if order.status is OrderStatus.CANCEL_PENDING:
+        erp, said = (
+            order.home_erp or SourceSystem.CLOUD_ERP,
+            f"order {order.number} is being cancelled: retry afterwards",
+        )
+        raise Rejected(erp, "replace goods", said, reason="REPLACEMENT_BEING_CANCELLED")
     await case.use.erp.replace_return(f"rma:{entry.id}:repl", entry.number)
 
     def changed(stored: LedgerReturn) -> LedgerReturn:

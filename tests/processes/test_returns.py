@@ -10,9 +10,11 @@ from decimal import Decimal
 
 import pytest
 
-from processes.api import ReturnAsked, ReturnLineAsked, ReturnVerdict, Started
+from events.inbox import Inbox
+from processes.api import OrderCancellation, ReturnAsked, ReturnLineAsked, ReturnVerdict, Started
+from processes.decider import EngineDecider
+from processes.decision_api import ProcessRetry
 from processes.return_news import Returns
-from processes.starter import EngineStarter
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import OrderStatus, ProcessState, ReturnStatus, ShipmentStatus, SourceSystem
 from schema.events.envelope import EventFilter
@@ -29,6 +31,7 @@ from tests.support.rule_records import NOW, item
 S = ReturnStatus
 ERP, WMS = SourceSystem.CLOUD_ERP, SourceSystem.WMS
 DESK = Principal(subject="user:usr_2", roles=("SERVICE_DESK",))
+OPERATOR = Principal(subject="user:usr_6", roles=("OPERATIONS",), warehouses=("*",))
 WAIT = 10_000
 ARRIVED = NOW - timedelta(days=3)
 
@@ -66,7 +69,8 @@ class Desk:
 
     def __init__(self, world: ProcessWorld, engine: ProcessEngine) -> None:
         self.world = world
-        self.starter = EngineStarter(engine)
+        inbox = Inbox(world.database, world.use.dead_letters.put, world.use.dead_letters.remove)
+        self.starter = EngineDecider(engine, inbox)
         self.floor = Returns(engine)
 
     async def ask(self, *lines: ReturnLineAsked, key: str = "r-1", resolution: str = "CREDIT") -> Started:
@@ -164,6 +168,70 @@ async def test_goods_are_replaced_by_an_order_that_costs_nothing(desk: Desk):
     assert f"or:{order.id}:rel:W01:1" in desk.world.kept.keys("release")
     assert "return.replaced" in await desk.world.event_types(entry.id)
     assert entry.credit is None
+
+
+class TestReplacementCancelled:
+    """The order that replaces what came is cancelled before the return has ended."""
+
+    async def parked(self, desk: Desk, operation: str) -> tuple[Started, LedgerReturn]:
+        """Return a return of which the replacement is parked at an operation."""
+        desk.world.script.before[operation].append(Rejected(WMS, operation, "not now", reason="NOT_NOW"))
+        started = await desk.ask(resolution="REPLACE")
+        entry = await desk.entry(started)
+        await desk.floor.handle(news(entry, S.INSPECTED))
+        await eventually(lambda: self.is_placed(desk, entry))
+        await desk.state(started, ProcessState.WAITING_HUMAN)
+        return started, entry
+
+    async def is_placed(self, desk: Desk, entry: LedgerReturn) -> bool:
+        return bool(await desk.world.use.orders.orders([f"ord_{entry.id}"]))
+
+    async def cancel(self, desk: Desk, entry: LedgerReturn) -> None:
+        order = await desk.world.order(f"ord_{entry.id}")
+        wanted = OrderCancellation(order.id, order.version, "a credit is better")
+        cancelled = await desk.starter.cancel_order(wanted, key="x-1", principal=REP, wait_ms=WAIT)
+        assert cancelled.problems == ()
+
+    async def retry(self, desk: Desk, started: Started, key: str = "t-1") -> None:
+        answer = await desk.starter.retry_process(
+            ProcessRetry(started.process_id or "", None), key=key, principal=OPERATOR
+        )
+        assert (answer.problems, answer.accepted) == ((), 1)
+
+    async def is_told_to_wait(self, desk: Desk, started: Started) -> bool:
+        name = started.process_id or ""
+        process = (await desk.world.use.process_log.processes([name]))[name]
+        errors = [step.last_error or "" for step in process.steps if step.name == "replace"]
+        return process.state is ProcessState.WAITING_HUMAN and any("being cancelled" in error for error in errors)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("operation", ["create_order", "allocate", "release", "replace_return"])
+    async def test_a_return_that_waited_for_a_person_meanwhile_is_credited(self, desk: Desk, operation: str):
+        started, entry = await self.parked(desk, operation)
+        await self.cancel(desk, entry)
+        await self.retry(desk, started)
+        entry = await desk.until(started, S.CLOSED)
+        await desk.state(started, ProcessState.COMPLETED)
+        types = await desk.world.event_types(entry.id)
+        assert ("return.replaced" in types, types.count("return.credited")) == (False, 1)
+        assert entry.credit is not None
+        assert entry.credit.amount == Decimal("72.20")
+        assert f"rma:{entry.id}:repl" not in desk.world.kept.keys("rma_key")
+        assert [key for key in desk.world.kept.keys("release") if entry.id in key] == []
+
+    @pytest.mark.slow
+    async def test_a_return_is_not_closed_while_its_replacement_waits_to_be_cancelled(self, desk: Desk):
+        started, entry = await self.parked(desk, "release")
+        order = await desk.world.order(f"ord_{entry.id}")
+        ledger = desk.world.use.orders
+        pending = await ledger.update(replace(order, status=OrderStatus.CANCEL_PENDING, amended_by="prc_x"))
+        await self.retry(desk, started)
+        await eventually(lambda: self.is_told_to_wait(desk, started))
+        assert (await desk.entry(started)).status is S.INSPECTED
+        await ledger.update(replace(pending, status=OrderStatus.ACCEPTED, amended_by=None))
+        await self.retry(desk, started, key="t-2")
+        entry = await desk.until(started, S.CLOSED)
+        assert "return.replaced" in await desk.world.event_types(entry.id)
 
 
 async def test_news_that_comes_twice_late_or_shuffled_is_told_once(desk: Desk):
