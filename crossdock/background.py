@@ -24,7 +24,7 @@ from processes.crm_mirror import CrmMirror
 from processes.fulfilment import Fulfilment
 from processes.inventory_sync import INVENTORY_SYNC, InventorySync
 from processes.invoice_watch import InvoiceWatch
-from processes.invoicing import Invoicing
+from processes.invoicing import INVOICE_ENTRY, Invoicing
 from processes.pick_watch import PickWatch
 from processes.price_news import PRICE_ENTRY, PriceNews
 from processes.quote_watch import QuoteWatch
@@ -112,7 +112,7 @@ class Background:
         self._accounts = AccountChanges(engine)
         self._fulfilment = Fulfilment(engine)
         self._returns = Returns(engine)
-        self._invoicing = Invoicing(engine)
+        self._invoicing = Invoicing(engine, parts.platform.inbox)
         self._invoice_watch = InvoiceWatch(engine.dependencies)
         self._crm_mirror = CrmMirror(engine.dependencies)
         self._prices = PriceNews(engine.dependencies, parts.platform.inbox)
@@ -170,6 +170,9 @@ class Background:
     async def _handle(self, message: InboxMessage) -> None:
         if message.type == PRICE_ENTRY and message.source in self._parts.systems.price_changes:
             await self._prices.read_again(message)
+            return
+        if message.type == INVOICE_ENTRY and message.source in self._parts.systems.postings:
+            await self._invoicing.read_again(message)
             return
         reader = _READERS.get(message.source)
         if reader is None:

@@ -4,7 +4,9 @@
 2. One that fits is published: the customer is told, and the order completed when nothing else is missing.
 3. One that does not is noted on its order and asked about; the customer hears of it when a person lets it pass.
 4. One that a person wants corrected is credited and what is owed billed anew; the new invoice is compared as any other.
-5. What has left a warehouse and is not billed some hours later is asked about.
+5. A posting that cannot be read is put into the inbox, which makes a dead letter of it; those behind it are compared.
+   Handled again, it is read from the ERP anew.
+6. What has left a warehouse and is not billed some hours later is asked about.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from events.inbox import InboxMessage, UnknownMessage
 from processes.dependencies import Dependencies
+from processes.feeds import Accepts, Feed
 from processes.invoice_case import INVOICE, InvoiceCase, InvoiceRequest
 from processes.invoice_correction import CREDIT_KEY, REBILL_KEY, credit, rebill, stand_again
 from processes.invoice_facts import agreed_of
@@ -23,8 +27,12 @@ from processes.order_completion import complete_order
 from processes.rules.invoice_match import match
 from processes.steps import DONE, Alarm, Outcome, Step, Verdict, Waits
 from schema.enums import SourceSystem
+from schema.records.invoices import PostedInvoice, UnreadablePosting
 
-__all__ = ["INVOICE_POSTING", "Invoicing"]
+__all__ = ["INVOICE_ENTRY", "INVOICE_POSTING", "Invoicing"]
+
+INVOICE_ENTRY = "invoice.entry"
+"""Type of the messages about postings of an ERP that could not be read."""
 
 _FEEDS = {SourceSystem.CLOUD_ERP: "erp.invoices", SourceSystem.LEGACY_ERP: "erp.invoices.legacy"}
 """Names of the places up to which the postings of each ERP are read."""
@@ -53,10 +61,12 @@ class Invoicing:
 
     Args:
         engine: runs the processes about invoices.
+        inbox: keeps what cannot be read.
     """
 
-    def __init__(self, engine: StartsProcesses) -> None:
+    def __init__(self, engine: StartsProcesses, inbox: Accepts) -> None:
         self._engine = engine
+        self._inbox = inbox
         self._use = engine.dependencies
 
     async def read(self, erp: SourceSystem = SourceSystem.CLOUD_ERP) -> int:
@@ -70,13 +80,39 @@ class Invoicing:
         place = await self._use.cursors.place(_FEEDS[erp])
         found = await self._use.postings[erp].posted_after(place, AT_ONCE)
         for posted in found:
-            order_id = posted.invoice.order_id
-            if order_id is not None:
-                request = InvoiceRequest(f"prc_invoice_{posted.invoice.number}", order_id, posted, erp)
-                await self._engine.start(INVOICE, request)
+            if isinstance(posted, UnreadablePosting):
+                feed = Feed(erp, _FEEDS[erp], INVOICE_ENTRY)
+                await feed.set_aside(self._inbox, posted.entry, posted.reason, posted.told)
+            else:
+                await self._start(erp, posted)
         if found:
             await self._use.cursors.move(_FEEDS[erp], found[-1].entry)
         return len(found)
+
+    async def read_again(self, message: InboxMessage) -> None:
+        """Start the process of a posting that could not be read, as the ERP shows it now.
+
+        Cancel/retry: safe to repeat; an invoice that is read twice starts one process.
+
+        Raises:
+            UnknownMessage: it still cannot be read; the message says why and what to do.
+            ConnectorError: the ERP or the platform's ledgers do not answer.
+        """
+        erp, entry = message.source, int(message.payload["entry"])
+        found = await self._use.postings[erp].posted_after(entry - 1, 1)
+        if not found or found[0].entry != entry:
+            raise UnknownMessage(f"{erp} does not show posting {entry} any more: nothing can be compared")
+        posted = found[0]
+        if isinstance(posted, UnreadablePosting):
+            said = f"posting {entry} of {erp} cannot be read: {posted.reason}: mend it there and replay"
+            raise UnknownMessage(said)
+        await self._start(erp, posted)
+
+    async def _start(self, erp: SourceSystem, posted: PostedInvoice) -> None:
+        order_id = posted.invoice.order_id
+        if order_id is not None:
+            request = InvoiceRequest(f"prc_invoice_{posted.invoice.number}", order_id, posted, erp)
+            await self._engine.start(INVOICE, request)
 
 
 async def compare(case: InvoiceCase) -> Outcome:

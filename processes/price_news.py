@@ -19,10 +19,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 from events.inbox import InboxMessage, UnknownMessage
 from processes.dependencies import Dependencies
+from processes.feeds import Accepts, Feed
 from processes.journal import read, write
 from processes.rules.price_change import GroupMove, RowChange, effective_from, moved_from
 from schema.enums import ErpHome, SourceSystem
@@ -63,14 +64,6 @@ ITEMS_AT_ONCE = 200
 """Items of a wide row, or of a price group, that are told in one commit."""
 
 
-class Accepts(Protocol):
-    """What is wanted of the inbox."""
-
-    async def accept(self, message: InboxMessage) -> bool:
-        """Store a message; return False when it was stored before."""
-        ...
-
-
 class PriceNews:
     """Follows the price book of each ERP.
 
@@ -99,8 +92,7 @@ class PriceNews:
                 await self._tell(erp, change, homes)
             except _Untellable as error:
                 told = change.told if isinstance(change, UnreadableChange) else write(change)
-                payload = {"entry": change.entry, "reason": str(error), "told": told}
-                await self._inbox.accept(InboxMessage(erp, f"{_FEEDS[erp]}:{change.entry}", PRICE_ENTRY, payload))
+                await Feed(erp, _FEEDS[erp], PRICE_ENTRY).set_aside(self._inbox, change.entry, str(error), told)
             await self._use.cursors.move(_FEEDS[erp], change.entry)
         return len(found)
 

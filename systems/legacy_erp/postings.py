@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from schema.records.invoices import InvoicedLine, PostedInvoice
+from schema.records.invoices import InvoicedLine, LoggedPosting, PostedInvoice, UnreadablePosting
+from systems.bulk import BAD_SHAPE
 from systems.legacy_erp.fields import (
     QUANTITY,
     UNIT_PRICE,
@@ -15,7 +14,7 @@ from systems.legacy_erp.fields import (
     read_text,
 )
 from systems.legacy_erp.invoices import Invoices, read_invoice
-from systems.legacy_erp.journal import read_after
+from systems.legacy_erp.journal import entries_after
 
 __all__ = ["Postings"]
 
@@ -23,18 +22,35 @@ __all__ = ["Postings"]
 class Postings(Invoices):
     """:class:`systems.ports.InvoicePostings`."""
 
-    async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
+    async def posted_after(self, entry: int, limit: int) -> tuple[LoggedPosting, ...]:
         """Return at most ``limit`` invoices that were posted after this entry of the journal, the earliest first."""
-        look_up = ("PSTINQ", "INVNO", _posted)
-        found = await read_after(self._programs, "posted invoices", "IV", (entry, limit), look_up)
-        return tuple(sorted(found, key=lambda posted: posted.entry))
+        operation = "posted invoices"
+        numbers = await entries_after(self._programs, operation, "IV", entry, limit)
+        found = dict(await self._programs.by_keys(operation, "PSTINQ", ("INVNO", numbers), _keyed))
+        return tuple(_logged(number, key, found.get(key)) for key, number in numbers.items())
 
 
-def _posted(record: Record, numbers: Mapping[str, int]) -> PostedInvoice:
-    currency, invoice = read_text(record, "CURCD"), read_invoice(record)
+def _keyed(record: Record) -> tuple[str, Record]:
+    try:
+        return read_text(record, "INVNO"), record
+    except BAD_SHAPE:
+        return "", record  # it is missed under the number that the journal has
+
+
+def _logged(entry: int, key: str, record: Record | None) -> LoggedPosting:
+    if record is None:
+        return UnreadablePosting(entry, f"the journal names invoice {key}, which is not there", {"KEY": key})
+    try:
+        return _posted(entry, record)
+    except BAD_SHAPE as error:
+        return UnreadablePosting(entry, f"{type(error).__name__} {error}", record)
+
+
+def _posted(entry: int, record: Record) -> PostedInvoice:
+    currency = read_text(record, "CURCD")
     return PostedInvoice(
-        entry=numbers[invoice.number],
-        invoice=invoice,
+        entry=entry,
+        invoice=read_invoice(record),
         tax=read_money(record, "TAXAM", currency),
         freight=read_money(record, "FRTAM", currency),
         lines=tuple(

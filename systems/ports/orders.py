@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from schema.records.invoices import PostedInvoice, Rebilling
+from schema.records.invoices import LoggedPosting, Rebilling
 from schema.records.orders import ErpOrder, ErpOrderChange, Invoice, NewErpOrder, OrderFilter
 from schema.records.values import Money, Page, PageRequest
 
@@ -107,7 +107,7 @@ class InvoiceBook(Protocol):
 class InvoicePostings(Protocol):
     """Invoices in the order of their posting. System of record: ERP and finance."""
 
-    async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
+    async def posted_after(self, entry: int, limit: int) -> tuple[LoggedPosting, ...]:
         """Return at most ``limit`` invoices that were posted after this entry, the earliest first."""
         ...
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from processes.invoicing import Invoicing
+from processes.invoicing import INVOICE_ENTRY, Invoicing
 from processes.task_news import resolve_tasks
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import InvoiceStatus, OrderStatus, ProcessState, ShipmentStatus, SourceSystem
 from schema.events.envelope import EventFilter
-from schema.records.invoices import InvoicedLine, PostedInvoice
+from schema.records.invoices import InvoicedLine, PostedInvoice, UnreadablePosting
+from schema.records.operations import DeadLetter
 from schema.records.orders import Invoice, Shipment, ShipmentLine
 from schema.records.problems import InvoiceMismatch
 from schema.records.values import Money, PageRequest, Quantity
@@ -56,7 +57,7 @@ class Finance:
     def __init__(self, world: ProcessWorld, engine: ProcessEngine) -> None:
         self.world = world
         self.engine = engine
-        self.invoicing = Invoicing(engine)
+        self.invoicing = Invoicing(engine, world.inbox)
 
     async def state(self, number: str, wanted: ProcessState) -> None:
         name = f"prc_invoice_{number}"
@@ -109,7 +110,7 @@ async def test_postings_are_read_in_order_and_each_once(finance: Finance):
 
 async def test_a_posting_that_is_read_again_is_told_once(finance: Finance, monkeypatch: pytest.MonkeyPatch):
     finance.world.erp.postings = [bill()]
-    reads = Invoicing(finance.engine)
+    reads = Invoicing(finance.engine, finance.world.inbox)
 
     async def nowhere(_: str) -> int:
         return 0
@@ -119,6 +120,53 @@ async def test_a_posting_that_is_read_again_is_told_once(finance: Finance, monke
         assert await reads.read() == 1
     await finance.state("SI-1", ProcessState.COMPLETED)
     assert (await finance.told()).count("invoice.posted") == 1
+
+
+class TestUnreadable:
+    """A posting that is not of the agreed shape."""
+
+    WRONG = UnreadablePosting(1, "KeyError 'dueDate'", {"entryNo": 1, "total": 21.5})
+
+    async def handled(self, finance: Finance) -> None:
+        while await finance.world.inbox.handle_next(finance.invoicing.read_again):
+            pass
+
+    async def letters(self, finance: Finance) -> Sequence[DeadLetter]:
+        return (await finance.world.use.dead_letters.search(None, PageRequest(10))).items
+
+    async def test_is_a_dead_letter_with_what_was_told_and_those_behind_it_are_compared(self, finance: Finance):
+        finance.world.erp.postings = [self.WRONG, bill(2)]
+        assert (await finance.invoicing.read(), await finance.invoicing.read()) == (2, 0)
+        await finance.state("SI-2", ProcessState.COMPLETED)
+        await self.handled(finance)
+        (letter,) = await self.letters(finance)
+        assert (letter.id, letter.source) == ("dl_CLOUD_ERP_erp.invoices:1", SourceSystem.CLOUD_ERP)
+        assert (letter.type, letter.payload["told"]) == (INVOICE_ENTRY, {"entryNo": 1, "total": 21.5})
+        assert "KeyError 'dueDate'" in letter.reason
+
+    async def test_is_compared_when_it_is_replayed_after_somebody_has_mended_it(self, finance: Finance):
+        finance.world.erp.postings = [self.WRONG]
+        await finance.invoicing.read()
+        await self.handled(finance)
+        (letter,) = await self.letters(finance)
+        await finance.world.inbox.reopen(letter)
+        await self.handled(finance)
+        assert len(await self.letters(finance)) == 1
+        finance.world.erp.postings = [bill()]
+        for _ in range(2):
+            await finance.world.inbox.reopen(letter)
+            await self.handled(finance)
+        await finance.state("SI-1", ProcessState.COMPLETED)
+        assert len(await self.letters(finance)) == 0
+        assert (await finance.told()).count("invoice.posted") == 1
+
+    async def test_says_so_when_the_erp_does_not_show_it_any_more(self, finance: Finance):
+        finance.world.erp.postings = [self.WRONG]
+        await finance.invoicing.read()
+        finance.world.erp.postings = [bill(2)]
+        await self.handled(finance)
+        (letter,) = await self.letters(finance)
+        assert "does not show posting 1 any more" in letter.reason
 
 
 async def test_an_erp_that_is_away_is_read_later_and_nothing_is_lost(finance: Finance):

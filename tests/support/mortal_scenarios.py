@@ -178,7 +178,7 @@ async def _bill(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     line_ = InvoicedLine(1, Decimal(6), Money(Decimal("36.10"), "USD"), _USD)
     nothing = replace(_USD, amount=Decimal(0))
     world.erp.postings = [PostedInvoice(1, invoice, nothing, nothing, (line_,))]
-    await Invoicing(engine).read()
+    await Invoicing(engine, world.inbox).read()
     return ["prc_invoice_SI-1"]
 
 
@@ -200,7 +200,7 @@ async def _correct(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     nothing = replace(_USD, amount=Decimal(0))
     line_ = InvoicedLine(1, Decimal(6), price, total)
     world.erp.postings = [PostedInvoice(1, invoice, nothing, nothing, (line_,))]
-    await Invoicing(engine).read()
+    await Invoicing(engine, world.inbox).read()
     if await stops(world, "prc_invoice_SI-1") is ProcessState.WAITING_HUMAN:
         tasks = await world.use.tasks.tasks(["tsk_inv_SI-1"])
         await resolve_tasks(world.use, tasks.values(), REBILL, CONTROLLER.subject, "the old price")

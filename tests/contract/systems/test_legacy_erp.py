@@ -16,6 +16,7 @@ import pytest
 from schema.enums import InvoiceStatus, OrderChannel, OrderStatus, SourceSystem
 from schema.records.accounts import AccountValues
 from schema.records.catalog import GroupChange, PriceLevel, UnreadableChange
+from schema.records.invoices import PostedInvoice, UnreadablePosting
 from schema.records.onboarding import BillingTerms
 from schema.records.orders import OrderFilter
 from schema.records.values import ExternalRef, Money, PageRequest
@@ -134,15 +135,21 @@ class TestAnswers:
             {"AFTER": 4000, "OBJCD": "IV", "LIMIT": 10},
             {"BY": "INVNO", "KEYS": ["SI-800001"]},
         )
+        assert isinstance(posted, PostedInvoice)
         assert (posted.entry, posted.invoice.status) == (4711, InvoiceStatus.PARTIALLY_PAID)
         assert (posted.freight.amount, posted.invoice.balance.amount) == (45, Decimal("94.80"))
         assert [(part.line_no, part.quantity, part.net.amount) for part in posted.lines] == [(1, 18, Decimal("649.80"))]
 
-    async def test_an_entry_that_names_nothing_is_not_passed_over(self):
-        entry = {"SEQNO": 4711, "OBJCD": "IV", "OPRCD": "AD", "KEY": "SI-800001".ljust(80)}
-        async with facade(answer(entry), answer()) as (erp, _):
-            with pytest.raises(Unexpected, match="names 1 objects, of which 0"):
-                await erp.posted_after(0, 10)
+    async def test_an_invoice_that_the_journal_names_in_vain_stands_in_its_place(self):
+        entries = [
+            {"SEQNO": at, "OBJCD": "IV", "OPRCD": "AD", "KEY": key.ljust(80)}
+            for at, key in ((4711, "SI-800000"), (4712, "SI-800001"))
+        ]
+        async with facade(answer(*entries), answer({"INVNO": 7}, INVOICE)) as (erp, _):
+            missed, found = await erp.posted_after(0, 10)
+        said = "the journal names invoice SI-800000, which is not there"
+        assert missed == UnreadablePosting(4711, said, {"KEY": "SI-800000"})
+        assert (type(found), found.entry) == (PostedInvoice, 4712)
 
     async def test_a_price_change_that_the_journal_names_in_vain_stands_in_its_place(self):
         entries = [

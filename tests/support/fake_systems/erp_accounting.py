@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from processes.journal import read, write
 from schema.enums import ReturnStatus
-from schema.records.invoices import PostedInvoice, Rebilling
+from schema.records.invoices import LoggedPosting, PostedInvoice, Rebilling
 from schema.records.orders import Invoice, Return, ReturnLine
 from schema.records.returns import NewReturn, return_id
 from schema.records.values import Money
@@ -25,7 +25,7 @@ class FakeAccounting(FakeOrders):
     def __init__(self, script: Script, kept: Kept) -> None:
         super().__init__(script, kept)
         self.invoices_by_id: dict[str, Invoice] = {}
-        self.postings: list[PostedInvoice] = []
+        self.postings: list[LoggedPosting] = []
         self.returns_by_id: dict[str, Return] = {}
 
     async def invoices(self, ids: Sequence[str]) -> Mapping[str, Invoice]:
@@ -41,7 +41,7 @@ class FakeAccounting(FakeOrders):
         await self.script.enter(self.system, "invoices_of_orders")
         return per_order(self.invoices_by_id, order_ids)
 
-    async def posted_after(self, entry: int, limit: int) -> tuple[PostedInvoice, ...]:
+    async def posted_after(self, entry: int, limit: int) -> tuple[LoggedPosting, ...]:
         await self.script.enter(self.system, "posted_after")
         return tuple(posted for posted in self.postings if posted.entry > entry)[:limit]
 
@@ -71,7 +71,8 @@ class FakeAccounting(FakeOrders):
         return self.kept.all("rebilling", rebilling.key)[0]
 
     def _billed(self, entry: int, rebilling: Rebilling) -> PostedInvoice:
-        wrong = next(posted for posted in self.postings if posted.invoice.number == rebilling.number)
+        known = [posted for posted in self.postings if isinstance(posted, PostedInvoice)]
+        wrong = next(posted for posted in known if posted.invoice.number == rebilling.number)
         amounts = [*(line.net.amount for line in rebilling.lines), rebilling.tax.amount, rebilling.freight.amount]
         total = Money(sum(amounts, Decimal(0)), wrong.invoice.total.currency)
         invoice = replace(wrong.invoice, id=f"inv_SI-{entry}", number=f"SI-{entry}", total=total, balance=total)

@@ -25,6 +25,7 @@ async def posted(erp: ErpConnector, served: ServedSandbox) -> PostedInvoice:
     await erp.allocate("alloc-1", made.id)
     post_due(served.host.store, datetime.now(UTC) + timedelta(days=2))
     (found,) = await erp.posted_after(0, 10)
+    assert isinstance(found, PostedInvoice)
     return found
 
 
@@ -70,6 +71,7 @@ async def test_what_is_owed_is_billed_anew_and_comes_with_the_next_postings(erp:
     assert await erp.bill_anew(anew(posted)) == number
     assert await erp.find_rebilling("rebill-1") == number
     (made,) = await erp.posted_after(posted.entry, 10)
+    assert isinstance(made, PostedInvoice)
     assert (made.invoice.number, made.invoice.order_id) == (number, posted.invoice.order_id)
     assert made.invoice.total.amount == posted.lines[0].quantity
     assert (await shown(erp, posted))[2] == posted.lines[0].quantity
@@ -83,6 +85,7 @@ async def test_an_answer_that_is_lost_is_looked_up(erp: ErpConnector, posted: Po
     assert caught.value.outcome_unknown
     await served.faults()
     (made,) = await erp.posted_after(posted.entry, 10)
+    assert isinstance(made, PostedInvoice)
     assert await erp.find_rebilling("rebill-1") == made.invoice.number
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from sandbox.erp_book.posting import post_due
 from sandbox.world.model import WorldModel
 from schema.enums import OrderChannel, OrderStatus
+from schema.records.invoices import PostedInvoice, UnreadablePosting
 from schema.records.orders import ErpLineChange, ErpOrderChange, NewErpOrder
 from schema.records.values import Money, Quantity
 from systems.errors import Conflict, NotFound, Rejected, Unavailable
@@ -329,6 +332,7 @@ class TestPostings:
             while not (found := await erp.posted_after(0, 10)):
                 pass
         (posted,) = found
+        assert isinstance(posted, PostedInvoice)
         assert (posted.invoice.order_id, posted.invoice.account_id) == ("ord_t1", "acc_1")
         assert [(entry.line_no, entry.quantity, entry.net.amount) for entry in posted.lines] == [
             (1, 3, Decimal("37.04"))
@@ -337,3 +341,20 @@ class TestPostings:
         assert posted.freight == after.freight
         assert posted.invoice.total.amount == Decimal("37.04") + posted.tax.amount + posted.freight.amount
         assert await erp.posted_after(posted.entry, 10) == ()
+
+    async def test_one_of_another_shape_stands_in_its_place_with_what_was_told(
+        self, erp: ErpConnector, served: ServedSandbox
+    ):
+        for number in range(1, 4):
+            made = await erp.create_order(order(number, line(1, "PMP-0042", "1")))
+            await erp.allocate(f"or:ord_t{number}:alloc:1", made.id)
+            post_due(served.host.store, datetime.now(UTC) + timedelta(days=2))
+        unknown = "UPDATE invoices SET status = 'Xx' WHERE number = (%s WHERE entryNo = 2)"
+        served.host.store.execute(unknown % "SELECT invoiceNumber FROM invoice_postings")
+        first, second, third = await erp.posted_after(0, 10)
+        assert isinstance(second, UnreadablePosting)
+        assert (type(first), type(third)) == (PostedInvoice, PostedInvoice)
+        assert first.entry < second.entry < third.entry
+        assert "xx" in str(second.told).lower()
+        assert "invoice status" in second.reason
+        assert await erp.posted_after(second.entry, 10) == (third,)
