@@ -32,6 +32,9 @@ from systems.ports import BAD_CURSOR
 
 __all__ = ["CatalogReader"]
 
+MARGIN_IS_HIDDEN_FROM = frozenset({"SALES", "SERVICE_DESK", "INTEGRATION"})
+"""Roles that never show what a price earns, whatever scopes come with them: cost would follow from it."""
+
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
@@ -144,8 +147,12 @@ class CatalogReader:
         Raises:
             Forbidden: it is not for the principal to know.
         """
-        if is_customer(self.principal) or MARGIN_SCOPE not in self.principal.scopes:
-            raise Forbidden(f"marginPercent: {self.principal.subject} may not see margins, it takes {MARGIN_SCOPE}")
+        who = self.principal
+        is_bystander = bool(who.roles) and MARGIN_IS_HIDDEN_FROM.issuperset(who.known_roles)
+        if is_customer(who) or is_bystander or MARGIN_SCOPE not in who.scopes:
+            roles = ", ".join(sorted(MARGIN_IS_HIDDEN_FROM))
+            said = f"it takes {MARGIN_SCOPE}, and another role than {roles}"
+            raise Forbidden(f"marginPercent: {who.subject} may not see margins, {said}")
         return price.margin_percent
 
 

@@ -15,7 +15,7 @@ from tests.support.catalog_shop import (
     price_of,
 )
 from tests.support.rule_records import TODAY, rule
-from tests.support.subgraph_requests import STAFF, STRANGER, ask, customer, data, entities, staff
+from tests.support.subgraph_requests import STRANGER, ask, customer, data, entities, staff
 
 
 @pytest.fixture
@@ -48,16 +48,23 @@ class TestAccess:
         assert found == [{"agreements": None}, None]
         assert shop.calls() == {}
 
-    async def test_margins_are_for_those_with_the_right(self, shop: Shop):
+    @pytest.mark.parametrize("role", ["SALES_MANAGER", "PRICING_DESK", "FINANCE"])
+    async def test_margins_are_for_those_with_the_right(self, shop: Shop, role: str):
         selection = "... on Price { marginPercent }"
-        assert await price_of(shop, value="24", selection=selection, who=staff("margin:read")) == {
-            "marginPercent": "30.75"
-        }
+        who = staff("margin:read", role=role)
+        assert await price_of(shop, value="24", selection=selection, who=who) == {"marginPercent": "30.75"}
 
     @pytest.mark.parametrize(
         "who",
-        [STAFF, customer("acc_1"), customer("acc_1", scopes=("margin:read",))],
-        ids=["staff without the scope", "a customer", "a customer with the scope"],
+        [
+            pytest.param(staff(role="SALES_MANAGER"), id="a manager without the scope"),
+            pytest.param(staff("margin:read"), id="a rep with the scope"),
+            pytest.param(staff("margin:read", role="SERVICE_DESK"), id="the service desk with the scope"),
+            pytest.param(staff("margin:read", role="INTEGRATION"), id="a program of ours with the scope"),
+            pytest.param(staff("margin:read", role="offline_access"), id="a role of no table with the scope"),
+            pytest.param(customer("acc_1"), id="a customer"),
+            pytest.param(customer("acc_1", scopes=("margin:read",)), id="a customer with the scope"),
+        ],
     )
     async def test_margins_are_hidden_from_everybody_else(self, shop: Shop, who: Any):
         query = (
