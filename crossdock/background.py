@@ -27,6 +27,7 @@ from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import INVOICE_ENTRY, Invoicing
 from processes.pick_watch import PickWatch
 from processes.price_news import PRICE_ENTRY, PriceNews
+from processes.quote_news import take_quote_news
 from processes.quote_watch import QuoteWatch
 from processes.release_watch import ReleaseWatch
 from processes.return_news import Returns
@@ -35,7 +36,16 @@ from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
 from systems import salesforce, tms, wms
 from systems.errors import ConnectorError
-from systems.news import AccountNews, CaseNews, OnboardingNews, ReturnNews, ShipmentNews, StockNews, UnreadableNews
+from systems.news import (
+    AccountNews,
+    CaseNews,
+    OnboardingNews,
+    QuoteNews,
+    ReturnNews,
+    ShipmentNews,
+    StockNews,
+    UnreadableNews,
+)
 from systems.webhooks import Webhook
 
 __all__ = ["Background", "running_background"]
@@ -92,7 +102,7 @@ because its event stands in the log."""
 FORGET_LIMIT = 1_000
 """Handled messages that are forgotten at once."""
 
-_News = ShipmentNews | StockNews | ReturnNews | AccountNews | CaseNews | OnboardingNews
+_News = ShipmentNews | StockNews | ReturnNews | AccountNews | CaseNews | OnboardingNews | QuoteNews
 
 _READERS: Mapping[SourceSystem, Callable[[Webhook], _News]] = {
     SourceSystem.CRM: salesforce.read_news,
@@ -185,6 +195,8 @@ class Background:
         match news:
             case AccountNews() | CaseNews() | OnboardingNews():
                 await self._accounts.handle(news)
+            case QuoteNews():
+                await take_quote_news(self._use, news)
             case ReturnNews():
                 await self._returns.handle(news)
             case _:

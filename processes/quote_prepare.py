@@ -3,9 +3,9 @@
 The quote is saved as soon as it is priced (PRICED, or PENDING_APPROVAL when a line is below its margin floor). Without
 the ERP there is no quote: a stale price is worse than none.
 
-What comes after is no run of its own. The order that names the quote has it (CONVERTED) and its prices; an order that
-ends without having been accepted gives it back as it was. When its last day is over in UTC it is EXPIRED, whatever it
-waits for.
+What comes after is no run of its own. That it is sent, accepted or declined the CRM tells. The order that names the
+quote has it (CONVERTED) and its prices; an order that ends without having been accepted gives it back as it was. When
+its last day is over in UTC it is EXPIRED, whatever it waits for.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schema.enums import CaseStatus, ReturnStatus, ShipmentStatus, SourceSystem
+from schema.enums import CaseStatus, QuoteStatus, ReturnStatus, ShipmentStatus, SourceSystem
 from schema.records.inventory import StockPosition
 from schema.records.onboarding import Applicant
 from schema.records.orders import Milestone, ReturnLine
@@ -17,6 +17,7 @@ __all__ = [
     "AccountNews",
     "CaseNews",
     "OnboardingNews",
+    "QuoteNews",
     "ReturnNews",
     "ShipmentNews",
     "StockNews",
@@ -119,6 +120,16 @@ class CaseNews:
     first_response_at: datetime | None
     resolved_at: datetime | None
     is_ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteNews:
+    """A quote was sent, or the customer has answered; ``status`` None says neither."""
+
+    event_id: str
+    quote_id: str
+    status: QuoteStatus | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

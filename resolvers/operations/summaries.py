@@ -122,6 +122,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "quote.approval.decided": _inside("Approval| by {level:words}| decided|: {decision:words}"),
     "quote.sent": _all("Quote| {number}| sent"),
     "quote.accepted": _inside("Quote| {number}| accepted by the customer"),
+    "quote.declined": _inside("Quote| {number}| declined by the customer"),
     "quote.expired": _all("Quote| {number}| expired"),
     "quote.converted": _inside("Quote| {number}| became an order"),
     "quote.reopened": _inside("Quote| {number}| can be ordered again"),

@@ -17,7 +17,12 @@ _SILENT = frozenset({"LastModifiedDate", "SystemModstamp", "Version__c"})
 
 _PENDING = "Pending"
 
-_BELONGINGS = {"Contact": "contact.changed", "Opportunity": "opportunity.changed", "Case": "case.changed"}
+_BELONGINGS = {
+    "Contact": "contact.changed",
+    "Opportunity": "opportunity.changed",
+    "Case": "case.changed",
+    "Quote": "quote.changed",
+}
 """Objects whose changes are told, and as what."""
 
 
@@ -55,7 +60,7 @@ class ChangeNews:
             "origin": origin,
             "account": {"key": account["key"], "version": int(account["version"] or 1)},
             "changed": list(changed),
-            target.name.lower(): _case(row) if target.name == "Case" else {"key": row["Crossdock_Id__c"]},
+            target.name.lower(): _belonging(target, row),
         }
         content = hashlib.sha256(json.dumps(dict(row), default=str, sort_keys=True).encode()).hexdigest()[:16]
         self._webhooks.send(kind, told, key=f"{row['Id']}:{row['LastModifiedDate']}:{content}")
@@ -68,6 +73,15 @@ class ChangeNews:
     def _parent_key(self, parent_id: str | None) -> str | None:
         row = self._store.one('SELECT "Crossdock_Id__c" AS key FROM "Account" WHERE "Id" = ?', (parent_id,))
         return None if row is None else row["key"]
+
+
+def _belonging(target: SObject, row: Mapping[str, Any]) -> dict[str, Any]:
+    match target.name:
+        case "Case":
+            return _case(row)
+        case "Quote":
+            return {"key": row["Crossdock_Id__c"], "number": row["QuoteNumber"], "status": row["Status"]}
+    return {"key": row["Crossdock_Id__c"]}
 
 
 def _case(row: Mapping[str, Any]) -> dict[str, Any]:

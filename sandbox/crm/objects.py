@@ -204,6 +204,27 @@ OBJECTS: Mapping[str, SObject] = {
             number="CaseNumber",
         ),
         SObject(
+            "Quote",
+            "0Q0",
+            (
+                _ACCOUNT,
+                Field("OpportunityId", Kind.REFERENCE, target="Opportunity", parent="Opportunity"),
+                Field("Name", is_required=True),
+                Field("QuoteNumber", length=30, is_writable=False),
+                Field(
+                    "Status",
+                    values=(
+                        *("Draft", "Needs Review", "In Review", "Approved", "Rejected"),
+                        *("Presented", "Accepted", "Denied"),
+                    ),
+                    default="Draft",
+                ),
+                Field("ExpirationDate", Kind.DATE),
+                _CURRENCY,
+            ),
+            number="QuoteNumber",
+        ),
+        SObject(
             "Order",
             "801",
             (

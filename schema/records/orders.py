@@ -341,7 +341,7 @@ class Quote:
     """A quote; the platform is its system of record.
 
     ``order_id`` is the order that it became; if that is never accepted, the quote is what it was before again:
-    ``converted_from``.
+    ``converted_from``. ``answered_at`` is when it was sent or answered last, by the CRM's time.
     """
 
     id: str
@@ -360,6 +360,7 @@ class Quote:
     created_by: str
     process_id: str | None
     converted_from: QuoteStatus | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from schema.records.onboarding import Applicant
 from schema.records.values import Address
-from systems.news import AccountNews, CaseNews, OnboardingNews, UnreadableNews, read_time
+from systems.news import AccountNews, CaseNews, OnboardingNews, QuoteNews, UnreadableNews, read_time
 from systems.salesforce.session import CLIENT
-from systems.salesforce.words import CASE_STATUS, OUR_CHANNEL, PRIORITY, meaning
+from systems.salesforce.words import CASE_STATUS, OUR_CHANNEL, PRIORITY, QUOTE_STATUS, meaning
 from systems.webhooks import Webhook
 
 __all__ = ["read_news"]
@@ -30,7 +30,7 @@ _BELONGINGS = {"contact.changed": "contacts", "opportunity.changed": "opportunit
 """What belongs to an account and is told as a change of it, in the words of the graph."""
 
 
-def read_news(webhook: Webhook) -> AccountNews | CaseNews | OnboardingNews:
+def read_news(webhook: Webhook) -> AccountNews | CaseNews | OnboardingNews | QuoteNews:
     """Return what a webhook tells.
 
     Raises:
@@ -43,6 +43,8 @@ def read_news(webhook: Webhook) -> AccountNews | CaseNews | OnboardingNews:
             return _belonging_news(webhook, _BELONGINGS[webhook.type])
         if webhook.type == "case.changed":
             return _case_news(webhook)
+        if webhook.type == "quote.changed":
+            return _quote_news(webhook)
         if webhook.type == "onboarding.requested":
             return _onboarding_news(webhook)
     except (KeyError, TypeError, ValueError) as error:
@@ -93,6 +95,18 @@ def _case_news(webhook: Webhook) -> CaseNews:
         first_response_at=None if told["firstResponseAt"] is None else read_time(told, "firstResponseAt"),
         resolved_at=None if told["resolvedAt"] is None else read_time(told, "resolvedAt"),
         is_ours=told["channel"] == OUR_CHANNEL,
+    )
+
+
+def _quote_news(webhook: Webhook) -> QuoteNews:
+    told, changed = webhook.payload["quote"], webhook.payload["changed"]
+    quote_id = _text(told, "key")
+    status = meaning(QUOTE_STATUS, told["status"], f"the status of quote {quote_id}")
+    return QuoteNews(
+        event_id=webhook.event_id,
+        quote_id=quote_id,
+        status=status if "Status" in changed or "created" in changed else None,
+        at=read_time(webhook.payload, "occurredAt"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from schema.enums import AccountStatus, CaseStatus, ErpHome, OrderStatus
+from schema.enums import AccountStatus, CaseStatus, ErpHome, OrderStatus, QuoteStatus
 
 __all__ = [
     "ACCOUNT_STATUS",
@@ -14,6 +14,7 @@ __all__ = [
     "ORDER_STATUS",
     "OUR_CHANNEL",
     "PRIORITY",
+    "QUOTE_STATUS",
     "meaning",
     "word",
 ]
@@ -54,6 +55,18 @@ ORDER_STATUS: Mapping[str, OrderStatus] = {
     "Cancelled": OrderStatus.CANCELLED,
     "Completed": OrderStatus.COMPLETED,
 }
+
+QUOTE_STATUS: Mapping[str, QuoteStatus | None] = {
+    "Draft": None,
+    "Needs Review": None,
+    "In Review": None,
+    "Approved": None,
+    "Rejected": None,
+    "Presented": QuoteStatus.SENT,
+    "Accepted": QuoteStatus.ACCEPTED,
+    "Denied": QuoteStatus.DECLINED,
+}
+"""None is what the platform decides itself."""
 
 PRIORITY: Mapping[str, str] = {"Low": "LOW", "Medium": "NORMAL", "High": "HIGH"}
 

@@ -12,9 +12,9 @@ import pytest
 from sandbox.crm.vendor import Crm
 from sandbox.world.generate import generate_world
 from sandbox.world.model import WorldModel
-from schema.enums import CaseStatus, SourceSystem
+from schema.enums import CaseStatus, QuoteStatus, SourceSystem
 from schema.records.accounts import AccountValues
-from systems.news import AccountNews, CaseNews, OnboardingNews, UnreadableNews
+from systems.news import AccountNews, CaseNews, OnboardingNews, QuoteNews, UnreadableNews
 from systems.salesforce import Salesforce, SalesforceSettings, read_news
 from systems.webhooks import Webhook
 from tests.support.onboarding_records import address
@@ -167,6 +167,19 @@ async def test_a_case_is_told_from_its_opening_to_its_end(desk: Desk):
     assert (shown.status, shown.resolved_at) == (CaseStatus.RESOLVED, resolved.resolved_at)
 
 
+async def test_a_quote_is_told_as_sent_and_answered_and_nothing_else_of_it(desk: Desk):
+    path = f"{OBJECTS}/Quote/Crossdock_Id__c/quo_1"
+    await desk.write("PATCH", path, {"Name": "Pumps", "Account": {"Crossdock_Id__c": "acc_1"}})
+    for values in ({"Status": "Approved"}, {"Status": "Presented"}, {"Name": "Pumps, spring"}, {"Status": "Denied"}):
+        await desk.write("PATCH", path, values)
+    await desk.write("PATCH", path, {"Status": "Accepted"})
+    told = [news for news in map(read_news, await desk.told(6)) if isinstance(news, QuoteNews)]
+    assert {news.quote_id for news in told} == {"quo_1"}
+    answers = [QuoteStatus.SENT, None, QuoteStatus.DECLINED, QuoteStatus.ACCEPTED]
+    assert [news.status for news in told] == [None, None, *answers]
+    assert [news.at for news in told] == sorted(news.at for news in told)
+
+
 async def test_a_case_that_we_have_opened_is_told_as_ours(desk: Desk):
     async with Salesforce(SalesforceSettings(desk.served.url, **CREDENTIALS["crm"])) as crm:
         opened = await crm.open_case(
@@ -229,6 +242,12 @@ async def test_news_that_come_twice_have_one_id(desk: Desk):
             "case.changed",
             {"account": {"key": "acc_1"}, "case": CASE | {"openedAt": "yesterday"}},
             id="a case of no time",
+        ),
+        pytest.param("quote.changed", {"changed": ["Status"]}, id="no quote"),
+        pytest.param(
+            "quote.changed",
+            {"quote": {"key": "quo_1", "status": "Lost"}, "changed": [], "occurredAt": "2026-03-04T15:00:00+00:00"},
+            id="a quote in a state that nobody knows",
         ),
         pytest.param("onboarding.requested", {"account": {}, "contact": None}, id="a prospect without an address"),
     ],

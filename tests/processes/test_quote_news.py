@@ -1,0 +1,104 @@
+"""What the CRM tells of quotes: sent, accepted, declined, in the order of its times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from processes.quote_news import take_quote_news
+from schema.enums import ProcessState, QuoteStatus, SourceSystem
+from schema.events.envelope import EventFilter
+from schema.records.orders import Quote
+from systems.errors import Conflict
+from systems.news import QuoteNews
+from tests.support.platform_records import quote
+from tests.support.process_world import ProcessWorld, line, run_order, submission
+from tests.support.rule_records import NOW
+
+S = QuoteStatus
+SENT = QuoteNews("crm-1", "quo_1", S.SENT, NOW)
+ACCEPTED = QuoteNews("crm-2" + "x" * 140, "quo_1", S.ACCEPTED, NOW + timedelta(hours=2))
+DECLINED = QuoteNews("crm-3", "quo_1", S.DECLINED, NOW + timedelta(hours=1))
+
+
+@pytest.fixture(autouse=True)
+async def quoted(world: ProcessWorld) -> None:
+    await world.use.quotes.save(quote(status=S.APPROVED))
+
+
+async def stored(world: ProcessWorld) -> Quote:
+    return (await world.use.quotes.quotes(["quo_1"]))["quo_1"]
+
+
+async def told(world: ProcessWorld) -> list[tuple[str, datetime]]:
+    found = await world.use.events.read(EventFilter(partition_key="quo_1"), None, 100)
+    return [(entry.event.type, entry.event.occurred_at) for entry in found]
+
+
+@pytest.mark.parametrize(
+    ("news", "status", "types"),
+    [
+        pytest.param([SENT], S.SENT, ["quote.sent"], id="sent"),
+        pytest.param([SENT, ACCEPTED], S.ACCEPTED, ["quote.sent", "quote.accepted"], id="sent and accepted"),
+        pytest.param([SENT, DECLINED], S.DECLINED, ["quote.sent", "quote.declined"], id="sent and declined"),
+        pytest.param([DECLINED, ACCEPTED], S.ACCEPTED, ["quote.declined", "quote.accepted"], id="thought again"),
+        pytest.param([ACCEPTED, DECLINED], S.ACCEPTED, ["quote.accepted"], id="an answer that comes late"),
+        pytest.param([ACCEPTED, SENT, SENT], S.ACCEPTED, ["quote.accepted", "quote.sent"], id="sent, heard of late"),
+        pytest.param([SENT, SENT, ACCEPTED, ACCEPTED], S.ACCEPTED, ["quote.sent", "quote.accepted"], id="all twice"),
+        pytest.param([replace(SENT, status=None)], S.APPROVED, [], id="nothing of the customer"),
+        pytest.param([replace(SENT, quote_id="quo_9")], S.APPROVED, [], id="another quote"),
+    ],
+)
+async def test_what_the_crm_says_becomes_the_status(
+    world: ProcessWorld, news: Sequence[QuoteNews], status: QuoteStatus, types: Sequence[str]
+) -> None:
+    for entry in news:
+        await take_quote_news(world.use, entry)
+    at = {"quote.sent": SENT.at, "quote.accepted": ACCEPTED.at, "quote.declined": DECLINED.at}
+    assert (await stored(world)).status is status
+    assert sorted(await told(world)) == sorted((name, at[name]) for name in types)
+
+
+@pytest.mark.parametrize("status", [S.DRAFT, S.PENDING_APPROVAL, S.REJECTED, S.EXPIRED, S.CONVERTED, S.SUPERSEDED])
+async def test_a_quote_that_cannot_be_ordered_stays_what_it_is(world: ProcessWorld, status: QuoteStatus) -> None:
+    await world.use.quotes.save(replace(await stored(world), status=status))
+    await take_quote_news(world.use, ACCEPTED)
+    assert ((await stored(world)).status, await told(world)) == (status, [])
+
+
+async def test_an_accepted_quote_is_ordered_and_one_that_is_declined_is_not(world: ProcessWorld) -> None:
+    asked = submission(line(6), quote_id="quo_1")
+    await take_quote_news(world.use, DECLINED)
+    refused = await run_order(world, asked)
+    await take_quote_news(world.use, ACCEPTED)
+    taken = await run_order(world, asked, name="2")
+    assert (refused.ending.state, taken.ending.state) == (ProcessState.FAILED, ProcessState.COMPLETED)
+    assert (await stored(world)).order_id == "ord_2"
+
+
+async def test_news_that_meet_another_write_look_again(world: ProcessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = type(world.use.quotes).save
+
+    async def late(store: Any, wanted: Quote, events: Sequence[Any] = ()) -> Quote:
+        monkeypatch.undo()
+        await take_quote_news(world.use, ACCEPTED)
+        return await save(store, wanted, events)
+
+    monkeypatch.setattr(type(world.use.quotes), "save", late)
+    await take_quote_news(world.use, DECLINED)
+    assert ((await stored(world)).status, await told(world)) == (S.ACCEPTED, [("quote.accepted", ACCEPTED.at)])
+
+
+async def test_news_of_a_quote_that_others_write_all_the_time_are_handed_in_again(
+    world: ProcessWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object) -> Quote:
+        raise Conflict(SourceSystem.PLATFORM, "save quote", "busy")
+
+    monkeypatch.setattr(type(world.use.quotes), "save", busy)
+    with pytest.raises(Conflict, match="changed 8 times"):
+        await take_quote_news(world.use, SENT)
