@@ -9,6 +9,7 @@ from typing import Any
 
 from processes.api import QuotePreparation
 from processes.dependencies import Dependencies
+from processes.quote_writes import change_quote
 from schema.enums import ProcessState, SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import Account, CustomerTerms, ShipTo
@@ -16,15 +17,12 @@ from schema.records.catalog import Item
 from schema.records.operations import ProcessRecord
 from schema.records.orders import Quote
 from schema.records.problems import Problem
-from systems.errors import Conflict, NotFound
+from systems.errors import NotFound
 
 __all__ = ["QuoteCase", "QuoteRequest"]
 
 DUE = timedelta(minutes=15)
 """A quote is priced within this time."""
-
-MAX_WRITES = 8
-"""Times that a write is tried anew because somebody else wrote in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +114,11 @@ class QuoteCase:
             NotFound: the quote was not saved before.
             Conflict: others kept writing in between.
         """
-        for _ in range(MAX_WRITES):
-            stored = await self.stored()
-            if stored is None:
-                raise NotFound(SourceSystem.PLATFORM, "change quote", f"quote {self.request.quote_id} is not saved")
-            wanted = changed(stored)
-            if wanted == stored:
-                return stored
-            try:
-                return await self.use.quotes.save(wanted, tell(wanted))
-            except Conflict:
-                continue
-        raise Conflict(SourceSystem.PLATFORM, "change quote", f"quote {self.request.quote_id} changed all the time")
+        quote_id = self.request.quote_id
+        saved = await change_quote(self.use, quote_id, changed, tell)
+        if saved is None:
+            raise NotFound(SourceSystem.PLATFORM, "change quote", f"quote {quote_id} is not saved")
+        return saved
 
     async def account(self) -> Account | None:
         """Return who asks, None when the CRM does not know the account."""

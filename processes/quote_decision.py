@@ -11,8 +11,9 @@ from processes.dependencies import Dependencies
 from processes.hold_decision import check_comment
 from processes.order_checks import failed
 from processes.quote_approval import approval_task_id, undecided
+from processes.quote_writes import quote_event
 from processes.task_news import claimed_elsewhere, overdue_task_id, resolve_tasks
-from schema.enums import QuoteStatus, SourceSystem
+from schema.enums import QuoteStatus
 from schema.events.envelope import Event
 from schema.records.identity import Principal
 from schema.records.orders import ApprovalRecord, Quote
@@ -142,31 +143,17 @@ def _told(quote: Quote, level: str, verdict: QuoteVerdict, principal: Principal,
         for line in quote.lines
         if line.line_no in record.lines
     ]
-    return Event(
-        id=f"qt:{quote.id}:decided:{level}:{verdict.id}",
-        source="/dist/quotes",
-        type="quote.approval.decided",
-        subject=quote.id,
-        partition_key=quote.id,
-        correlation_id=quote.id,
-        system=SourceSystem.PLATFORM,
-        occurred_at=now,
-        data={
-            "quoteId": quote.id,
-            "number": quote.number,
-            "level": level,
-            "decision": record.decision,
-            "rule": record.rule,
-            "reason": record.reason,
-            "comment": record.comment,
-            "lines": lines,
-            "statusBefore": QuoteStatus.PENDING_APPROVAL.value,
-            "status": quote.status.value,
-        },
-        account_id=quote.account_id,
-        actor=principal.subject,
-        manual=principal.subject.startswith("user:"),
-    )
+    facts = {
+        "level": level,
+        "decision": record.decision,
+        "rule": record.rule,
+        "reason": record.reason,
+        "comment": record.comment,
+        "lines": lines,
+        "statusBefore": QuoteStatus.PENDING_APPROVAL.value,
+    }
+    told = quote_event(quote, now, "approval.decided", f"decided:{level}:{verdict.id}", facts)
+    return replace(told, actor=principal.subject, manual=principal.subject.startswith("user:"))
 
 
 async def _close(use: Dependencies, quote: Quote, verdict: QuoteVerdict, principal: Principal) -> None:

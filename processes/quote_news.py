@@ -11,17 +11,13 @@ import hashlib
 from dataclasses import replace
 
 from processes.dependencies import Dependencies
-from processes.quote_conversion import quote_news
+from processes.quote_writes import change_quote, quote_event
 from schema.enums import QuoteStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.orders import Quote
-from systems.errors import Conflict
 from systems.news import QuoteNews
 
 __all__ = ["take_quote_news"]
-
-MAX_WRITES = 8
-"""Times that a write is tried anew because somebody else wrote in between."""
 
 _TOLD = {QuoteStatus.SENT: "sent", QuoteStatus.ACCEPTED: "accepted", QuoteStatus.DECLINED: "declined"}
 """What is told of a quote that the CRM says stands so."""
@@ -45,29 +41,25 @@ async def take_quote_news(use: Dependencies, news: QuoteNews) -> None:
         Conflict: others kept writing in between.
         ConnectorError: the platform's ledgers do not answer; nothing is lost when the news is handed in again.
     """
-    if news.status is None:
+    status = news.status
+    if status is None:
         return
-    for _ in range(MAX_WRITES):
-        quote = (await use.quotes.quotes([news.quote_id])).get(news.quote_id)
-        if quote is None:
-            return
-        if quote.answered_at is not None and news.at <= quote.answered_at:
-            if news.status is QuoteStatus.SENT:
-                await use.events.append([_event(quote, news)])
-            return
-        if quote.status not in _ANSWERABLE or quote.status is news.status:
-            return
-        wanted = replace(quote, status=news.status, answered_at=news.at)
-        try:
-            await use.quotes.save(wanted, [_event(wanted, news)])
-        except Conflict:
-            continue
+
+    def answered(quote: Quote) -> Quote:
+        is_late = quote.answered_at is not None and news.at <= quote.answered_at
+        if is_late or quote.status not in _ANSWERABLE or quote.status is status:
+            return quote
+        return replace(quote, status=status, answered_at=news.at)
+
+    quote = await change_quote(use, news.quote_id, answered, lambda quote: [_event(quote, status, news)])
+    if quote is None or quote.answered_at is None or status is not QuoteStatus.SENT:
         return
-    raise Conflict(SourceSystem.PLATFORM, "take quote news", f"quote {news.quote_id} changed {MAX_WRITES} times")
+    if news.at <= quote.answered_at:
+        await use.events.append([_event(quote, status, news)])
 
 
-def _event(quote: Quote, news: QuoteNews) -> Event:
-    name = _TOLD[news.status or quote.status]
+def _event(quote: Quote, status: QuoteStatus, news: QuoteNews) -> Event:
+    name = _TOLD[status]
     key = hashlib.sha256(news.event_id.encode()).hexdigest()[:24]  # fits every column, however long the sender's id
-    told = quote_news(quote, news.at, name, f"{name}:{key}", {})
+    told = quote_event(quote, news.at, name, f"{name}:{key}", {})
     return replace(told, system=SourceSystem.CRM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from processes.dependencies import Dependencies
 from processes.quote_approval import EXPIRY_KEY, close_lapsed, expired
-from processes.quote_conversion import quote_news
+from processes.quote_writes import quote_event
 from schema.enums import QuoteStatus
 from schema.records.orders import Quote
 from systems.errors import Conflict
@@ -50,7 +50,7 @@ class QuoteWatch:
         """Return whether the quote has expired; one that somebody writes at the same time is looked at later."""
         now = self._use.clock.now()
         wanted = expired(quote, now)
-        told = quote_news(wanted, now, "expired", EXPIRY_KEY, {"validUntil": quote.valid_until.isoformat()})
+        told = quote_event(wanted, now, "expired", EXPIRY_KEY, {"validUntil": quote.valid_until.isoformat()})
         try:
             saved = await self._use.quotes.save(wanted, [told])
         except Conflict:
