@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from schema.records.invoices import InvoicedLine, LoggedPosting, PostedInvoice, UnreadablePosting
-from systems.bulk import BAD_SHAPE
 from systems.legacy_erp.fields import (
     QUANTITY,
     UNIT_PRICE,
@@ -14,7 +13,7 @@ from systems.legacy_erp.fields import (
     read_text,
 )
 from systems.legacy_erp.invoices import Invoices, read_invoice
-from systems.legacy_erp.journal import entries_after
+from systems.legacy_erp.journal import LoggedRecords
 
 __all__ = ["Postings"]
 
@@ -24,26 +23,7 @@ class Postings(Invoices):
 
     async def posted_after(self, entry: int, limit: int) -> tuple[LoggedPosting, ...]:
         """Return at most ``limit`` invoices that were posted after this entry of the journal, the earliest first."""
-        operation = "posted invoices"
-        numbers = await entries_after(self._programs, operation, "IV", entry, limit)
-        found = dict(await self._programs.by_keys(operation, "PSTINQ", ("INVNO", numbers), _keyed))
-        return tuple(_logged(number, key, found.get(key)) for key, number in numbers.items())
-
-
-def _keyed(record: Record) -> tuple[str, Record]:
-    try:
-        return read_text(record, "INVNO"), record
-    except BAD_SHAPE:
-        return "", record  # it is missed under the number that the journal has
-
-
-def _logged(entry: int, key: str, record: Record | None) -> LoggedPosting:
-    if record is None:
-        return UnreadablePosting(entry, f"the journal names invoice {key}, which is not there", {"KEY": key})
-    try:
-        return _posted(entry, record)
-    except BAD_SHAPE as error:
-        return UnreadablePosting(entry, f"{type(error).__name__} {error}", record)
+        return await _POSTINGS.after(self._programs, "posted invoices", entry, limit)
 
 
 def _posted(entry: int, record: Record) -> PostedInvoice:
@@ -63,3 +43,14 @@ def _posted(entry: int, record: Record) -> PostedInvoice:
             for line in record["LINS"]
         ),
     )
+
+
+_POSTINGS: LoggedRecords[LoggedPosting] = LoggedRecords(
+    what="invoice",
+    kind="IV",
+    program="PSTINQ",
+    field="INVNO",
+    key=lambda record: read_text(record, "INVNO"),
+    read=_posted,
+    unreadable=UnreadablePosting,
+)

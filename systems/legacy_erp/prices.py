@@ -15,7 +15,6 @@ from schema.records.catalog import (
     PriceRule,
     UnreadableChange,
 )
-from systems.bulk import BAD_SHAPE
 from systems.legacy_erp.fields import (
     PERCENT,
     QUANTITY,
@@ -34,7 +33,7 @@ from systems.legacy_erp.fields import (
     read_word,
     text_or_none,
 )
-from systems.legacy_erp.journal import entries_after
+from systems.legacy_erp.journal import LoggedRecords
 from systems.legacy_erp.programs import Programs, in_calls
 
 __all__ = ["Prices"]
@@ -95,26 +94,7 @@ class Prices:
 
     async def price_changes_after(self, entry: int, limit: int) -> tuple[LoggedChange, ...]:
         """Return at most ``limit`` changes that were made after this entry of the journal, the earliest first."""
-        operation = "price changes"
-        numbers = await entries_after(self._programs, operation, "PR", entry, limit)
-        found = dict(await self._programs.by_keys(operation, "PCHINQ", ("ENTNO", numbers), _keyed))
-        return tuple(_logged(number, key, found.get(key)) for key, number in numbers.items())
-
-
-def _keyed(record: Record) -> tuple[str, Record]:
-    try:
-        return str(read_count(record, "ENTNO")), record
-    except BAD_SHAPE:
-        return "", record  # it is missed under the number that the journal has
-
-
-def _logged(entry: int, key: str, record: Record | None) -> LoggedChange:
-    if record is None:
-        return UnreadableChange(entry, f"the journal names price change {key}, which is not there", {"KEY": key})
-    try:
-        return _change(entry, record)
-    except BAD_SHAPE as error:
-        return UnreadableChange(entry, f"{type(error).__name__} {error}", record)
+        return await _CHANGES.after(self._programs, "price changes", entry, limit)
 
 
 def _change(entry: int, record: Record) -> PriceChange | GroupChange:
@@ -129,6 +109,17 @@ def _change(entry: int, record: Record) -> PriceChange | GroupChange:
         before=_rule(record["BFR"]) if "BFR" in record else None,
         after=_rule(record["AFT"]) if "AFT" in record else None,
     )
+
+
+_CHANGES: LoggedRecords[LoggedChange] = LoggedRecords(
+    what="price change",
+    kind="PR",
+    program="PCHINQ",
+    field="ENTNO",
+    key=lambda record: str(read_count(record, "ENTNO")),
+    read=_change,
+    unreadable=UnreadableChange,
+)
 
 
 def _rule(record: Record) -> PriceRule:
