@@ -27,7 +27,8 @@ from processes.order_completion import complete_order
 from processes.rules.invoice_match import match
 from processes.steps import DONE, Alarm, Outcome, Step, Verdict, Waits
 from schema.enums import SourceSystem
-from schema.records.invoices import PostedInvoice, UnreadablePosting
+from schema.records.entries import UnreadableEntry
+from schema.records.invoices import PostedInvoice
 
 __all__ = ["INVOICE_ENTRY", "INVOICE_POSTING", "Invoicing"]
 
@@ -80,7 +81,7 @@ class Invoicing:
         place = await self._use.cursors.place(_FEEDS[erp])
         found = await self._use.postings[erp].posted_after(place, AT_ONCE)
         for posted in found:
-            if isinstance(posted, UnreadablePosting):
+            if isinstance(posted, UnreadableEntry):
                 feed = Feed(erp, _FEEDS[erp], INVOICE_ENTRY)
                 await feed.set_aside(self._inbox, posted.entry, posted.reason, posted.told)
             else:
@@ -103,7 +104,7 @@ class Invoicing:
         if not found or found[0].entry != entry:
             raise UnknownMessage(f"{erp} does not show posting {entry} any more: nothing can be compared")
         posted = found[0]
-        if isinstance(posted, UnreadablePosting):
+        if isinstance(posted, UnreadableEntry):
             said = f"posting {entry} of {erp} cannot be read: {posted.reason}: mend it there and replay"
             raise UnknownMessage(said)
         await self._start(erp, posted)

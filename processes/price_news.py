@@ -36,9 +36,9 @@ from schema.records.catalog import (
     PriceChange,
     PriceLevel,
     PriceRule,
-    UnreadableChange,
     item_id,
 )
+from schema.records.entries import UnreadableEntry
 from schema.records.values import PageRequest
 from systems.erp_homes import Capability, erps_of
 from systems.errors import ConnectorError
@@ -91,7 +91,7 @@ class PriceNews:
             try:
                 await self._tell(erp, change, homes)
             except _Untellable as error:
-                told = change.told if isinstance(change, UnreadableChange) else write(change)
+                told = change.told if isinstance(change, UnreadableEntry) else write(change)
                 await Feed(erp, _FEEDS[erp], PRICE_ENTRY).set_aside(self._inbox, change.entry, str(error), told)
             await self._use.cursors.move(_FEEDS[erp], change.entry)
         return len(found)
@@ -130,7 +130,7 @@ class PriceNews:
                     await self._tell_row(erp, change, homes)
                 case GroupChange():
                     await self._tell_group(erp, change, homes)
-                case UnreadableChange():
+                case UnreadableEntry():
                     raise _Untellable(change.reason)
         except ConnectorError as error:
             if is_outage(error):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from schema.enums import ItemStatus, PriceSource
+from schema.records.entries import UnreadableEntry
 from schema.records.values import ExternalRef, Freshness, ItemUom, Money, Quantity
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "PriceLevel",
     "PriceQuery",
     "PriceRule",
-    "UnreadableChange",
     "item_id",
     "sku_of",
 ]
@@ -172,21 +170,7 @@ class GroupChange:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableChange:
-    """A change that is not of the agreed shape.
-
-    Attributes:
-        reason: what is wrong with it.
-        told: the change as the ERP told it.
-    """
-
-    entry: int
-    reason: str
-    told: Mapping[str, Any]
-
-
-LoggedChange = PriceChange | GroupChange | UnreadableChange
+LoggedChange = PriceChange | GroupChange | UnreadableEntry
 """What the log of an ERP's prices holds; ``entry`` counts on through all of it."""
 
 

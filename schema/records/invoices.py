@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
+from schema.records.entries import UnreadableEntry
 from schema.records.orders import Invoice
 from schema.records.values import Money
 
-__all__ = ["InvoicedLine", "LoggedPosting", "PostedInvoice", "Rebilling", "UnreadablePosting"]
+__all__ = ["InvoicedLine", "LoggedPosting", "PostedInvoice", "Rebilling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +33,7 @@ class PostedInvoice:
     lines: tuple[InvoicedLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadablePosting:
-    """A posting that is not of the agreed shape.
-
-    Attributes:
-        reason: what is wrong with it.
-        told: the posting as the ERP told it.
-    """
-
-    entry: int
-    reason: str
-    told: Mapping[str, Any]
-
-
-LoggedPosting = PostedInvoice | UnreadablePosting
+LoggedPosting = PostedInvoice | UnreadableEntry
 """What an ERP tells of its postings; ``entry`` counts on through all of them."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schema.records.invoices import InvoicedLine, LoggedPosting, PostedInvoice, UnreadablePosting
+from schema.records.entries import UnreadableEntry
+from schema.records.invoices import InvoicedLine, LoggedPosting, PostedInvoice
 from systems.bulk import BAD_SHAPE
 from systems.business_central.invoices import INVOICE_FIELDS, Invoices, read_invoice
 from systems.business_central.odata import Query
@@ -31,7 +32,7 @@ def _logged(row: Mapping[str, Any]) -> LoggedPosting:
     try:
         return _posted(entry, row)
     except BAD_SHAPE as error:
-        return UnreadablePosting(entry, f"{type(error).__name__} {error}", row)
+        return UnreadableEntry(entry, f"{type(error).__name__} {error}", row)
 
 
 def _posted(entry: int, row: Mapping[str, Any]) -> PostedInvoice:

@@ -14,8 +14,8 @@ from schema.records.catalog import (
     PriceChange,
     PriceLevel,
     PriceRule,
-    UnreadableChange,
 )
+from schema.records.entries import UnreadableEntry
 from schema.records.values import Money
 from systems.bulk import BAD_SHAPE
 from systems.business_central.odata import Query, all_of, any_of, equals, within
@@ -119,7 +119,7 @@ def _logged(row: Mapping[str, Any]) -> LoggedChange:
     try:
         return _change(entry, row)
     except BAD_SHAPE as error:
-        return UnreadableChange(entry, f"{type(error).__name__} {error}", row)
+        return UnreadableEntry(entry, f"{type(error).__name__} {error}", row)
 
 
 def _change(entry: int, row: Mapping[str, Any]) -> PriceChange | GroupChange:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from schema.records.entries import UnreadableEntry
 from systems.bulk import BAD_SHAPE
 from systems.legacy_erp.fields import Record, read_count, read_text
 from systems.legacy_erp.programs import Programs
@@ -40,7 +41,6 @@ class LoggedRecords(Generic[T]):
         field: by which it is asked for them.
         key: returns how the journal names a record.
         read: returns what an entry's record says.
-        unreadable: returns what stands for an entry whose record is missing or cannot be read, for which reason.
     """
 
     what: str
@@ -49,10 +49,13 @@ class LoggedRecords(Generic[T]):
     field: str
     key: Callable[[Record], str]
     read: Callable[[int, Record], T]
-    unreadable: Callable[[int, str, Record], T]
 
-    async def after(self, programs: Programs, operation: str, entry: int, limit: int) -> tuple[T, ...]:
+    async def after(
+        self, programs: Programs, operation: str, entry: int, limit: int
+    ) -> tuple[T | UnreadableEntry, ...]:
         """Return at most ``limit`` of them after this entry of the journal, the earliest first.
+
+        For one whose record is missing or cannot be read stands the reason.
 
         Raises:
             ConnectorError: what the client raises.
@@ -67,13 +70,13 @@ class LoggedRecords(Generic[T]):
         except BAD_SHAPE:
             return "", record  # it is missed under the name that the journal has
 
-    def _logged(self, entry: int, key: str, record: Record | None) -> T:
+    def _logged(self, entry: int, key: str, record: Record | None) -> T | UnreadableEntry:
         if record is None:
-            return self.unreadable(entry, f"the journal names {self.what} {key}, which is not there", {"KEY": key})
+            return UnreadableEntry(entry, f"the journal names {self.what} {key}, which is not there", {"KEY": key})
         try:
             return self.read(entry, record)
         except BAD_SHAPE as error:
-            return self.unreadable(entry, f"{type(error).__name__} {error}", record)
+            return UnreadableEntry(entry, f"{type(error).__name__} {error}", record)
 
 
 def _entry(record: Record) -> tuple[str, int]:

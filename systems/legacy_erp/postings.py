@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schema.records.invoices import InvoicedLine, LoggedPosting, PostedInvoice, UnreadablePosting
+from schema.records.invoices import InvoicedLine, LoggedPosting, PostedInvoice
 from systems.legacy_erp.fields import (
     QUANTITY,
     UNIT_PRICE,
@@ -45,12 +45,11 @@ def _posted(entry: int, record: Record) -> PostedInvoice:
     )
 
 
-_POSTINGS: LoggedRecords[LoggedPosting] = LoggedRecords(
+_POSTINGS: LoggedRecords[PostedInvoice] = LoggedRecords(
     what="invoice",
     kind="IV",
     program="PSTINQ",
     field="INVNO",
     key=lambda record: read_text(record, "INVNO"),
     read=_posted,
-    unreadable=UnreadablePosting,
 )

@@ -13,7 +13,6 @@ from schema.records.catalog import (
     PriceChange,
     PriceLevel,
     PriceRule,
-    UnreadableChange,
 )
 from systems.legacy_erp.fields import (
     PERCENT,
@@ -111,14 +110,13 @@ def _change(entry: int, record: Record) -> PriceChange | GroupChange:
     )
 
 
-_CHANGES: LoggedRecords[LoggedChange] = LoggedRecords(
+_CHANGES: LoggedRecords[PriceChange | GroupChange] = LoggedRecords(
     what="price change",
     kind="PR",
     program="PCHINQ",
     field="ENTNO",
     key=lambda record: str(read_count(record, "ENTNO")),
     read=_change,
-    unreadable=UnreadableChange,
 )
 
 

@@ -14,7 +14,8 @@ from processes.task_news import resolve_tasks
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import InvoiceStatus, OrderStatus, ProcessState, ShipmentStatus, SourceSystem
 from schema.events.envelope import EventFilter
-from schema.records.invoices import InvoicedLine, PostedInvoice, UnreadablePosting
+from schema.records.entries import UnreadableEntry
+from schema.records.invoices import InvoicedLine, PostedInvoice
 from schema.records.operations import DeadLetter
 from schema.records.orders import Invoice, Shipment, ShipmentLine
 from schema.records.problems import InvoiceMismatch
@@ -125,7 +126,7 @@ async def test_a_posting_that_is_read_again_is_told_once(finance: Finance, monke
 class TestUnreadable:
     """A posting that is not of the agreed shape."""
 
-    WRONG = UnreadablePosting(1, "KeyError 'dueDate'", {"entryNo": 1, "total": 21.5})
+    WRONG = UnreadableEntry(1, "KeyError 'dueDate'", {"entryNo": 1, "total": 21.5})
 
     async def handled(self, finance: Finance) -> None:
         while await finance.world.inbox.handle_next(finance.invoicing.read_again):

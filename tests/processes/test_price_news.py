@@ -12,7 +12,8 @@ from processes.price_news import PRICE_ENTRY, PriceNews, change_of
 from processes.rules.price_change import GroupMove, RowChange
 from schema.enums import ErpHome, SourceSystem
 from schema.events.envelope import EventFilter, StoredEvent
-from schema.records.catalog import PriceLevel, PriceRule, UnreadableChange
+from schema.records.catalog import PriceLevel, PriceRule
+from schema.records.entries import UnreadableEntry
 from schema.records.operations import DeadLetter
 from schema.records.values import PageRequest
 from systems.errors import Rejected, Unavailable
@@ -191,7 +192,7 @@ class TestAChangeThatCannotBeTold:
             pass
 
     async def test_is_a_dead_letter_with_what_was_told_and_those_behind_it_go_on(self, world: ProcessWorld):
-        world.erp.price_changes.append(UnreadableChange(1, "KeyError 'level'", {"entryNo": 1, "before": {"x": 1.5}}))
+        world.erp.price_changes.append(UnreadableEntry(1, "KeyError 'level'", {"entryNo": 1, "before": {"x": 1.5}}))
         world.erp.change_price(None, DEAL, NOW)
         news = PriceNews(world.use, world.inbox)
         assert (await news.read(), await news.read()) == (2, 0)
@@ -203,7 +204,7 @@ class TestAChangeThatCannotBeTold:
         assert [stored.event.data["rule"] for stored in await told(world)] == ["deal"]
 
     async def test_is_told_when_it_is_replayed_after_somebody_has_mended_it(self, world: ProcessWorld):
-        world.erp.price_changes.append(UnreadableChange(1, "KeyError 'level'", {}))
+        world.erp.price_changes.append(UnreadableEntry(1, "KeyError 'level'", {}))
         news = PriceNews(world.use, world.inbox)
         await news.read()
         await self.handled(world, news)
@@ -220,7 +221,7 @@ class TestAChangeThatCannotBeTold:
         assert [stored.event.id for stored in await told(world)] == ["erp.prices:1:PMP-0042"]
 
     async def test_says_so_when_the_erp_does_not_show_it_any_more(self, world: ProcessWorld):
-        world.erp.price_changes.append(UnreadableChange(1, "KeyError 'level'", {}))
+        world.erp.price_changes.append(UnreadableEntry(1, "KeyError 'level'", {}))
         news = PriceNews(world.use, world.inbox)
         await news.read()
         world.erp.price_changes.clear()

@@ -15,8 +15,9 @@ import pytest
 
 from schema.enums import InvoiceStatus, OrderChannel, OrderStatus, SourceSystem
 from schema.records.accounts import AccountValues
-from schema.records.catalog import GroupChange, PriceLevel, UnreadableChange
-from schema.records.invoices import PostedInvoice, UnreadablePosting
+from schema.records.catalog import GroupChange, PriceLevel
+from schema.records.entries import UnreadableEntry
+from schema.records.invoices import PostedInvoice
 from schema.records.onboarding import BillingTerms
 from schema.records.orders import OrderFilter
 from schema.records.values import ExternalRef, Money, PageRequest
@@ -148,7 +149,7 @@ class TestAnswers:
         async with facade(answer(*entries), answer({"INVNO": 7}, INVOICE)) as (erp, _):
             missed, found = await erp.posted_after(0, 10)
         said = "the journal names invoice SI-800000, which is not there"
-        assert missed == UnreadablePosting(4711, said, {"KEY": "SI-800000"})
+        assert missed == UnreadableEntry(4711, said, {"KEY": "SI-800000"})
         assert (type(found), found.entry) == (PostedInvoice, 4712)
 
     async def test_a_price_change_that_the_journal_names_in_vain_stands_in_its_place(self):
@@ -158,7 +159,7 @@ class TestAnswers:
         group = {"ENTNO": 2, "CHGDT": 1260309, "CHGTM": 140503250, "CUXREF": "acc_1", "GRPBF": "", "GRPAF": "GOLD  "}
         async with facade(answer(*entries), answer({"ENTNO": "?"}, group)) as (erp, _):
             missed, found = await erp.price_changes_after(0, 10)
-        assert missed == UnreadableChange(7, "the journal names price change 1, which is not there", {"KEY": "1"})
+        assert missed == UnreadableEntry(7, "the journal names price change 1, which is not there", {"KEY": "1"})
         assert found == GroupChange(9, datetime(2026, 3, 9, 14, 5, 3, 250_000, UTC), "acc_1", None, "GOLD")
 
     async def test_a_quiet_journal_is_one_call(self):

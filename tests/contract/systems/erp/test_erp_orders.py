@@ -12,7 +12,8 @@ import pytest
 from sandbox.erp_book.posting import post_due
 from sandbox.world.model import WorldModel
 from schema.enums import OrderChannel, OrderStatus
-from schema.records.invoices import PostedInvoice, UnreadablePosting
+from schema.records.entries import UnreadableEntry
+from schema.records.invoices import PostedInvoice
 from schema.records.orders import ErpLineChange, ErpOrderChange, NewErpOrder
 from schema.records.values import Money, Quantity
 from systems.errors import Conflict, NotFound, Rejected, Unavailable
@@ -352,7 +353,7 @@ class TestPostings:
         unknown = "UPDATE invoices SET status = 'Xx' WHERE number = (%s WHERE entryNo = 2)"
         served.host.store.execute(unknown % "SELECT invoiceNumber FROM invoice_postings")
         first, second, third = await erp.posted_after(0, 10)
-        assert isinstance(second, UnreadablePosting)
+        assert isinstance(second, UnreadableEntry)
         assert (type(first), type(third)) == (PostedInvoice, PostedInvoice)
         assert first.entry < second.entry < third.entry
         assert "xx" in str(second.told).lower()

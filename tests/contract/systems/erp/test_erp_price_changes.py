@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from sandbox.erp_book.customer_cards import CustomerCards
 from sandbox.erp_book.price_lines import PriceLines
-from schema.records.catalog import GroupChange, PriceChange, PriceLevel, UnreadableChange
+from schema.records.catalog import GroupChange, PriceChange, PriceLevel
+from schema.records.entries import UnreadableEntry
 from tests.support.erps import ErpConnector
 from tests.support.onboarding_records import new_customer
 from tests.support.sandboxes import ServedSandbox
@@ -60,7 +61,7 @@ async def test_an_entry_of_another_shape_stands_in_its_place_with_what_was_told(
     no_start = "UPDATE price_changes SET after = json_set(after, '$.startingDate', NULL) WHERE number = 'CON-2'"
     served.host.store.execute(no_start)
     first, second, third = await erp.price_changes_after(0, 10)
-    assert isinstance(second, UnreadableChange)
+    assert isinstance(second, UnreadableEntry)
     assert (type(first), type(third)) == (PriceChange, PriceChange)
     assert first.entry < second.entry < third.entry
     assert "CON-2" in str(second.told)
