@@ -13,9 +13,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
-import structlog
-
 from crossdock.circuits import CircuitWatch
+from crossdock.insist import insist
 from crossdock.wiring.parts import Parts
 from events.inbox import InboxMessage, UnknownMessage
 from processes.account_merge import carry_rest
@@ -35,7 +34,6 @@ from processes.shipment_watch import ShipmentWatch
 from processes.worker import ProcessEngine
 from schema.enums import SourceSystem
 from systems import salesforce, tms, wms
-from systems.errors import ConnectorError
 from systems.news import (
     AccountNews,
     CaseNews,
@@ -52,9 +50,6 @@ __all__ = ["Background", "running_background"]
 
 LOOK_S = 1.0
 """How often the inbox is looked into without being told, for messages that another program stored."""
-
-PAUSE_S = 1.0
-"""Pause after the platform's own database did not answer."""
 
 EXPIRE_S = 30.0
 """How often overdue reservations are ended; they count for nothing from the moment they are overdue."""
@@ -110,8 +105,6 @@ _READERS: Mapping[SourceSystem, Callable[[Webhook], _News]] = {
     SourceSystem.TMS: tms.read_news,
 }
 
-_log = structlog.get_logger("crossdock.background")
-
 
 class Background:
     """The inbox's worker and the reservations' clock."""
@@ -140,31 +133,31 @@ class Background:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._insisting("inbox", self._handle_messages))
-            tasks.create_task(self._insisting("reservations", self._end_what_is_over))
+            tasks.create_task(insist("inbox", self._handle_messages))
+            tasks.create_task(insist("reservations", self._end_what_is_over))
             for erp in self._parts.systems.postings:
-                tasks.create_task(self._insisting(f"invoices of {erp}", partial(self._read_invoices, erp)))
-            tasks.create_task(self._insisting("missing invoices", self._watch_invoices))
+                tasks.create_task(insist(f"invoices of {erp}", partial(self._read_invoices, erp)))
+            tasks.create_task(insist("missing invoices", self._watch_invoices))
             for erp in self._parts.systems.price_changes:
-                tasks.create_task(self._insisting(f"prices of {erp}", partial(self._read_prices, erp)))
-            tasks.create_task(self._insisting("mirror in the CRM", self._mirror_orders))
+                tasks.create_task(insist(f"prices of {erp}", partial(self._read_prices, erp)))
+            tasks.create_task(insist("mirror in the CRM", self._mirror_orders))
             merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
-            tasks.create_task(self._insisting("merged accounts", merged))
+            tasks.create_task(insist("merged accounts", merged))
             releases = partial(self._again, self._release_watch.look, RELEASES_S)
-            tasks.create_task(self._insisting("releases", releases))
+            tasks.create_task(insist("releases", releases))
             picks = partial(self._again, self._pick_watch.look, PICKS_S)
-            tasks.create_task(self._insisting("picks", picks))
-            tasks.create_task(self._insisting("quotes", self._watch_quotes))
+            tasks.create_task(insist("picks", picks))
+            tasks.create_task(insist("quotes", self._watch_quotes))
             late = (self._shipment_watch.look_at_expected, self._shipment_watch.look_for_silence)
             for name, look in zip(("expected", "silent"), late, strict=True):
                 watched = partial(self._watch_shipments, look)
-                tasks.create_task(self._insisting(f"shipments {name}", watched))
-            tasks.create_task(self._insisting("figures", self._project))
+                tasks.create_task(insist(f"shipments {name}", watched))
+            tasks.create_task(insist("figures", self._project))
             for routine in INVENTORY_SYNC:
                 if routine.every_s is not None:
                     work = partial(self._again, partial(routine.do, self._stock), routine.every_s)
-                    tasks.create_task(self._insisting(f"stock {routine.name}", work))
-            tasks.create_task(self._insisting("circuits", self._tell_of_circuits))
+                    tasks.create_task(insist(f"stock {routine.name}", work))
+            tasks.create_task(insist("circuits", self._tell_of_circuits))
 
     async def _handle_messages(self) -> None:
         while True:
@@ -264,16 +257,6 @@ class Background:
             told = watch.look(self._parts.systems.health.health(), self._parts.clock.now())
             await self._parts.platform.events.append(told)
             await asyncio.sleep(CIRCUITS_S)
-
-    async def _insisting(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-            except ConnectorError as error:
-                _log.warning("background work waits for the database", work=name, error=str(error))
-            except Exception:  # noqa: BLE001 - one bad turn must not end the work for good
-                _log.exception("background work failed and begins again", work=name)
-            await asyncio.sleep(PAUSE_S)
 
 
 @asynccontextmanager

@@ -78,10 +78,12 @@ def validate(
         ConfigError: a key or value is not accepted; the message lists every fault.
     """
     where = "" if path is None else f"{path}: "
-    try:
-        expanded = _expand(dict(values), os.environ if environment is None else environment, "")
-    except _Unresolved as error:
-        raise ConfigError(f"{where}{error}") from error
+    faults: list[str] = []
+    expanded = _expand(dict(values), os.environ if environment is None else environment, "", faults)
+    if len(faults) == 1:
+        raise ConfigError(where + faults[0])
+    if faults:
+        raise ConfigError(f"{where}the settings are not accepted:\n" + "\n".join(f"  {line}" for line in faults))
     try:
         return model.model_validate(expanded, context=WRITTEN)
     except ValidationError as error:
@@ -94,26 +96,26 @@ def settings_schema() -> dict[str, Any]:
     return GatewaySettings.model_json_schema()
 
 
-class _Unresolved(Exception):
-    """A reference to the environment leads nowhere."""
-
-
-def _expand(value: Any, environment: Mapping[str, str], where: str) -> Any:
+def _expand(value: Any, environment: Mapping[str, str], where: str, faults: list[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _expand(item, environment, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
+        return {
+            key: _expand(item, environment, f"{where}.{key}" if where else str(key), faults)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_expand(item, environment, f"{where}[{index}]") for index, item in enumerate(value)]
+        return [_expand(item, environment, f"{where}[{index}]", faults) for index, item in enumerate(value)]
     if not isinstance(value, str):
         return value
     if value.count("${") != len(_REFERENCE.findall(value)):
-        raise _Unresolved(f"{where}: a reference to the environment must be ${{NAME}} or ${{NAME:-default}}")
+        faults.append(f"{where}: a reference to the environment must be ${{NAME}} or ${{NAME:-default}}")
 
     def replace(found: re.Match[str]) -> str:
         name, default = found[1], found[2]
         if name in environment:
             return environment[name]
         if default is None:
-            raise _Unresolved(f"{where}: the environment variable {name} is not set and has no default")
+            faults.append(f"{where}: the environment variable {name} is not set and has no default")
+            return ""
         return default
 
     return _REFERENCE.sub(replace, value)

@@ -86,6 +86,13 @@ def test_the_environment_fills_in_values():
     assert settings_from(values, {"HOST": "shop"}).subgraphs["a"].url == "http://shop:4000/graphql"
     with pytest.raises(ConfigError, match=r"subgraphs\.a\.url: the environment variable HOST is not set"):
         settings_from(values, {})
+    values["subgraphs"]["b"] = {"url": "${OTHER}"}
+    with pytest.raises(ConfigError) as caught:
+        settings_from(values, {})
+    assert [line.partition(" variable ")[2].split()[0] for line in caught.value.message.splitlines()[1:]] == [
+        "HOST",
+        "OTHER",
+    ]
 
 
 def test_settings_come_from_yaml_or_json(tmp_path):
