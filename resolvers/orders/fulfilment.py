@@ -197,10 +197,12 @@ def _late(deliveries: Iterable[Delivery], now: datetime) -> Iterable[Fulfillment
         is_late = status is _S.DELAYED or (expected is not None and expected > promised) or now > promised
         if is_late:
             reason = next((told.reason_code for told in reversed(milestones_of(entry)) if told.reason_code), None)
-            when = f", now expected {expected.date()}" if expected is not None else ""
+            same_day = expected is not None and expected.date() == promised.date()
+            shape = "%Y-%m-%d %H:%M UTC" if same_day else "%Y-%m-%d"
+            when = f", now expected {expected:{shape}}" if expected is not None else ""
             yield FulfillmentDelay(
                 code="FULFILLMENT_DELAY",
-                message=f"shipment {entry.shipment.number} was promised for {promised.date()}{when}",
+                message=f"shipment {entry.shipment.number} was promised for {promised:{shape}}{when}",
                 shipment_id=entry.shipment.id,
                 promised=promised,
                 expected=expected,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -141,6 +141,26 @@ class TestExceptions:
         world.ship(replace(shipment(status=S.LOADED), **changes))
         world.tms.loads["S-1"] = tracking("S-1", **{"status": S.IN_TRANSIT, **load})
         assert await self.codes(world) == (["FULFILLMENT_DELAY"] if is_late else [])
+
+    @pytest.mark.parametrize(
+        ("later", "message"),
+        [
+            pytest.param(2 * DAY, f"{NOW + DAY:%Y-%m-%d}, now expected {NOW + 3 * DAY:%Y-%m-%d}", id="days later"),
+            pytest.param(
+                timedelta(hours=2),
+                f"{NOW + DAY:%Y-%m-%d %H:%M} UTC, now expected {NOW + DAY + timedelta(hours=2):%Y-%m-%d %H:%M} UTC",
+                id="hours later, on the same day",
+            ),
+        ],
+    )
+    async def test_a_delay_is_told_to_the_hour_where_days_do_not_tell_it(
+        self, world: OrdersWorld, later: timedelta, message: str
+    ):
+        await world.put(recorded(), document())
+        world.ship(shipment(status=S.LOADED, planned_delivery=NOW + DAY))
+        world.tms.loads["S-1"] = tracking("S-1", status=S.IN_TRANSIT, estimated_delivery=NOW + DAY + later)
+        (found,) = (await world.order("exceptions { ... on Problem { message } }"))["exceptions"]
+        assert found["message"].endswith(f"was promised for {message}")
 
     async def test_a_delay_says_what_was_promised_what_is_expected_and_why(self, world: OrdersWorld):
         await world.put(recorded(), document())
