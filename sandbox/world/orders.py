@@ -226,7 +226,7 @@ def _order_id(position: int) -> str:
 def _hold_reason(kind: str | None) -> str | None:
     if kind is None:
         return None
-    return "the account is overdue beyond its threshold" if kind == "CREDIT" else "a price is below its margin floor"
+    return "credit control looks at this account first" if kind == "CREDIT" else "a price is below its margin floor"
 
 
 def _source(chance: Chance, wanted: Sequence[_Wanted], layout: Layout) -> str:
