@@ -1,8 +1,9 @@
 """The audit log: append-only, each entry bound to the one before it by a hash, written in the commit that it tells of.
 
 ``hash`` is SHA-256 over the entry's number, time, fields and the hash of the entry before it. Whoever changes, drops or
-inserts an entry breaks the chain from there on. That entries were cut off at the end, a chain cannot tell by itself:
-keep the head that a verification prints elsewhere, and give it to the next one.
+inserts an entry breaks the chain from there on. That entries were cut off at the end, or all of them, a chain cannot
+tell by itself: the event log tells of some of them as long as it keeps its events; keep the head that a verification
+prints elsewhere, and give it to the next one.
 
 Within a transaction the audit is written last: its lock is held until the commit, and nobody takes another after it.
 """
@@ -21,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.log import Transactions
 from events.masking import without_tax_numbers
-from events.tables import audit_log
+from events.tables import audit_log, event_log
 from schema.events.envelope import Event
 from schema.records.audit import PLATFORM, AuditEntry, Change
 
@@ -116,7 +117,14 @@ class SqlAuditLog:
             after = head.number
         if expected is not None and head.number < expected.number:
             return Verdict(head, head.number + 1, f"it is missing: the chain went on to {expected.number} before")
-        return Verdict(head)
+        untold = await self._untold()
+        return Verdict(head) if untold is None else Verdict(head, head.number + 1, f"it is missing: {untold}")
+
+    async def _untold(self) -> str | None:
+        """Return what the event log knows that somebody did and no entry tells of, None when there is no such thing."""
+        async with self._database.reading("compare audit") as connection:
+            found = (await connection.execute(_UNTOLD)).first()
+        return None if found is None else f"no entry tells of {found.type} of {found.subject} by {found.actor}"
 
     async def _page(self, after: int | None, size: int) -> Sequence[RowMapping]:
         """Return entries in order after a number, from whatever the first is on without one.
@@ -163,6 +171,17 @@ def _differences(change: Change) -> tuple[Any, Any]:
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _LATEST = select(audit_log.c.number, audit_log.c.hash).order_by(audit_log.c.number.desc()).limit(1)
 _APPEND = insert(audit_log).values({column.name: bindparam(column.name, type_=column.type) for column in audit_log.c})
+_TOLD = select(audit_log.c.number).where(
+    audit_log.c.subject == event_log.c.subject,
+    audit_log.c.operation == event_log.c.type,
+    audit_log.c.actor == event_log.c.actor,
+)
+_UNTOLD = (
+    select(event_log.c.type, event_log.c.subject, event_log.c.actor)
+    .where(event_log.c.actor != PLATFORM, ~_TOLD.exists())
+    .order_by(event_log.c.position)
+    .limit(1)
+)
 
 
 def _row(entry: AuditEntry, head: Head, at: datetime) -> dict[str, Any]:

@@ -28,9 +28,9 @@ from tests.support.platform_records import NOW, event, ledger_order
 ENTRY = AuditEntry("user:ann", "orderSubmit", "REQUESTED", subject="prc_1", after={"poNumber": "PO-1"})
 LIFTED = {
     "sqlite": ("DROP TRIGGER audit_log_stays", "DROP TRIGGER audit_log_remains"),
-    "postgresql": ("ALTER TABLE audit_log DISABLE TRIGGER audit_log_stays",),
+    "postgresql": ("ALTER TABLE audit_log DISABLE TRIGGER USER",),
 }
-RESTORED = {"sqlite": (), "postgresql": ("ALTER TABLE audit_log ENABLE TRIGGER audit_log_stays",)}
+RESTORED = {"sqlite": (), "postgresql": ("ALTER TABLE audit_log ENABLE TRIGGER USER",)}
 
 
 @pytest.fixture
@@ -170,6 +170,31 @@ async def test_the_database_itself_refuses_to_change_the_audit(
         async with database.transaction() as connection:
             await connection.execute(text(statement))
     assert (await audit.verify()).head.number == 1
+
+
+@pytest.mark.parametrize("statement", ["TRUNCATE audit_log", "TRUNCATE event_log, audit_log CASCADE"])
+async def test_postgresql_refuses_to_empty_the_audit_at_once(postgres_url: str, statement: str) -> None:
+    async with Database(postgres_url) as database:
+        audit = SqlAuditLog(database)
+        await audit.append([ENTRY])
+        with pytest.raises(ConnectorError, match="append-only"):
+            async with database.transaction() as connection:
+                await connection.execute(text(statement))
+        assert (await audit.verify()).head.number == 1
+
+
+@pytest.mark.parametrize("then", [pytest.param(0, id="empty"), pytest.param(3, id="begun anew since")])
+async def test_a_log_that_was_emptied_is_missed_by_what_the_events_tell(
+    audit: SqlAuditLog, log: SqlEventLog, database: Database, then: int
+) -> None:
+    await log.append([replace(event("released"), actor="user:credit", manual=True), event("priced")])
+    assert (await audit.verify()).broken is None
+    await tamper(database, "DELETE FROM audit_log")
+    if then:
+        await audit.append([ENTRY] * then)
+    verdict = await audit.verify()
+    assert (verdict.head.number, verdict.broken) == (then, then + 1)
+    assert verdict.reason == "it is missing: no entry tells of order.received of ord_1 by user:credit"
 
 
 @pytest.mark.parametrize(
