@@ -154,9 +154,13 @@ class _KnownAccounts:
 
     def has(self, account_id: str) -> bool:
         """Return whether an account is one of them; without an answer of the last day none is."""
+        return account_id in self.all()
+
+    def all(self) -> frozenset[str]:
+        """Return the accounts; without an answer of the last day there are none."""
         if self._is_older_than(FRESH_FOR) and (self._again is None or self._again.done()):
             self._again = asyncio.ensure_future(self._refresh_quietly())
-        return not self._is_older_than(KEPT_FOR) and account_id in self.ids
+        return frozenset() if self._is_older_than(KEPT_FOR) else self.ids
 
     async def refresh(self) -> None:
         """Read them anew when they are not fresh.

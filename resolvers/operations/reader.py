@@ -283,20 +283,16 @@ class OperationsReader:
     async def search_tasks(self, queue: str | None, state: str | None, page: PageRequest) -> Page[ExceptionTask]:
         """Return tasks, earliest due first; none to customers.
 
-        Whoever is bound to some accounts gets of each page those that are about them, or about none; whoever is bound
-        to warehouses, pages of what is theirs.
+        Whoever is bound to some accounts gets pages of those that are about them, or about none; whoever is bound to
+        warehouses, pages of what is theirs.
 
         Raises:
             BadUserInput: the cursor is not one of this list.
         """
         if self._is_customer:
             return _EMPTY
-        found = await _paged(self.ports.tasks.search_tasks(queue, state, page, self.principal.workplaces))
-        if self.principal.rows is None:
-            return found
-        rows = [pair for pair in zip(found.items, found.cursors, strict=True) if self._may_see_task(pair[0])]
-        shown, cursors = tuple(task for task, _ in rows), tuple(cursor for _, cursor in rows)
-        return replace(found, items=shown, cursors=cursors, total=None)
+        accounts = None if self.principal.rows is None else self.principal.rows.all()
+        return await _paged(self.ports.tasks.search_tasks(queue, state, page, self.principal.workplaces, accounts))
 
     def _may_see_task(self, task: ExceptionTask) -> bool:
         return task.account_id is None or can_see(self.principal, task.account_id)

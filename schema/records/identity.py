@@ -33,6 +33,10 @@ class Rows(Protocol):
         """Return whether an account is one of them."""
         ...
 
+    def all(self) -> frozenset[str]:
+        """Return the accounts as they are now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:

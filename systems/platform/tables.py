@@ -193,6 +193,7 @@ exception_tasks = Table(
     Column("kind", String(80), nullable=False),
     Column("state", String(20), nullable=False),
     Column("order_id", String(80)),
+    Column("account_id", String(80)),
     Column("warehouse_code", String(40)),
     Column("due_at", AwareTime, nullable=False),
     Column("closed_at", AwareTime),

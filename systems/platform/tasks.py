@@ -49,9 +49,14 @@ class PlatformTaskQueue:
             return await records_by(connection, exception_tasks, exception_tasks.c.id, ids, ExceptionTask)
 
     async def search_tasks(
-        self, queue: str | None, state: str | None, page: PageRequest, warehouses: Collection[str] | None = None
+        self,
+        queue: str | None,
+        state: str | None,
+        page: PageRequest,
+        warehouses: Collection[str] | None = None,
+        accounts: Collection[str] | None = None,
     ) -> Page[ExceptionTask]:
-        """Return tasks, earliest due first; with ``warehouses`` those that are a matter of one of these.
+        """Return tasks, earliest due first, as :meth:`systems.ports.TaskQueue.search_tasks` says.
 
         Raises:
             Rejected: the page's cursor is not one of this list.
@@ -65,6 +70,9 @@ class PlatformTaskQueue:
         if warehouses is not None:
             of_order = and_(table.c.warehouse_code.is_(None), has_to_do_with(table.c.order_id, warehouses))
             statement = statement.where(or_(table.c.warehouse_code.in_(sorted(warehouses)), of_order))
+        if accounts is not None:
+            # As many as one person works with (20,000) fit into a statement.
+            statement = statement.where(or_(table.c.account_id.is_(None), table.c.account_id.in_(sorted(accounts))))
         async with self._database.reading("search tasks") as connection:
             return await read_page(connection, statement, (table.c.due_at, table.c.id), page, _task)
 
@@ -102,6 +110,7 @@ def task_row(task: ExceptionTask) -> dict[str, Any]:
         "kind": task.kind,
         "state": task.state,
         "order_id": task.order_id,
+        "account_id": task.account_id,
         "warehouse_code": task.warehouse_code,
         "due_at": task.due_at,
         "record": encode(task),

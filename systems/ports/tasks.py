@@ -24,9 +24,22 @@ class TaskQueue(Protocol):
         ...
 
     async def search_tasks(
-        self, queue: str | None, state: str | None, page: PageRequest, warehouses: Collection[str] | None = None
+        self,
+        queue: str | None,
+        state: str | None,
+        page: PageRequest,
+        warehouses: Collection[str] | None = None,
+        accounts: Collection[str] | None = None,
     ) -> Page[ExceptionTask]:
-        """Return tasks, earliest due first; with ``warehouses`` those that are a matter of one of these."""
+        """Return tasks, earliest due first.
+
+        Args:
+            queue: the queue that they wait in, None for all.
+            state: the state that they are in, None for all.
+            page: which of them.
+            warehouses: those that are a matter of one of these, None for all.
+            accounts: those that are about one of these or about no account, None for all.
+        """
         ...
 
     async def tasks_of(self, order_ids: Sequence[str]) -> Mapping[str, tuple[ExceptionTask, ...]]:

@@ -19,11 +19,13 @@ from crossdock.migrations import upgrade, upgrade_database
 from schema.enums import OrderStatus, QuoteStatus
 from schema.records.orders import OrderFilter
 from schema.records.problems import CreditHold
-from systems.platform import PlatformOrderLedger, PlatformQuoteStore, tables
+from schema.records.values import PageRequest
+from systems.platform import PlatformOrderLedger, PlatformQuoteStore, PlatformTaskQueue, tables
 from systems.platform.database import Database
 from systems.platform.orders import order_row
 from systems.platform.quotes import quote_row
-from tests.support.platform_records import RecordedEvents, ledger_order, quote
+from systems.platform.tasks import task_row
+from tests.support.platform_records import RecordedEvents, ledger_order, quote, task
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -92,6 +94,20 @@ async def test_quotes_that_there_were_are_found_by_their_last_day(empty_database
         await upgrade_database(database)
         store = PlatformQuoteStore(database, RecordedEvents().append)
         assert await store.ended([QuoteStatus.PRICED], date(2026, 4, 2), 10) == (made[0],)
+
+
+async def test_tasks_that_there_were_are_found_by_their_account(empty_database_url: str):
+    known = [entry for entry in tables.exception_tasks.columns if entry.name not in ("account_id", "closed_at")]
+    old = table("exception_tasks", *(column(entry.name, entry.type) for entry in known))
+    made = [task(1), task(2, account_id=None), task(3, account_id="acc_2")]
+    async with Database(empty_database_url) as database:
+        async with database.transaction() as connection:
+            await connection.run_sync(_migrate, "0014")
+            rows = [{entry.name: row[entry.name] for entry in known} for row in map(task_row, made)]
+            await connection.execute(insert(old), rows)
+        await upgrade_database(database)
+        queue = PlatformTaskQueue(database, RecordedEvents().append)
+        assert (await queue.search_tasks(None, None, PageRequest(9), None, ["acc_1"])).items == (made[0], made[1])
 
 
 def _migrate(connection: Connection, revision: str) -> None:

@@ -67,6 +67,18 @@ async def test_tasks_are_paged_earliest_due_first(queue: PlatformTaskQueue):
     assert everything.total == 5
 
 
+async def test_pages_of_tasks_of_some_accounts_are_full_and_counted(queue: PlatformTaskQueue):
+    for number, account in enumerate(["acc_2", "acc_1", "acc_2", None, "acc_2", "acc_3"], start=1):
+        await queue.open_task(task(number, account_id=account))
+    mine = {"acc_1", "acc_3", *(f"acc_of_a_large_patch_{number}" for number in range(20_000))}
+    first = await queue.search_tasks(None, None, PageRequest(2), None, mine)
+    second = await queue.search_tasks(None, None, PageRequest(2, first.cursors[-1]), None, mine)
+    assert [[entry.id for entry in page.items] for page in (first, second)] == [["tsk_2", "tsk_4"], ["tsk_6"]]
+    assert (first.has_next, second.has_next, first.total, second.total) == (True, False, 3, 3)
+    nobodys = await queue.search_tasks(None, None, PageRequest(2), None, ())
+    assert ([entry.id for entry in nobodys.items], nobodys.total) == (["tsk_4"], 1)
+
+
 @pytest.mark.parametrize("cursor", ["", "nonsense", "é", "MjAyNnx4", "bm90IGEgdGltZXx4"])
 async def test_a_cursor_of_another_list_is_told(queue: PlatformTaskQueue, cursor: str):
     with pytest.raises(Rejected, match="start without a cursor"):

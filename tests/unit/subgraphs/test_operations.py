@@ -520,7 +520,7 @@ class TestCost:
 
     async def test_a_store_that_does_not_answer_is_named(self, desk: Desk, monkeypatch: pytest.MonkeyPatch):
         async def search_tasks(
-            queue: str | None, state: str | None, page: PageRequest, warehouses: Collection[str] | None
+            queue: str | None, state: str | None, page: PageRequest, *bounds: Collection[str] | None
         ) -> Page[Any]:
             raise Unavailable(SourceSystem.PLATFORM, "search tasks", "the database is away", outcome_unknown=False)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from gateway.server.principal import Principal
 from resolvers.operations.ports import OperationsPorts
+from resolvers.rows import RowRules
 from schema.enums import SourceSystem
+from schema.records.accounts import Territory
 from subgraphs.operations.app import build_operations
 from systems.health import HealthBoard
 from tests.support import subgraph_requests as requests
@@ -20,6 +23,7 @@ from tests.support.process_world import ProcessWorld, process_world
 from tests.support.subgraph_requests import CLAIMS, warehouse_worker
 
 WEST, EAST, EVERYWHERE = warehouse_worker("W01"), warehouse_worker("W02"), warehouse_worker("*")
+REP = Principal("user:rob", frozenset(), claims=(("roles", ("SALES",)), ("territories", ("ter_1",))))
 TASKS = "query ($a: String) { exceptionTasks(first: 2, after: $a) { nodes { id } totalCount pageInfo { endCursor } } }"
 LETTERS = "query ($a: String) { deadLetters(first: 2, after: $a) { nodes { id } totalCount pageInfo { endCursor } } }"
 
@@ -65,7 +69,7 @@ async def desk(sqlite_url: str) -> AsyncIterator[Desk]:
         for count, codes in ((1, ("W01",)), (2, ("W02",)), (3, ())):
             await use.orders.create(set_aside(recorded(count, quote_id=f"quo_{count}"), *codes))
             await use.quotes.save(quote(count, order_id=f"ord_{count}"))
-        yield Desk(world, build_operations(ports, CLAIMS))
+        yield Desk(world, build_operations(ports, CLAIMS, rows=RowRules(world.crm, use.clock)))
 
 
 async def test_pages_of_tasks_are_full_and_counted_for_each_warehouse(desk: Desk):
@@ -79,6 +83,14 @@ async def test_pages_of_tasks_are_full_and_counted_for_each_warehouse(desk: Desk
     assert await desk.pages(TASKS, WEST) == ([["tsk_3", "tsk_6"], []], 2)
     assert await desk.pages(TASKS, EAST) == ([["tsk_7", "tsk_1"], ["tsk_4", "tsk_8"]], 4)
     assert (await desk.pages(TASKS, EVERYWHERE))[1] == 9
+
+
+async def test_pages_of_tasks_are_full_and_counted_for_each_territory(desk: Desk):
+    crm, west = desk.world.crm, Territory("ter_1", "W", "West")
+    crm.known["acc_2"] = replace(crm.known["acc_2"], territory=west)
+    for count, account_id in enumerate(("acc_1", "acc_2", "acc_1", "acc_2", None, "acc_1"), start=1):
+        await desk.world.use.tasks.open_task(task(count, account_id=account_id))
+    assert await desk.pages(TASKS, REP) == ([["tsk_2", "tsk_4"], ["tsk_5"]], 3)
 
 
 async def test_pages_of_dead_letters_are_full_and_counted_for_each_warehouse(desk: Desk):

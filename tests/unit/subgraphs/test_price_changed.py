@@ -230,7 +230,10 @@ async def test_a_right_that_is_gone_ends_what_is_told(shop: Shop):
         allowed = True
 
         def has(self, account_id: str) -> bool:
-            return self.allowed
+            return account_id in self.all()
+
+        def all(self) -> frozenset[str]:
+            return frozenset({"acc_1"} if self.allowed else ())
 
     rows = Rows()
     async with shop.following(replace(REP, rows=rows), after=first) as stream:
