@@ -3,7 +3,8 @@
 CANCEL_PENDING from the first step on, CANCELLED when ERP and warehouse have done their part; back to what it was when
 goods are picked already. Once the ERP has cancelled there is no way back, and nothing after it is refused. What another
 process of the order has released meanwhile is taken back (``processes/release_fate.py``), and what waited for a person
-has nothing left to do. The quote of an order that was never accepted can be ordered again.
+has nothing left to do. The quote of an order that was never accepted can be ordered again. A person is asked to credit
+the return whose goods the order replaced.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from processes.order_delivery import mirror_of
 from processes.order_hold import ORDER_ENDED
 from processes.order_sourcing import give_back
 from processes.quote_conversion import reopen_quote
+from processes.replacement_fate import ask_for_credit
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
 from processes.task_news import PLATFORM, resolve_tasks, resolve_tasks_of
 from schema.enums import OrderStatus, ProcessState, ReservationStatus, SourceSystem
@@ -88,7 +90,9 @@ async def finish(case: AmendCase) -> Outcome:
         # Who goes on after this finds the order cancelled; what was released until now the warehouse has by now.
         order = await case.change(cancelled, tell)
         await cancel_held(case, releases_of(order.lines))
-    await reopen_quote(case.use, await case.change(changed, tell))
+    order = await case.change(changed, tell)
+    await reopen_quote(case.use, order)
+    await ask_for_credit(case.use, order, case.version, "is cancelled")
     await resolve_tasks_of(case.use, case.order_id, _TASKS, ORDER_ENDED, "the order is cancelled")
     for process in (await case.use.process_log.processes_of([case.order_id]))[case.order_id]:
         if process.id != case.request.process_id and process.state is ProcessState.WAITING_HUMAN:

@@ -21,6 +21,7 @@ from processes.order_commit import allocated_line, places_of, shortages
 from processes.order_delivery import mirror_of, release_round
 from processes.order_pricing import find_credit_hold, order_total, pricing_ground
 from processes.order_sourcing import UNRESERVED, promised_on
+from processes.replacement_fate import ask_for_credit
 from processes.rules.supply import free_now, hold_limit
 from processes.rules.uom import factor, tidy
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
@@ -262,7 +263,21 @@ async def accept(case: AmendCase) -> Outcome:
     await case.change(changed, tell)
     if not any(isinstance(entry, Stockout) for entry in (await case.order()).exceptions):
         await resolve_tasks_of(case.use, case.order_id, ["Stockout"], ORDER_CHANGED, "the changed order can be had")
+    await _ask_for_credit(case)
     return DONE
+
+
+async def _ask_for_credit(case: AmendCase) -> None:
+    """Ask for a credit of what an order lost that replaces goods of a return."""
+    order, numbers = await case.order(), _numbers(case)
+    before = {line.line_no: line.quantity.value for line in case.submission.lines}
+    lost = [
+        f"{before[line.line_no] - line.wanted:f} of {line.sku}"
+        for line in order.lines
+        if line.line_no in numbers and line.wanted < before[line.line_no]
+    ]
+    if lost:
+        await ask_for_credit(case.use, order, case.version, f"lost {', '.join(lost)}")
 
 
 async def release(case: AmendCase) -> Outcome:

@@ -3,7 +3,7 @@
 REQUESTED, APPROVED when they may come, IN_TRANSIT when ERP and warehouse expect them, RECEIVED and INSPECTED as the
 warehouse tells, CREDITED or REPLACED, CLOSED. DENIED when they may not come; closed early when nothing comes. From
 their arrival on there is no way back: what does not fit then is decided by a person. When the order that replaces the
-goods is cancelled before the return has ended, they are credited after all.
+goods is cancelled before the return has ended, they are credited after all; afterwards a person is asked to.
 """
 
 from __future__ import annotations

@@ -11,7 +11,15 @@ from decimal import Decimal
 import pytest
 
 from events.inbox import Inbox
-from processes.api import OrderCancellation, ReturnAsked, ReturnLineAsked, ReturnVerdict, Started
+from processes.api import (
+    LineChange,
+    OrderCancellation,
+    OrderChange,
+    ReturnAsked,
+    ReturnLineAsked,
+    ReturnVerdict,
+    Started,
+)
 from processes.decider import EngineDecider
 from processes.decision_api import ProcessRetry
 from processes.return_news import Returns
@@ -186,9 +194,9 @@ class TestReplacementCancelled:
     async def is_placed(self, desk: Desk, entry: LedgerReturn) -> bool:
         return bool(await desk.world.use.orders.orders([f"ord_{entry.id}"]))
 
-    async def cancel(self, desk: Desk, entry: LedgerReturn) -> None:
+    async def cancel(self, desk: Desk, entry: LedgerReturn, version: int | None = None) -> None:
         order = await desk.world.order(f"ord_{entry.id}")
-        wanted = OrderCancellation(order.id, order.version, "a credit is better")
+        wanted = OrderCancellation(order.id, version or order.version, "a credit is better")
         cancelled = await desk.starter.cancel_order(wanted, key="x-1", principal=REP, wait_ms=WAIT)
         assert cancelled.problems == ()
 
@@ -218,6 +226,40 @@ class TestReplacementCancelled:
         assert entry.credit.amount == Decimal("72.20")
         assert f"rma:{entry.id}:repl" not in desk.world.kept.keys("rma_key")
         assert [key for key in desk.world.kept.keys("release") if entry.id in key] == []
+
+    async def replaced(self, desk: Desk) -> LedgerReturn:
+        """Return a return of two that has ended as replaced."""
+        started = await desk.ask(resolution="REPLACE")
+        await desk.floor.handle(news(await desk.entry(started), S.INSPECTED))
+        await desk.state(started, ProcessState.COMPLETED)
+        return await desk.entry(started)
+
+    async def test_a_credit_is_asked_for_when_the_return_has_ended_as_replaced(self, desk: Desk):
+        entry = await self.replaced(desk)
+        version = (await desk.world.order(f"ord_{entry.id}")).version
+        for _ in range(2):  # the second is the first one, replayed
+            await self.cancel(desk, entry, version)
+        number = (await desk.world.order(f"ord_{entry.id}")).number
+        said = f"return {entry.number} ended as replaced, but order {number} is cancelled: credit it in the ERP"
+        assert await desk.tasks() == [("ReturnUnsettled", said)]
+
+    async def test_a_credit_is_asked_for_what_a_change_takes_from_the_replacement(self, desk: Desk):
+        entry = await self.replaced(desk)
+        order = await desk.world.order(f"ord_{entry.id}")
+        less = LineChange(1, quantity=Quantity(Decimal(1), "EA"))
+        change = OrderChange(order.id, order.version, (less,), "one is enough")
+        changed = await desk.starter.change_order(change, key="c-1", principal=REP, wait_ms=WAIT)
+        assert changed.problems == ()
+        said = f"return {entry.number} ended as replaced, but order {order.number} lost 1 of PMP-0042"
+        assert await desk.tasks() == [("ReturnUnsettled", f"{said}: credit it in the ERP")]
+
+    async def test_no_credit_is_asked_for_when_another_order_is_cancelled(self, desk: Desk):
+        await self.replaced(desk)
+        order = await desk.world.order("ord_1")
+        wanted = OrderCancellation(order.id, order.version, "not wanted")
+        cancelled = await desk.starter.cancel_order(wanted, key="x-1", principal=REP, wait_ms=WAIT)
+        assert cancelled.problems == ()
+        assert await desk.tasks() == []
 
     @pytest.mark.slow
     async def test_a_return_is_not_closed_while_its_replacement_waits_to_be_cancelled(self, desk: Desk):
