@@ -38,9 +38,16 @@ def decode_answer(response: SubgraphResponse, subgraph: str) -> Answer:
     return data, errors
 
 
-def decode_event(body: bytes, subgraph: str) -> Answer:
-    """Return data and errors of one subscription event."""
-    return _decode(body, subgraph, 200)
+def decode_event(body: bytes, subgraph: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]], bool]:
+    """Return data and errors of one subscription event, and whether the errors are those of the stream itself.
+
+    Such an event has no ``data``. Servers that always write it say ``null``, with errors that name no field.
+    """
+    data, errors = _decode(body, subgraph, 200)
+    if data is not None:
+        return data, errors, False
+    is_of_stream = "data" not in orjson.loads(body) or not any(error.get("path") for error in errors)
+    return None, errors, is_of_stream
 
 
 def _decode(body: bytes, subgraph: str, status: int) -> Answer:

@@ -19,7 +19,7 @@ from gateway.executor.paths import ResponsePath, to_client_path, trace
 from gateway.executor.representations import CompiledTarget, EntityBatch
 from gateway.plan.nodes import Fetch, FieldStep, OutputField
 
-__all__ = ["Blame"]
+__all__ = ["Blame", "stream_error", "stream_failure"]
 
 MAX_PLACES = 20
 """Places at which one subgraph error is reported when equal objects stand at many of them."""
@@ -37,17 +37,7 @@ class Blame:
 
     def failure(self, error: SubgraphError, data: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the errors for a fetch that brought nothing."""
-        extensions: dict[str, Any] = {
-            "code": str(error.code),
-            "subgraph": error.subgraph,
-            "retryable": error.retryable,
-            **error.extensions,
-        }
-        if error.http_status_seen is not None and error.http_status_seen != 200:
-            extensions["status"] = error.http_status_seen
-        return [
-            {"message": error.message, "path": list(path), "extensions": dict(extensions)} for path in self._roots(data)
-        ]
+        return [_at(path, stream_failure(error)) for path in self._roots(data)]
 
     def root_errors(self, errors: Iterable[Mapping[str, Any]], data: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the errors of a fetch of root fields."""
@@ -57,7 +47,7 @@ class Blame:
             places = self._positions_at(data) if path else []
             paths = [where for place in places if (where := to_client_path((*place, *path), self._output))]
             paths = paths or self._roots(data)
-            found += [self._render(error, place) for place in paths]
+            found += [_at(place, self._render(error)) for place in paths]
         return found
 
     def entity_errors(
@@ -77,7 +67,7 @@ class Blame:
                     places.append(to_client_path((*position, *path[2:]), self._output))
                     if len(places) == MAX_PLACES:
                         break
-            found += [self._render(error, place) for place in dict.fromkeys(places) or self._roots(data)]
+            found += [_at(place, self._render(error)) for place in dict.fromkeys(places) or self._roots(data)]
         return found
 
     def _positions_at(self, data: Mapping[str, Any]) -> list[ResponsePath]:
@@ -99,13 +89,35 @@ class Blame:
             ]
         return list(dict.fromkeys(path for path in paths if path)) or [()]
 
-    def _render(self, error: Mapping[str, Any], path: ResponsePath) -> dict[str, Any]:
-        given = error.get("extensions")
-        extensions = dict(given) if isinstance(given, dict) else {}
-        extensions.setdefault("code", str(ErrorCode.SUBGRAPH_ERROR))
-        extensions["subgraph"] = self._fetch.subgraph
-        message = str(error.get("message") or "the subgraph reported an error without a message")
-        return {"message": message[:MAX_MESSAGE_CHARACTERS], "path": list(path), "extensions": extensions}
+    def _render(self, error: Mapping[str, Any]) -> dict[str, Any]:
+        return stream_error(error, self._fetch.subgraph)
+
+
+def stream_failure(error: SubgraphError) -> dict[str, Any]:
+    """Return the error for a stream that did not start or broke off: it has no path, since nothing was executed."""
+    extensions: dict[str, Any] = {
+        "code": str(error.code),
+        "subgraph": error.subgraph,
+        "retryable": error.retryable,
+        **error.extensions,
+    }
+    if error.http_status_seen is not None and error.http_status_seen != 200:
+        extensions["status"] = error.http_status_seen
+    return {"message": error.message, "extensions": extensions}
+
+
+def stream_error(error: Mapping[str, Any], subgraph: str) -> dict[str, Any]:
+    """Return an error with which a subgraph refused or ended a stream."""
+    given = error.get("extensions")
+    extensions = dict(given) if isinstance(given, dict) else {}
+    extensions.setdefault("code", str(ErrorCode.SUBGRAPH_ERROR))
+    extensions["subgraph"] = subgraph
+    message = str(error.get("message") or "the subgraph reported an error without a message")
+    return {"message": message[:MAX_MESSAGE_CHARACTERS], "extensions": extensions}
+
+
+def _at(path: ResponsePath, error: dict[str, Any]) -> dict[str, Any]:
+    return {"message": error["message"], "path": list(path), "extensions": error["extensions"]}
 
 
 def _path_of(error: Mapping[str, Any]) -> ResponsePath:

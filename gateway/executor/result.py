@@ -49,6 +49,8 @@ class ExecutionResult:
         freshness: what clients are told of the answer's use, None when they are told nothing.
         headers: further headers of an HTTP answer, lower-case names with values.
         pending: what later parts add to, when it is the first of several answers.
+        is_fault: nothing was executed for it, so that it has no ``data``: it says why nothing starts, or why a stream
+            ended.
     """
 
     data: dict[str, Any] | None
@@ -59,10 +61,13 @@ class ExecutionResult:
     freshness: Freshness | None = None
     headers: tuple[tuple[str, str], ...] = ()
     pending: tuple[Pending, ...] = ()
+    is_fault: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the response object; ``errors`` only when there are some."""
-        answer = {"errors": self.errors, "data": self.data} if self.errors else {"data": self.data}
+        """Return the response object; ``errors`` only when there are some, no ``data`` when nothing was executed."""
+        answer: dict[str, Any] = {"errors": self.errors} if self.errors else {}
+        if not self.is_fault:
+            answer["data"] = self.data
         if self.extensions is not None:
             answer["extensions"] = self.extensions
         return answer

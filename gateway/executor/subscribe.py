@@ -6,6 +6,8 @@ the client has not taken it, later ones wait in the transport, which bounds what
 A stream whose field is resumable is taken up again when it breaks, after the last event that was seen. The client sees
 every event once and in order, or is told that it may have missed some: by the subgraph, which does not hold the events
 any more, or here, when no event had come by which to find the place again.
+
+What keeps a stream from starting, and what breaks it off, is a result without data: nothing was executed for it.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ import orjson
 
 from gateway.errors import ErrorCode, StreamBroken, SubgraphError
 from gateway.executor.answer import decode_event
-from gateway.executor.blame import Blame
+from gateway.executor.blame import stream_error, stream_failure
 from gateway.executor.compile import ExecutablePlan
+from gateway.executor.completion import MAX_ERRORS
 from gateway.executor.context import ExecutionContext
 from gateway.executor.result import ExecutionResult
 from gateway.executor.resumption import LONGEST_PAUSE_S, ResumableStream, Resume, pauses
@@ -51,21 +54,25 @@ async def subscribe(
                 yield result
     except SubgraphError as error:
         reported = _ended(error) if has_events or isinstance(error, StreamBroken) else error
-        errors = Blame(plan.fetches[0].fetch, plan.source.output).failure(reported, {})
+        told = stream_failure(reported)
         if isinstance(error, _EndedAfter):
-            for told in errors:
-                told["extensions"]["resumeAfter"] = error.cursor
-        yield ExecutionResult(None, errors)
+            told["extensions"]["resumeAfter"] = error.cursor
+        yield ExecutionResult(None, [told], is_fault=True)
 
 
 async def _follow(
     plan: ExecutablePlan, context: ExecutionContext, request: SubgraphRequest, stream: ResumableStream | None
 ) -> AsyncGenerator[ExecutionResult, None]:
-    """Yield the results of one request for the stream."""
+    """Yield the results of one request for the stream; where the subgraph refuses it, why is the only one."""
     name = plan.fetches[0].fetch.subgraph
+    has_begun = False
     async with aclosing(context.transport(name).subscribe(request)) as events:
         async for event in events:
-            data, errors = decode_event(event, name)
+            data, errors, is_of_stream = decode_event(event, name)
+            if is_of_stream and not has_begun:
+                yield ExecutionResult(None, [stream_error(error, name) for error in errors[:MAX_ERRORS]], is_fault=True)
+                return
+            has_begun = True
             cursor = stream.cursor_of(data) if stream is not None else None
             result = await complete_event(plan, context.for_event(), data, errors)
             result.cursor = cursor
@@ -97,6 +104,8 @@ async def _follow_on(
                             continue  # the event of the cursor itself, which the client has seen
                         cursor = last = result.cursor
                     yield result
+                    if result.is_fault:
+                        return
                     broken_at, waits = loop.time(), pauses()
                     if cursor is not None and resume.is_outdated():
                         resume.is_moving = True

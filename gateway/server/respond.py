@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import ceil
 
-import orjson
-
 from gateway.encodings import Encoding
 from gateway.errors import ErrorCode, GatewayError, RequestError, http_status_for
 from gateway.executor.result import Freshness
@@ -57,7 +55,7 @@ def refusal(error: Exception, kind: ResponseKind) -> Answer:
         status = http_status_for([error.code])
     else:
         status = 500
-    return status, orjson.dumps({"errors": result.errors})
+    return status, result.to_bytes()
 
 
 def refusal_headers(error: Exception, status: int) -> Headers:

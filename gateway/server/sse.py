@@ -27,11 +27,6 @@ def _event(result: ExecutionResult) -> bytes:
     return event if result.cursor is None else b"id: " + _one_line(result.cursor) + b"\n" + event
 
 
-def _fault(result: ExecutionResult) -> bytes:
-    """Return the event for what kept a stream from starting or ended it; without ``data``, since nothing ran for it."""
-    return b"event: next\ndata: " + orjson.dumps({"errors": result.errors}) + b"\n\n"
-
-
 def _one_line(cursor: str) -> bytes:
     """Return a cursor as the value of a field, which ends at a line break."""
     return cursor.replace("\r", "").replace("\n", "").replace("\0", "").encode()
@@ -43,6 +38,6 @@ EVENTS: Framing[ExecutionResult] = Framing(
     heartbeat=b":\n\n",
     end=b"event: complete\ndata:\n\n",
     result=_event,
-    fault=_fault,
+    fault=_event,
     broken_off=b"",
 )

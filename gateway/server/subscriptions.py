@@ -17,6 +17,7 @@ from gateway.errors import ErrorCode, RequestError
 from gateway.executor import ExecutionContext, ExecutionResult
 from gateway.executor.resumption import Resume
 from gateway.server.expiry import ExpiryAlarm, expired
+from gateway.server.failures import StreamEnded
 from gateway.server.prepared import Prepared
 from gateway.server.reception import MAX_NOTED_ERRORS, Reception
 from gateway.server.request import GraphQLRequest, RequestContext
@@ -29,6 +30,8 @@ __all__ = ["Subscription", "results_of"]
 
 async def results_of(subscription: Subscription, bell: Bell) -> AsyncGenerator[ExecutionResult, None]:
     """Yield the results of a subscription, which ``bell`` wakes, to one who asks for each of them.
+
+    What keeps its stream from starting, or breaks it off, is the last result.
 
     Raises:
         RequestError, PlanningError: as :meth:`Subscription.start`, and whatever ends it before its time.
@@ -43,8 +46,11 @@ async def results_of(subscription: Subscription, bell: Bell) -> AsyncGenerator[E
                 await (subscription.move() if subscription.has_to_move else bell.wait())
     finally:
         await subscription.aclose()
-    if subscription.fault is not None:
-        raise subscription.fault
+    fault = subscription.fault
+    if isinstance(fault, StreamEnded):
+        yield fault.result
+    elif fault is not None:
+        raise fault
 
 
 class Subscription:
@@ -123,7 +129,9 @@ class Subscription:
                 self._cursor = event.result.cursor
             if event.result.errors:
                 self._note(event.result.errors)
-        if not events and member.is_over and not self.has_to_move:
+        if events and events[-1].result.is_fault:
+            self.is_over, self.fault = True, StreamEnded(events.pop().result)
+        elif not events and member.is_over and not self.has_to_move:
             self.is_over, self.fault = True, self._reason(member.fault)
         return events
 

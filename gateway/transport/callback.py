@@ -102,7 +102,7 @@ async def _take(message: dict[str, Any], inbox: Inbox) -> int:
             is_taken = await inbox.put(orjson.dumps(message["payload"]))
         case "complete":
             errors = message.get("errors")
-            last = (orjson.dumps({"data": None, "errors": errors}), None) if errors else (None,)
+            last = (orjson.dumps({"errors": errors}), None) if errors else (None,)
             is_taken = await inbox.put(*last)
         case _:
             return _MALFORMED

@@ -82,7 +82,7 @@ def _results(content: bytes) -> Iterator[bytes]:
     if message.get("payload") is not None:
         yield orjson.dumps(message["payload"])
     elif message.get("errors"):
-        yield orjson.dumps({"data": None, "errors": message["errors"]})
+        yield orjson.dumps({"errors": message["errors"]})
     elif "data" in message:
         yield content
 

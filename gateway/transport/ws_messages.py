@@ -68,7 +68,7 @@ class WsConversation:
                     case "error":
                         self._is_over = True
                         errors = message.get("payload")
-                        yield orjson.dumps({"data": None, "errors": errors if isinstance(errors, list) else [errors]})
+                        yield orjson.dumps({"errors": errors if isinstance(errors, list) else [errors]})
                         return
                     case "complete":
                         self._is_over = True

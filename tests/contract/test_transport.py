@@ -422,7 +422,7 @@ def test_events_are_cut_at_blank_lines_however_they_arrive():
 async def test_what_ended_a_stream_of_parts_is_its_last_event():
     async with connected("parts of events") as (transport, _):
         events = [orjson.loads(event) async for event in transport.subscribe(asking("fault"))]
-    assert events[3] == {"data": None, "errors": [{"message": "the router is lost"}]}
+    assert events[3] == {"errors": [{"message": "the router is lost"}]}
 
 
 PART = b"\r\ncontent-type: application/json\r\n\r\n"

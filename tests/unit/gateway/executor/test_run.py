@@ -367,8 +367,7 @@ async def test_a_broken_stream_ends_with_the_reason():
     stream = FakeTransport(events=[{"data": {"changed": {"upc": "1"}}}, broken])
     found = [r.to_dict() async for r in subscribe(compile_plan(query, SCHEMA), ExecutionContext({"s": stream}))]
     assert found[0]["data"] == {"changed": {"upc": "1"}}
-    assert found[1]["data"] is None
-    assert found[1]["errors"][0]["path"] == ["changed"]
+    assert found[1].keys() == {"errors"}
     assert found[1]["errors"][0]["extensions"]["code"] == "SUBSCRIPTION_ENDED"
 
 
@@ -381,6 +380,7 @@ async def test_a_stream_that_never_starts_says_why():
     )
     stream = FakeTransport(events=[SubgraphError(ErrorCode.SUBGRAPH_UNAVAILABLE, "gone", subgraph="s")])
     found = [r.to_dict() async for r in subscribe(compile_plan(query, SCHEMA), ExecutionContext({"s": stream}))]
+    assert found[0].keys() == {"errors"}
     assert [error["extensions"]["code"] for error in found[0]["errors"]] == ["SUBGRAPH_UNAVAILABLE"]
 
 
