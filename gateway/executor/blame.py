@@ -112,6 +112,8 @@ def stream_error(error: Mapping[str, Any], subgraph: str) -> dict[str, Any]:
     extensions = dict(given) if isinstance(given, dict) else {}
     extensions.setdefault("code", str(ErrorCode.SUBGRAPH_ERROR))
     extensions["subgraph"] = subgraph
+    if extensions["code"] == ErrorCode.GAP:
+        extensions["retryable"] = False  # the same request again meets the gap again
     message = str(error.get("message") or "the subgraph reported an error without a message")
     return {"message": message[:MAX_MESSAGE_CHARACTERS], "extensions": extensions}
 

@@ -63,15 +63,17 @@ async def subscribe(
 async def _follow(
     plan: ExecutablePlan, context: ExecutionContext, request: SubgraphRequest, stream: ResumableStream | None
 ) -> AsyncGenerator[ExecutionResult, None]:
-    """Yield the results of one request for the stream; where the subgraph refuses it, why is the only one."""
+    """Yield the results of one request for the stream; the last says why the subgraph refuses it, or has a gap."""
     name = plan.fetches[0].fetch.subgraph
     has_begun = False
     async with aclosing(context.transport(name).subscribe(request)) as events:
         async for event in events:
             data, errors, is_of_stream = decode_event(event, name)
-            if is_of_stream and not has_begun:
-                yield ExecutionResult(None, [stream_error(error, name) for error in errors[:MAX_ERRORS]], is_fault=True)
-                return
+            if is_of_stream:
+                told = [stream_error(error, name) for error in errors[:MAX_ERRORS]]
+                if not has_begun or any(error["extensions"]["code"] == ErrorCode.GAP for error in told):
+                    yield ExecutionResult(None, told, is_fault=True)
+                    return
             has_begun = True
             cursor = stream.cursor_of(data) if stream is not None else None
             result = await complete_event(plan, context.for_event(), data, errors)
@@ -153,7 +155,7 @@ def _gap(error: SubgraphError) -> SubgraphError:
         "the stream broke before an event came from which it could be resumed; events may have been missed: read the "
         f"current state, then subscribe again: {error.message}"
     )
-    return SubgraphError(ErrorCode.GAP, message, subgraph=error.subgraph)
+    return SubgraphError(ErrorCode.GAP, message, subgraph=error.subgraph, retryable=False)
 
 
 def _ended(error: SubgraphError) -> SubgraphError:

@@ -47,7 +47,7 @@ class LogTransport:
     def __init__(self, many: int, breaks: list[str | None] | None = None, *, oldest: int = 1) -> None:
         self._many = many
         self._breaks = breaks or []
-        self._oldest = oldest
+        self.oldest = oldest
         self.after: list[str | None] = []
         self.headers: list[tuple[tuple[str, str], ...]] = []
         self.refusals = 0
@@ -69,7 +69,7 @@ class LogTransport:
         after = variables.get("_after")
         self.after.append(after)
         start = int(after.removeprefix("e")) if after else 0
-        if after and start < self._oldest - 1:
+        if after and start < self.oldest - 1:
             yield orjson.dumps({"data": None, "errors": [{"message": "too old", "extensions": {"code": "GAP"}}]})
             return
         broken = self._breaks.pop(0) if self._breaks else "never"

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from gateway.bootstrap import Gateway, build_gateway
@@ -119,17 +120,46 @@ async def test_a_stream_that_cannot_start_says_so_at_once():
     assert [code(result) for result in found] == ["SUBGRAPH_UNAVAILABLE"]
 
 
+GAP = {"code": "GAP", "subgraph": "log", "retryable": False}
+"""What every gap says: the same request again would lose events, or meet the gap again."""
+
+
 async def test_a_stream_that_breaks_where_no_event_tells_its_place_is_a_gap():
     found = await results(LogTransport(5, [None]))
-    assert [code(result) for result in found] == ["GAP"]
-    assert found[0].errors[0]["extensions"]["retryable"] is True
+    assert [result.errors[0]["extensions"] for result in found] == [GAP]
 
 
 async def test_a_gap_at_the_subgraph_is_told_and_ends_the_stream():
     log = LogTransport(5, oldest=4)
     found = await results(log, 'subscription { changed(topic: "t", after: "e1") { n } }')
-    assert [code(result) for result in found] == ["GAP"]
+    assert [result.errors[0]["extensions"] for result in found] == [GAP]
     assert log.after == ["e1"]
+
+
+async def test_a_gap_that_the_subgraph_finds_after_a_break_ends_the_stream_after_its_events():
+    log = LogTransport(5, ["e2"])
+    async with asyncio.timeout(30), gateway(log) as built:
+        stream = built.subscribe(FOLLOW)
+        found = [await anext(stream)]
+        log.oldest = 5
+        found += [result async for result in stream]
+    assert numbers(found) == [1, 2]
+    assert [result.errors[0]["extensions"] for result in found[2:]] == [GAP]
+
+
+async def test_a_gap_in_the_middle_of_a_stream_ends_it():
+    feed = Feed()
+    async with asyncio.timeout(30), gateway(feed) as built:
+        stream = built.subscribe(FOLLOW)
+        coming = asyncio.create_task(anext(stream))
+        source = (await feed.opened(1))[0]
+        source.send(1)
+        found = [await coming]
+        source.put(orjson.dumps({"data": None, "errors": [{"message": "cut short", "extensions": {"code": "GAP"}}]}))
+        found += [result async for result in stream]
+        await source.closed.wait()
+    assert numbers(found) == [1]
+    assert [(result.is_fault, result.errors[0]["extensions"]) for result in found[1:]] == [(True, GAP)]
 
 
 async def test_another_stream_ends_with_a_code_that_says_it_cannot_be_resumed():
