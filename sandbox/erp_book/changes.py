@@ -1,4 +1,4 @@
-"""Changes of the lines of open orders: quantity, price and date, once per key."""
+"""Changes of the lines of open orders, once per key: quantity, price and date, and lines that are added."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sandbox.erp_book.order_entry import (
     read_amount,
     read_date,
     read_key,
+    read_line,
     totals,
 )
 from sandbox.kit.rest import Refusal, decimal_text, utc_text
@@ -30,7 +31,8 @@ __all__ = ["change_lines"]
 def change_lines(store: Store, document_id: str, body: Mapping[str, Any], version: int | None, now: datetime) -> None:
     """Change lines of an order that has this version, and give back what was set aside for them.
 
-    A quantity of zero cancels a line. A key that was used changes nothing, whatever the version.
+    A quantity of zero cancels a line; one with an item (``lineObjectNumber``) is added. A key that was used changes
+    nothing, whatever the version.
 
     Raises:
         Refusal: there is no such order or line, the order is not open or has changed since it was read, a value is
@@ -52,7 +54,10 @@ def change_lines(store: Store, document_id: str, body: Mapping[str, Any], versio
         if order["status"] != OPEN:
             raise Refusal(400, ErpError.NOT_OPEN, f"The order {order['number']} is {order['status']}, not {OPEN}")
         for place, line in enumerate(lines):
-            _change_line(store, order, line, f"lines/{place}")
+            if isinstance(line, Mapping) and line.get("lineObjectNumber"):
+                _add_line(store, order, place, line)
+            else:
+                _change_line(store, order, line, f"lines/{place}")
         _write_totals(store, order, now)
         store.execute("INSERT INTO order_changes VALUES (?, ?)", (key, document_id))
 
@@ -88,6 +93,19 @@ def _change_line(store: Store, order: sqlite3.Row, line: object, target: str) ->
             row["id"],
         ),
     )
+
+
+def _add_line(store: Store, order: sqlite3.Row, place: int, line: Mapping[str, Any]) -> None:
+    """Add a line, in the place of one with its number that is cancelled as a whole."""
+    row = read_line(store, dict(order), place, line)
+    same = (order["id"], row["sequence"])
+    known = store.one("SELECT * FROM order_lines WHERE documentId = ? AND sequence = ?", same)
+    if known is not None and known["cancelled"] != known["quantity"]:
+        message = f"The order {order['number']} has a line {row['sequence']} already"
+        raise BadField(ErpError.LINES, message, f"lines/{place}/sequence")
+    store.execute("DELETE FROM order_lines WHERE documentId = ? AND sequence = ?", same)
+    names = ", ".join(f":{name}" for name in row)
+    store.execute(f"INSERT INTO order_lines ({', '.join(row)}) VALUES ({names})", row)  # noqa: S608 - names are ours
 
 
 def _write_totals(store: Store, order: sqlite3.Row, now: datetime) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "read_date",
     "read_document",
     "read_key",
+    "read_line",
     "read_text",
     "totals",
 ]
@@ -94,7 +95,7 @@ def read_document(
         "lastModifiedDateTime": utc_text(now),
         **{name: read_text(body, name) for name in _COPIED},
     }
-    rows = [_line(store, order, place, line) for place, line in enumerate(lines)]
+    rows = [read_line(store, order, place, line) for place, line in enumerate(lines)]
     if len({row["sequence"] for row in rows}) < len(rows):
         raise BadField(ErpError.LINES, "Two lines have the same sequence", "lines")
     return NewDocument(order | totals(order["currencyCode"], rows), rows)
@@ -178,7 +179,12 @@ def _ship_to(store: Store, body: Mapping[str, Any], account_id: str) -> str | No
     return given
 
 
-def _line(store: Store, order: Mapping[str, Any], place: int, line: object) -> dict[str, Any]:
+def read_line(store: Store, order: Mapping[str, Any], place: int, line: object) -> dict[str, Any]:
+    """Return the row of a new line of an order.
+
+    Raises:
+        Refusal: a field is missing or wrong, or the item is unknown or not sold.
+    """
     target = f"lines/{place}"
     if not isinstance(line, Mapping):
         raise BadField(ErpError.LINES, "A line must be an object", target)

@@ -111,21 +111,22 @@ _ORDER_REF = Field("ORXREF", "orderId", Kind.TEXT, XREF)
 
 _DOCUMENT = Field("EXTDC", "externalDocumentNumber", Kind.TEXT, 120)
 
+_NEW_LINES = {
+    "LINS": (
+        "lines",
+        (*_only(ORDER_LINE, "LINNO ITMNO ITDSC UOM WHSCD"), _quantity("ORDQT"), _PRICE, _WANTED),
+    )
+}
 NEW_ORDER = Form(
     (
         _DOCUMENT,
         *_only(ORDER_HEAD, "ORDNO ORXREF CUXREF STXREF PONO CHANL CURCD REQDT OPXREF QUXREF"),
     ),
-    {
-        "LINS": (
-            "lines",
-            (*_only(ORDER_LINE, "LINNO ITMNO ITDSC UOM WHSCD"), _quantity("ORDQT"), _PRICE, _WANTED),
-        )
-    },
+    _NEW_LINES,
 )
 CANCELLATION = Form((_DOCUMENT,))
 ORDER_KEY = Form((KEY, _ORDER_REF))
-ORDER_CHANGE = Form((KEY, _ORDER_REF), {"LINS": ("lines", (_LINE_NO, _quantity("ORDQT"), _PRICE, _WANTED))})
+ORDER_CHANGE = Form((KEY, _ORDER_REF), _NEW_LINES)
 _CARD = "CUXREF CUNAM ADDR1 CITY REGN PSTCD CTRY TRMCD BLKCD CRLIM"
 NEW_CUSTOMER = Form(
     _only(CUSTOMER, f"{_CARD} CURCD PRGRP"),

@@ -187,11 +187,16 @@ class ErpLineChange:
 
 @dataclass(frozen=True, slots=True)
 class ErpOrderChange:
-    """Lines of an ERP order to change. ``key`` is its idempotency key (``chg:{order}:{version}:erp``)."""
+    """Lines of an ERP order to change, and lines that it gets besides.
+
+    ``key`` is its idempotency key (``chg:{order}:{version}:erp``). An added line takes the number of one that the order
+    has not, or of one that is cancelled as a whole, in whose place it comes.
+    """
 
     key: str
     order_id: str
     lines: tuple[ErpLineChange, ...]
+    added: tuple[NewErpLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

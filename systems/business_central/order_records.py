@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from schema.enums import OrderChannel, OrderStatus, SourceSystem
-from schema.records.orders import Allocation, ErpLine, ErpOrder, ErpOrderChange, NewErpOrder
+from schema.records.orders import Allocation, ErpLine, ErpOrder, ErpOrderChange, NewErpLine, NewErpOrder
 from schema.records.values import ExternalRef, Quantity
 from systems.business_central.values import json_number, read_amount, read_date, read_money, read_time, word
 from systems.ports import AllocationResult
@@ -102,24 +102,12 @@ def write_order(order: NewErpOrder) -> dict[str, Any]:
         "requestedDeliveryDate": _iso(order.requested_date),
         "opportunityId": order.opportunity_id,
         "quoteId": order.quote_id,
-        "lines": [
-            {
-                "sequence": line.line_no,
-                "lineObjectNumber": line.sku,
-                "description": line.description,
-                "quantity": json_number(line.quantity.value),
-                "unitOfMeasureCode": line.quantity.uom,
-                "unitPrice": json_number(line.unit_price.amount),
-                "requestedDeliveryDate": _iso(line.requested_date),
-                "locationCode": line.warehouse_code,
-            }
-            for line in order.lines
-        ],
+        "lines": [_new_line(line) for line in order.lines],
     }
 
 
 def write_change(change: ErpOrderChange) -> dict[str, Any]:
-    """Return the body that changes lines of an order."""
+    """Return the body that changes lines of an order and adds others."""
     return {
         "key": change.key,
         "lines": [
@@ -130,7 +118,21 @@ def write_change(change: ErpOrderChange) -> dict[str, Any]:
                 "requestedDeliveryDate": _iso(line.requested_date),
             }
             for line in change.lines
-        ],
+        ]
+        + [_new_line(line) for line in change.added],
+    }
+
+
+def _new_line(line: NewErpLine) -> dict[str, Any]:
+    return {
+        "sequence": line.line_no,
+        "lineObjectNumber": line.sku,
+        "description": line.description,
+        "quantity": json_number(line.quantity.value),
+        "unitOfMeasureCode": line.quantity.uom,
+        "unitPrice": json_number(line.unit_price.amount),
+        "requestedDeliveryDate": _iso(line.requested_date),
+        "locationCode": line.warehouse_code,
     }
 
 

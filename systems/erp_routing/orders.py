@@ -118,7 +118,7 @@ class Orders:
             await erp.cancel_order(key)
 
     async def change_order(self, change: ErpOrderChange) -> ErpOrder:
-        """Change lines of an order once per key, and return the order as it is then.
+        """Change lines of an order and add others, once per key, and return the order as it is then.
 
         Raises:
             NotFound: there is no such order.

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from schema.enums import OrderChannel, OrderStatus, SourceSystem
-from schema.records.orders import Allocation, ErpLine, ErpOrder, ErpOrderChange, NewErpOrder
+from schema.records.orders import Allocation, ErpLine, ErpOrder, ErpOrderChange, NewErpLine, NewErpOrder
 from schema.records.values import ExternalRef, Quantity
 from systems.legacy_erp.fields import (
     QUANTITY,
@@ -137,24 +137,12 @@ def write_order(order: NewErpOrder) -> dict[str, Any]:
         "REQDT": date_number(order.requested_date),
         "OPXREF": order.opportunity_id or "",
         "QUXREF": order.quote_id or "",
-        "LINS": [
-            {
-                "LINNO": line.line_no,
-                "ITMNO": line.sku,
-                "ITDSC": line.description[:DESCRIPTION_CHARS],
-                "ORDQT": implied(line.quantity.value, QUANTITY),
-                "UOM": line.quantity.uom,
-                "UNPRC": implied(line.unit_price.amount, UNIT_PRICE),
-                "REQDT": date_number(line.requested_date),
-                "WHSCD": line.warehouse_code or "",
-            }
-            for line in order.lines
-        ],
+        "LINS": [_new_line(line) for line in order.lines],
     }
 
 
 def write_change(change: ErpOrderChange) -> dict[str, Any]:
-    """Return what changes lines of an order."""
+    """Return what changes lines of an order and adds others."""
     return {
         "KEY": change.key,
         "ORXREF": change.order_id,
@@ -166,5 +154,19 @@ def write_change(change: ErpOrderChange) -> dict[str, Any]:
                 "REQDT": date_number(line.requested_date),
             }
             for line in change.lines
-        ],
+        ]
+        + [_new_line(line) for line in change.added],
+    }
+
+
+def _new_line(line: NewErpLine) -> dict[str, Any]:
+    return {
+        "LINNO": line.line_no,
+        "ITMNO": line.sku,
+        "ITDSC": line.description[:DESCRIPTION_CHARS],
+        "ORDQT": implied(line.quantity.value, QUANTITY),
+        "UOM": line.quantity.uom,
+        "UNPRC": implied(line.unit_price.amount, UNIT_PRICE),
+        "REQDT": date_number(line.requested_date),
+        "WHSCD": line.warehouse_code or "",
     }

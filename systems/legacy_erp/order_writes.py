@@ -52,7 +52,7 @@ class OrderWrites(OrderReads):
             return
 
     async def change_order(self, change: ErpOrderChange) -> ErpOrder:
-        """Change lines of an order once per key, and return the order as it is then.
+        """Change lines of an order and add others, once per key, and return the order as it is then.
 
         The program has the order for itself while it changes it: nobody comes between.
 

@@ -68,7 +68,7 @@ class OrderBook(Protocol):
         ...
 
     async def change_order(self, change: ErpOrderChange) -> ErpOrder:
-        """Change lines of an order once per key, and return the order as it is then.
+        """Change lines of an order and add others, once per key, and return the order as it is then.
 
         What was set aside for a changed line is given back: ``allocate`` sets it aside anew.
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from processes.journal import read, write
 from schema.enums import OrderStatus
 from schema.records.currencies import round_to_minor
-from schema.records.orders import ErpLine, ErpLineChange, ErpOrder, ErpOrderChange, NewErpOrder, OrderFilter
+from schema.records.orders import ErpLine, ErpLineChange, ErpOrder, ErpOrderChange, NewErpLine, NewErpOrder, OrderFilter
 from schema.records.values import ExternalRef, Money, Page, PageRequest
 from systems.ports import AllocationResult
 from tests.support.fake_systems.erp_part import ErpPart
@@ -114,7 +114,7 @@ class FakeOrders(ErpPart):
         assert found is not None, "nothing to change"
         if not self.kept.all("change", change.key):
             self.kept.put("change", change.key, change.order_id)
-            found = _with_change(found, change)
+            found = _with_change(found, change, [self._made_line(line) for line in change.added])
             self._withdraw(change.order_id, {line.line_no for line in change.lines})
             self.kept.replace("document", f"or:{change.order_id}:erp", json.dumps(write(found)))
         await self.script.leave("change_order")
@@ -147,25 +147,7 @@ class FakeOrders(ErpPart):
         return [*created, *self.entered.values()]
 
     def _made(self, order: NewErpOrder) -> ErpOrder:
-        lines = tuple(
-            ErpLine(
-                line_no=line.line_no,
-                sku=line.sku,
-                description=line.description,
-                uom=line.quantity.uom,
-                ordered=line.quantity.value,
-                allocated=Decimal(0),
-                backordered=Decimal(0),
-                shipped=Decimal(0),
-                invoiced=Decimal(0),
-                cancelled=Decimal(0),
-                unit_price=self.price_of(line.sku, line.unit_price),
-                extended=round_to_minor(line.unit_price.amount * line.quantity.value, order.currency),
-                promised_date=None,
-                allocations=(),
-            )
-            for line in order.lines
-        )
+        lines = tuple(self._made_line(line) for line in order.lines)
         total = round_to_minor(sum((line.extended.amount for line in lines), Decimal(0)), order.currency)
         now = datetime.now(UTC)
         return ErpOrder(
@@ -194,16 +176,37 @@ class FakeOrders(ErpPart):
             etag="1",
         )
 
+    def _made_line(self, line: NewErpLine) -> ErpLine:
+        return ErpLine(
+            line_no=line.line_no,
+            sku=line.sku,
+            description=line.description,
+            uom=line.quantity.uom,
+            ordered=line.quantity.value,
+            allocated=Decimal(0),
+            backordered=Decimal(0),
+            shipped=Decimal(0),
+            invoiced=Decimal(0),
+            cancelled=Decimal(0),
+            unit_price=self.price_of(line.sku, line.unit_price),
+            extended=round_to_minor(line.unit_price.amount * line.quantity.value, line.unit_price.currency),
+            promised_date=None,
+            allocations=(),
+        )
+
 
 def _ships_from(line: ErpLine) -> str:
     return line.allocations[0].warehouse_code if line.allocations else "W01"
 
 
-def _with_change(document: ErpOrder, change: ErpOrderChange) -> ErpOrder:
+def _with_change(document: ErpOrder, change: ErpOrderChange, added: Sequence[ErpLine]) -> ErpOrder:
     wanted = {line.line_no: line for line in change.lines}
     lines = tuple(
-        _with_line_change(line, wanted[line.line_no]) if line.line_no in wanted else line for line in document.lines
+        _with_line_change(line, wanted[line.line_no]) if line.line_no in wanted else line
+        for line in document.lines
+        if line.line_no not in {entry.line_no for entry in added}
     )
+    lines += tuple(added)
     total = round_to_minor(sum((line.extended.amount for line in lines), Decimal(0)), document.currency)
     return replace(document, lines=lines, subtotal=total, total=total, etag=str(int(document.etag) + 1))
 

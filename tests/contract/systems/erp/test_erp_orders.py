@@ -14,7 +14,7 @@ from sandbox.world.model import WorldModel
 from schema.enums import OrderChannel, OrderStatus
 from schema.records.entries import UnreadableEntry
 from schema.records.invoices import PostedInvoice
-from schema.records.orders import ErpLineChange, ErpOrderChange, NewErpOrder
+from schema.records.orders import ErpLineChange, ErpOrderChange, NewErpLine, NewErpOrder
 from schema.records.values import Money, Quantity
 from systems.errors import Conflict, NotFound, Rejected, Unavailable
 from tests.support.erp_orders import line, order
@@ -288,6 +288,41 @@ class TestChanging:
         assert (gone.lines[0].ordered, gone.lines[0].cancelled, gone.lines[0].extended.amount) == (3, 3, 0)
         back = await erp.change_order(ErpOrderChange("chg:2", made.id, (changed(quantity="3"),)))
         assert (back.lines[0].ordered, back.lines[0].cancelled) == (3, 0)
+
+    async def test_a_line_is_added_where_its_number_is_free_and_gets_its_goods(self, erp: ErpConnector):
+        made = await erp.create_order(order(1, line(1)))
+        new = line(2, "PMP-0042", "2")
+        after = await erp.change_order(ErpOrderChange("chg:1", made.id, (changed(quantity="0"),), (new,)))
+        first, second = after.lines
+        assert (first.cancelled, second.line_no, second.sku, second.ordered) == (3, 2, "PMP-0042", 2)
+        assert (second.unit_price, after.subtotal) == (new.unit_price, second.extended)
+        (got,) = [entry for entry in await erp.allocate("or:ord_t1:alloc:2", made.id) if entry.line_no == 2]
+        assert got.allocated == 2
+        assert (
+            await erp.change_order(ErpOrderChange("chg:1", made.id, (), (new,)))
+            == ((await erp.orders([made.id]))[made.id])
+        )
+
+    async def test_a_line_that_is_cancelled_makes_room_for_one_with_its_number(self, erp: ErpConnector):
+        made = await erp.create_order(order(1, line(1), line(2, "PMP-0042", "2")))
+        await erp.change_order(ErpOrderChange("chg:1", made.id, (changed(2, "0", "36.10"),)))
+        after = await erp.change_order(ErpOrderChange("chg:2", made.id, (), (line(2, quantity="1"),)))
+        assert [(entry.line_no, entry.sku, entry.ordered, entry.cancelled) for entry in after.lines] == [
+            (1, line(1).sku, 3, 0),
+            (2, line(1).sku, 1, 0),
+        ]
+
+    @pytest.mark.parametrize(
+        ("added", "reason"),
+        [(line(1), "LINES"), (line(2, "NO-SUCH"), "UNKNOWN_SKU")],
+        ids=["the number is taken", "an unknown item"],
+    )
+    async def test_a_line_that_cannot_be_added_changes_nothing(self, erp: ErpConnector, added: NewErpLine, reason: str):
+        made = await erp.create_order(order())
+        with pytest.raises(Rejected) as refused:
+            await erp.change_order(ErpOrderChange("chg:1", made.id, (), (added,)))
+        assert refused.value.reason == reason
+        assert (await erp.orders([made.id]))[made.id].lines == made.lines
 
     @pytest.mark.parametrize(
         ("lines", "reason"),
