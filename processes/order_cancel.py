@@ -15,24 +15,30 @@ from dataclasses import replace
 from processes.amend_case import CHANGE, AmendCase, begin, give_up, has_company, refused_by_erp, settle
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
 from processes.chronicle import state_news, step_task_ids
+from processes.invoice_case import INVOICE
 from processes.order_commit import ERP_KEY
 from processes.order_delivery import mirror_of
 from processes.order_hold import ORDER_ENDED
 from processes.order_sourcing import give_back
 from processes.quote_conversion import reopen_quote
 from processes.replacement_fate import ask_for_credit
+from processes.return_case import RETURN
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
 from processes.task_news import PLATFORM, resolve_tasks, resolve_tasks_of
 from schema.enums import OrderStatus, ProcessState, ReservationStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import ProcessRecord
 from schema.records.orders import LedgerOrder
+from schema.records.problems import InvoiceMismatch
 from systems.errors import Rejected
 
 __all__ = ["ORDER_CANCEL"]
 
 _TASKS = ("ApprovalRequired", "CreditHold", "FulfillmentDelay", "PricingConflict", "Stockout")
 """Tasks about an order that need nobody once it is cancelled."""
+
+_OUTLIVING = (INVOICE, RETURN)
+"""Processes about an order that its cancellation does not settle: a posted invoice stands, goods that came are here."""
 
 
 async def hold(case: AmendCase) -> Outcome:
@@ -67,7 +73,8 @@ async def finish(case: AmendCase) -> Outcome:
     def cancelled(order: LedgerOrder) -> LedgerOrder:
         if order.amended_by != case.request.process_id:
             return order
-        return replace(order, status=OrderStatus.CANCELLED, holds=(), exceptions=())
+        disputed = tuple(entry for entry in order.exceptions if isinstance(entry, InvoiceMismatch))
+        return replace(order, status=OrderStatus.CANCELLED, holds=(), exceptions=disputed)
 
     def changed(order: LedgerOrder) -> LedgerOrder:
         if order.amended_by != case.request.process_id:
@@ -95,7 +102,8 @@ async def finish(case: AmendCase) -> Outcome:
     await ask_for_credit(case.use, order, case.version, "is cancelled")
     await resolve_tasks_of(case.use, case.order_id, _TASKS, ORDER_ENDED, "the order is cancelled")
     for process in (await case.use.process_log.processes_of([case.order_id]))[case.order_id]:
-        if process.id != case.request.process_id and process.state is ProcessState.WAITING_HUMAN:
+        is_other = process.id != case.request.process_id and process.kind not in _OUTLIVING
+        if is_other and process.state is ProcessState.WAITING_HUMAN:
             await _end(case, process)
     return DONE
 

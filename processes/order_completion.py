@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from processes.dependencies import Dependencies
+from processes.order_case import AMENDING
 from processes.steps import DONE, Outcome, Verdict
-from schema.enums import OrderStatus, ShipmentStatus
+from schema.enums import OrderStatus, ShipmentStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.orders.delivery import has_arrived, status_of
 from schema.orders.views import Delivery
 from schema.records.orders import ErpLine, LedgerOrder
 from schema.records.problems import InvoiceMismatch
+from systems.errors import Unavailable
 
 __all__ = ["CompletesOrders", "complete_order"]
 
@@ -44,8 +46,15 @@ class CompletesOrders(Protocol):
 
 
 async def complete_order(case: CompletesOrders) -> Outcome:
-    """Complete the order when everything is delivered and invoiced, and every invoice fits."""
+    """Complete the order when everything is delivered and invoiced, and every invoice fits.
+
+    Raises:
+        Unavailable: the order waits to be changed or cancelled, which may be refused; the runner looks again.
+    """
     order = await case.order()
+    if order is not None and order.status in AMENDING:
+        said = f"order {order.number} is {order.status.value}"
+        raise Unavailable(SourceSystem.PLATFORM, "complete order", said, outcome_unknown=False)
     if order is None or order.status is not OrderStatus.ACCEPTED:
         return Outcome(Verdict.SKIPPED, note="the order is not open here")
     if _is_disputed(order):

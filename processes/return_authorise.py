@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from processes.journal import problems_to_json
 from processes.order_checks import failed
-from processes.return_case import SYSTEM, Facts, ReturnCase, told_by
+from processes.return_case import MAX_WRITES, SYSTEM, Facts, ReturnCase, told_by
 from processes.return_receipt import approval_of, approval_task
 from processes.rules.returns import check_return, why_a_person
 from processes.rules.uom import factor
@@ -23,7 +23,7 @@ from schema.records.orders import ReturnLine
 from schema.records.problems import Problem, ReturnNotAllowed, ValidationFailed
 from schema.records.returns import CREDIT, REPLACE, ExpectedReturn, LedgerReturn, NewReturn, ReturnDecision, return_id
 from schema.records.values import Money, Quantity
-from systems.errors import Rejected
+from systems.errors import Conflict, Rejected
 
 __all__ = [
     "APPROVAL",
@@ -57,20 +57,37 @@ async def check(case: ReturnCase) -> Outcome:
     if await case.found() is not None:
         return DONE
     facts = await case.facts()
-    if facts is None:
-        return Outcome(Verdict.REFUSED, (failed("UNKNOWN_ORDER", f"order {case.order_id} has no document", "orderId"),))
-    problems = tuple(_problems(case, facts))
+    problems = (_unknown(case),) if facts is None else tuple(_problems(case, facts))
     return Outcome(Verdict.REFUSED, problems) if problems else DONE
 
 
 async def request(case: ReturnCase) -> Outcome:
-    """Record the return under its number."""
+    """Record the return under its number; of two for the same goods the one that is recorded first stays.
+
+    Raises:
+        Conflict: others of the order kept being recorded in between.
+    """
     if await case.found() is not None:
         return DONE
-    facts = await case.facts()
-    if facts is None:
-        return Outcome(Verdict.REFUSED, (failed("UNKNOWN_ORDER", f"order {case.order_id} has no document", "orderId"),))
     number = await case.use.returns.next_number()
+    for _ in range(MAX_WRITES):
+        # Counted before anything else is read: one that comes after that is missed by nobody.
+        known = len((await case.use.returns.returns_of_orders([case.order_id]))[case.order_id])
+        facts = await case.facts()
+        problems = (_unknown(case),) if facts is None else tuple(_problems(case, facts))
+        if facts is None or problems:
+            return Outcome(Verdict.REFUSED, problems)
+        try:
+            await _record(case, facts, number, known)
+        except Conflict:
+            continue
+        await case.found()
+        return DONE
+    said = f"order {case.order_id} got {MAX_WRITES} other returns"
+    raise Conflict(SourceSystem.PLATFORM, "request return", said)
+
+
+async def _record(case: ReturnCase, facts: Facts, number: str, known: int) -> None:
     entry = LedgerReturn(
         id=return_id(number),
         number=number,
@@ -97,9 +114,8 @@ async def request(case: ReturnCase) -> Outcome:
     }
     made = replace(case.news("return.requested", "requested", facts_told), subject=entry.id, partition_key=entry.id)
     requested = replace(made, id=f"rma:{entry.id}:requested", actor=case.request.asked_by)
-    await case.use.returns.create(entry, [replace(requested, data={**requested.data, "returnId": entry.id})])
-    await case.found()
-    return DONE
+    told = replace(requested, data={**requested.data, "returnId": entry.id})
+    await case.use.returns.create(entry, [told], known=known)
 
 
 async def take_back(case: ReturnCase) -> None:
@@ -132,7 +148,7 @@ async def authorise(case: ReturnCase) -> Outcome:
         return DONE
     facts = await case.facts(besides=entry)
     if facts is None:
-        return Outcome(Verdict.REFUSED, (failed("UNKNOWN_ORDER", f"order {case.order_id} has no document", "orderId"),))
+        return Outcome(Verdict.REFUSED, (_unknown(case),))
     problems = tuple(_problems(case, facts))
     if problems:
         return Outcome(Verdict.REFUSED, problems)
@@ -290,6 +306,10 @@ async def announce(case: ReturnCase) -> Outcome:
 
     await case.change(changed, tell)
     return DONE
+
+
+def _unknown(case: ReturnCase) -> Problem:
+    return failed("UNKNOWN_ORDER", f"order {case.order_id} has no document", "orderId")
 
 
 def _problems(case: ReturnCase, facts: Facts) -> list[Problem]:

@@ -26,6 +26,7 @@ from schema.records.values import Quantity
 from systems.errors import Conflict, NotFound
 
 __all__ = [
+    "MAX_WRITES",
     "RETURN",
     "RETURNS",
     "SYSTEM",

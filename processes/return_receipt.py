@@ -13,6 +13,7 @@ from processes.order_checks import failed
 from processes.order_commit import allocate, create_in_erp
 from processes.order_delivery import release
 from processes.return_case import SYSTEM, ReturnCase, replacement_id
+from processes.return_invoiced import require_invoiced
 from processes.steps import DONE, Alarm, Outcome, Verdict, Waits
 from schema.enums import OrderChannel, OrderStatus, ReturnStatus, SourceSystem
 from schema.events.envelope import Event
@@ -175,7 +176,7 @@ async def post_receipt(case: ReturnCase) -> Outcome:
 
 
 async def credit(case: ReturnCase) -> Outcome:
-    """Have the ERP credit what came, once."""
+    """Have the ERP credit what came, once, as soon as it is invoiced."""
     entry = await case.entry()
     if not _is_settled(entry) or entry.resolution == REPLACE:
         return Outcome(Verdict.SKIPPED, note="nothing is credited")
@@ -184,6 +185,8 @@ async def credit(case: ReturnCase) -> Outcome:
 
 
 async def _credit(case: ReturnCase, entry: LedgerReturn) -> None:
+    if entry.credit is None:
+        await require_invoiced(case, entry)
     amount = await case.use.erp.credit_return(f"rma:{entry.id}:credit", entry.number)
     recorded = (await case.use.orders.orders([case.order_id])).get(case.order_id)
     home = None if recorded is None else recorded.home_erp

@@ -33,21 +33,30 @@ class PlatformReturnLedger:
         """Return a new return number, never given twice."""
         return await RETURN_NUMBERS.next(self._database)
 
-    async def create(self, entry: LedgerReturn, events: Sequence[Event] = ()) -> LedgerReturn:
-        """Record a return, or return the one with the same process recorded before."""
+    async def create(
+        self, entry: LedgerReturn, events: Sequence[Event] = (), *, known: int | None = None
+    ) -> LedgerReturn:
+        """Record a return, or return the one with the same process recorded before.
+
+        Raises:
+            Conflict: not ``known`` returns of the order are recorded but more.
+        """
         table = ledger_returns
+        row = {**return_row(entry), "turn": None if known is None else known + 1}
         async with self._database.transaction("create return") as connection:
-            insert = insert_into(connection, table, return_row(entry))
-            made = await connection.execute(
-                insert.on_conflict_do_nothing(index_elements=[table.c.process_id]).returning(table.c.id)
-            )
+            insert = insert_into(connection, table, row)
+            made = await connection.execute(insert.on_conflict_do_nothing().returning(table.c.id))
             if made.first() is not None:
                 comes_to = {"order_id": entry.order_id, "warehouse_code": entry.warehouse_code}
                 await note_warehouses(connection, [comes_to])
                 await self._append(connection, events)
                 return entry
             stored = await connection.execute(select(table.c.record).where(table.c.process_id == entry.process_id))
-            return decode(LedgerReturn, stored.scalar_one())
+            record = stored.scalar_one_or_none()
+        if record is None:
+            said = f"another return of order {entry.order_id} was recorded meanwhile: read them again"
+            raise Conflict(SourceSystem.PLATFORM, "create return", said)
+        return decode(LedgerReturn, record)
 
     async def update(self, entry: LedgerReturn, events: Sequence[Event] = ()) -> LedgerReturn:
         """Write the return when the stored version is ``entry.version``; return it with the next version.

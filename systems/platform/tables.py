@@ -83,8 +83,10 @@ ledger_returns = Table(
     Column("status", String(20), nullable=False),
     Column("requested_at", AwareTime, nullable=False),
     Column("record", document(), nullable=False),
+    Column("turn", Integer),
     Index(None, "order_id", "requested_at"),
     Index(None, "account_id", "requested_at"),
+    Index("uq_ledger_returns_order_id_turn", "order_id", "turn", unique=True),
 )
 
 feed_cursors = Table(

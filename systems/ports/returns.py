@@ -66,8 +66,19 @@ class ReturnLedger(Protocol):
         """Return a new return number (``RMA-`` and six digits), never given twice."""
         ...
 
-    async def create(self, entry: LedgerReturn, events: Sequence[Event] = ()) -> LedgerReturn:
-        """Record a return, or return the one with the same process recorded before."""
+    async def create(
+        self, entry: LedgerReturn, events: Sequence[Event] = (), *, known: int | None = None
+    ) -> LedgerReturn:
+        """Record a return, or return the one with the same process recorded before.
+
+        Args:
+            entry: the return.
+            events: what is told of it.
+            known: how many returns of its order the caller has counted; None for one that counted none.
+
+        Raises:
+            Conflict: there are more of the order by now.
+        """
         ...
 
     async def update(self, entry: LedgerReturn, events: Sequence[Event] = ()) -> LedgerReturn:

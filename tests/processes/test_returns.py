@@ -123,6 +123,7 @@ class Desk:
 async def desk(sqlite_url: str, world: ProcessWorld) -> AsyncIterator[Desk]:
     await run_order(world, submission(line(20)))
     world.wms.shipments_by_id = {"sh_S-1": shipment()}
+    world.erp.invoiced = True
     async with ProcessEngine(EngineSettings(sqlite_url, retries=QUICK), world.use) as engine:
         yield Desk(world, engine)
 

@@ -245,6 +245,7 @@ async def _apart(world: ProcessWorld) -> None:
 async def _give_back(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     order_id = await received(world)
     world.wms.shipments_by_id = {"sh_S-1": delivered_shipment(order_id)}
+    world.erp.invoiced = True
     asked = ReturnAsked(order_id, "acc_1", (ReturnLineAsked(1, Quantity(Decimal(2), "EA"), "DAMAGED"),))
     started = await EngineStarter(engine).request_return(asked, key="r-1", principal=REP, wait_ms=WAIT_MS)
     assert started.entity_id is not None, started.problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -43,6 +44,20 @@ async def test_a_process_records_one_return(ledger: PlatformReturnLedger):
     again = await ledger.create(ledger_return(id="rma_R-9", number="R-9"))
     assert again == ledger_return()
     assert (await ledger.returns_of_orders(["ord_1", "ord_2"])) == {"ord_1": (ledger_return(),), "ord_2": ()}
+
+
+async def test_of_returns_that_count_the_same_others_one_is_recorded(ledger: PlatformReturnLedger):
+    await ledger.create(ledger_return(9))
+    made = await asyncio.gather(
+        *(ledger.create(ledger_return(count), known=1) for count in range(1, 6)), return_exceptions=True
+    )
+    first = next(entry for entry in made if not isinstance(entry, BaseException))
+    assert [type(entry) for entry in made].count(Conflict) == 4
+    assert {entry.id for entry in (await ledger.returns_of_orders(["ord_1"]))["ord_1"]} == {first.id, "rma_R-9"}
+    assert await ledger.create(first, known=2) == first  # the same again finds itself
+    with pytest.raises(Conflict):
+        await ledger.create(ledger_return(8), known=1)
+    await ledger.create(ledger_return(8, order_id="ord_2"), known=0)
 
 
 async def test_returns_of_an_order_come_oldest_first_and_of_an_account_newest_first(ledger: PlatformReturnLedger):

@@ -11,7 +11,7 @@ from decimal import Decimal
 from processes.journal import read, write
 from schema.enums import ReturnStatus
 from schema.records.invoices import LoggedPosting, PostedInvoice, Rebilling
-from schema.records.orders import Invoice, Return, ReturnLine
+from schema.records.orders import ErpOrder, Invoice, Return, ReturnLine
 from schema.records.returns import NewReturn, return_id
 from schema.records.values import Money
 from tests.support.fake_systems.erp_orders import FakeOrders
@@ -44,6 +44,15 @@ class FakeAccounting(FakeOrders):
     async def posted_after(self, entry: int, limit: int) -> tuple[LoggedPosting, ...]:
         await self.script.enter(self.system, "posted_after")
         return tuple(posted for posted in self.postings if posted.entry > entry)[:limit]
+
+    async def orders(self, ids: Sequence[str]) -> Mapping[str, ErpOrder]:
+        """Return orders; what a credited invoice billed is not invoiced until it is billed anew."""
+        found = await super().orders(ids)
+        numbers = {f"inv:{number}:rebill": number for number in self.kept.all("credit memo")}
+        credited = [number for key, number in numbers.items() if not self.kept.all("rebilling", key)]
+        known = [posted.invoice for posted in self.postings if isinstance(posted, PostedInvoice)]
+        open_ = {invoice.order_id for invoice in known if invoice.number in credited}
+        return {name: _not_invoiced(entry) if name in open_ else entry for name, entry in found.items()}
 
     async def credit_invoice(self, key: str, number: str) -> str:
         await self.script.enter(self.system, "credit_invoice")
@@ -145,3 +154,7 @@ class FakeAccounting(FakeOrders):
     def _keep_return(self, entry: Return) -> None:
         self.kept.drop("rma", entry.rma_number)
         self.kept.put("rma", entry.rma_number, json.dumps(write(entry)))
+
+
+def _not_invoiced(order: ErpOrder) -> ErpOrder:
+    return replace(order, lines=tuple(replace(line, invoiced=Decimal(0)) for line in order.lines))
