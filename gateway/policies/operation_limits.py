@@ -94,7 +94,7 @@ class OperationLimits:
 
 
 def exceeded(limit: str, message: str, most: int, *, http_status: int = 400) -> RequestError:
-    """Return the refusal of a request that is over ``limit``, a key of the section ``limits`` or a fixed bound."""
+    """Return the refusal of a request that is over ``limit``, a setting or a fixed bound."""
     extensions = {"limit": limit, "most": most}
     return RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=http_status, extensions=extensions)
 

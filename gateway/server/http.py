@@ -24,7 +24,6 @@ from gateway.server.http_subscription import HttpSubscription
 from gateway.server.incremental import incremental_parts
 from gateway.server.multipart import SUBSCRIPTION_PARTS
 from gateway.server.negotiate import JSON_KINDS, Accepted, ResponseKind, check_content_type, choose
-from gateway.server.operations import too_many
 from gateway.server.packing import packed, unpack_body
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Identity, Principal, client_of
@@ -261,8 +260,6 @@ class HttpEndpoint:
         send: Send,
     ) -> _Serving:
         give_back = self._counter.take(client_of(context.principal, context.client.address))
-        if give_back is None:
-            raise too_many()
         try:
             framing = SUBSCRIPTION_PARTS
             if accepted.stream is ResponseKind.EVENTS:

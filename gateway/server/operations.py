@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from gateway.errors import ErrorCode, RequestError
+from gateway.errors import RequestError
 from gateway.server.expiry import until_expiry
 from gateway.server.failures import error_result
 from gateway.server.pipeline import Pipeline
@@ -15,10 +15,10 @@ from gateway.server.pushing import Pusher
 from gateway.server.request import GraphQLRequest, RequestContext
 from gateway.server.shared_results import Event
 from gateway.server.stopping import has_stopped
-from gateway.server.streams import SubscriptionCounter
+from gateway.server.streams import SubscriptionCounter, too_many
 from gateway.transport.fan_out import Bell
 
-__all__ = ["Operations", "Sink", "too_many"]
+__all__ = ["Operations", "Sink"]
 
 
 class Sink(Protocol):
@@ -35,12 +35,6 @@ class Sink(Protocol):
     async def complete(self, identifier: str) -> None:
         """Send the end of an operation; the last message of it."""
         ...
-
-
-def too_many() -> RequestError:
-    """Return the refusal of one stream more than allowed."""
-    message = "too many subscriptions are under way; end one first, or try again later"
-    return RequestError(ErrorCode.LIMIT_EXCEEDED, message, http_status=503)
 
 
 class Operations:
@@ -61,10 +55,21 @@ class Operations:
 
     def start(self, identifier: str, read: Callable[[], GraphQLRequest], context: RequestContext, client: str) -> None:
         """Run an operation; every failure, that of ``read`` among them, goes to the sink."""
-        give_back = self._counter.take(client) if len(self._running) < self._most else None
+        give_back: Callable[[], None] | None = None
+        begin: Callable[[_Operation], Awaitable[None]]
+        try:
+            give_back = self._take(client)
+            begin = partial(_Operation.begin, read=read, context=context)
+        except RequestError as refusal:
+            begin = partial(_Operation.conclude, fault=refusal)
         operation = self._running[identifier] = _Operation(self, identifier, give_back)
         self._all.add(operation)
-        operation.run(partial(operation.begin, read, context))
+        operation.run(partial(begin, operation))
+
+    def _take(self, client: str) -> Callable[[], None]:
+        if len(self._running) >= self._most:
+            raise too_many("max_per_connection", "on this connection", self._most)
+        return self._counter.take(client)
 
     def stop(self, identifier: str) -> None:
         """End an operation that the client does not want any more; nothing more is sent of it."""
@@ -129,8 +134,6 @@ class _Operation(Pusher):
     async def begin(self, read: Callable[[], GraphQLRequest], context: RequestContext) -> None:
         """Start it, and write what it has to say so far."""
         try:
-            if self._give_back is None:
-                raise too_many()  # noqa: TRY301 - every refusal is written in one place below
             request, pipeline = read(), self._home.pipeline
             prepared = await pipeline.open(request, context)
             if prepared.operation.kind != "subscription":

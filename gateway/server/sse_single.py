@@ -22,7 +22,7 @@ import orjson
 
 from gateway.errors import ErrorCode, RequestError
 from gateway.server.http_streams import Receive, Send, wait_for_disconnect
-from gateway.server.operations import Operations, too_many
+from gateway.server.operations import Operations
 from gateway.server.pipeline import Pipeline
 from gateway.server.principal import Principal
 from gateway.server.request import GraphQLRequest, RequestContext
@@ -69,8 +69,6 @@ class SharedStreams:
             RequestError: LIMIT_EXCEEDED, the client or the process has too many streams.
         """
         give_back = self._counter.take(client)
-        if give_back is None:
-            raise too_many()
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         stream = _Stream(self._pipeline, self._counter, self._limits, self._most, principal, client)
         self._streams[token] = stream

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from gateway.errors import ErrorCode, RequestError
+from gateway.policies.operation_limits import exceeded
 
-__all__ = ["Quiet", "ResultBuffer", "StreamLimits", "SubscriptionCounter"]
+__all__ = ["Quiet", "ResultBuffer", "StreamLimits", "SubscriptionCounter", "too_many"]
 
 _PATIENCE_FOR_ONE_WRITE = 3
 """A write may take this many times the patience for a full buffer, so that the client can still be told the reason."""
@@ -37,6 +38,15 @@ class StreamLimits:
         return self.patience_s * _PATIENCE_FOR_ONE_WRITE
 
 
+def too_many(limit: str, where: str, most: int) -> RequestError:
+    """Return the refusal of one stream more than ``limit`` allows, a key of the section ``subscriptions``."""
+    message = (
+        f"too many subscriptions {where} are under way: subscriptions.{limit} is {most}; "
+        "end one first, or try again later"
+    )
+    return exceeded(f"subscriptions.{limit}", message, most, http_status=503)
+
+
 class SubscriptionCounter:
     """Counts the streams under way over all connections of the process, in all and for each client."""
 
@@ -50,15 +60,17 @@ class SubscriptionCounter:
         """Keep to other bounds; streams beyond them go on."""
         self._most, self._most_per_client = most, most_per_client
 
-    def take(self, client: str = "") -> Callable[[], None] | None:
-        """Count one more stream of a client.
+    def take(self, client: str = "") -> Callable[[], None]:
+        """Count one more stream of a client and return what counts it less again, to be called once.
 
-        Returns:
-            What counts it less again, to be called once; None when there is no room.
+        Raises:
+            RequestError: LIMIT_EXCEEDED, the client or the process has as many as allowed.
         """
         held = self._of_client.get(client, 0)
-        if self.running >= self._most or held >= self._most_per_client:
-            return None
+        if self.running >= self._most:
+            raise too_many("max_total", "in this process", self._most)
+        if held >= self._most_per_client:
+            raise too_many("max_per_client", "of this client", self._most_per_client)
         self.running += 1
         self._of_client[client] = held + 1
         return lambda: self._give_back(client)

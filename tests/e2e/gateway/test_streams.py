@@ -78,6 +78,10 @@ async def test_a_client_has_no_more_streams_than_allowed_and_its_neighbour_has_i
     async with http(kit.with_identity(lambda headers: Principal(headers["x-name"]))) as client:
         first, second, other = [await follow(client, name) for name in ("ada", "ada", "bo")]
         assert [found.status_code for found in (first, second, other)] == [200, 503, 200]
+        error = json.loads(await second.aread())["errors"][0]
+        assert "subscriptions.max_per_client is 1" in error["message"]
+        told = {"code": "LIMIT_EXCEEDED", "limit": "subscriptions.max_per_client", "most": 1}
+        assert error["extensions"] == told
         for found in (first, second, other):
             await found.aclose()
 

@@ -126,7 +126,9 @@ async def test_more_subscriptions_than_allowed_are_refused_and_the_neighbour_run
         await opened.send(json.dumps(subscribe("1", PRICES, upcs=["wait"])))
         refused = await ask(opened, subscribe("2", PRICES, upcs=["table"]))
         assert refused["id"] == "2"
-        assert refused["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        told = {"code": "LIMIT_EXCEEDED", "limit": f"subscriptions.{limit}", "most": 1}
+        assert refused["payload"][0]["extensions"] == told
+        assert f"subscriptions.{limit} is 1" in refused["payload"][0]["message"]
         await opened.send(json.dumps({"id": "1", "type": "complete"}))
         await becomes_free(opened)
 

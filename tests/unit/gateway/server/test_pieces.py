@@ -96,21 +96,27 @@ def test_a_query_string_has_json_inside():
 def test_a_counter_is_full_at_its_limit_and_free_again():
     counter = SubscriptionCounter(1)
     give_back = counter.take()
-    assert give_back is not None
-    assert counter.take() is None
+    with pytest.raises(RequestError) as refused:
+        counter.take()
+    assert refused.value.extensions == {"limit": "subscriptions.max_total", "most": 1}
     give_back()
-    assert counter.take() is not None
+    counter.take()
 
 
 def test_a_client_that_holds_many_streams_leaves_room_for_others():
+    def refusal(client: str) -> object:
+        with pytest.raises(RequestError) as refused:
+            counter.take(client)
+        return refused.value.extensions["limit"]
+
     counter = SubscriptionCounter(3, 2)
     held = [counter.take("a"), counter.take("a")]
-    assert counter.take("a") is None
-    assert counter.take("b") is not None
-    assert counter.take("c") is None
+    assert refusal("a") == "subscriptions.max_per_client"
+    counter.take("b")
+    assert refusal("c") == "subscriptions.max_total"
     held[0]()
     assert counter.running == 2
-    assert counter.take("a") is not None
+    counter.take("a")
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000], ids=["small", "so large that a thread does it"])
