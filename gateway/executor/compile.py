@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from graphql import GraphQLSchema
@@ -19,7 +20,7 @@ from gateway.executor.contexts import CompiledContexts, compile_contexts
 from gateway.executor.deferred import Place, compile_places, first_answer
 from gateway.executor.introspection import Introspection
 from gateway.executor.paths import Collector, compile_collectors, whole
-from gateway.executor.projection import Projection, compile_projection
+from gateway.executor.projection import FAULTS, Projection, compile_projection
 from gateway.executor.representations import CompiledCall, compile_call
 from gateway.executor.shape import Composite, SchemaTypes, build_root
 from gateway.executor.streamed import ErrorRoutes, ListPlace, compile_list_places
@@ -74,6 +75,25 @@ class Shape:
     verify: Verification | None
     places: tuple[tuple[Place | ListPlace, ...], ...] = ()
     failed_verifications: int = 0
+    _with_numbers: Projection | None = None
+
+    def project_numbers(self, data: dict[str, Any]) -> dict[str, Any] | None:
+        """Return data that ``project`` is not for, where all that is wrong with it are numbers in place of IDs.
+
+        A subgraph that sends such numbers does so always: the code for them is what ``project`` is from then on.
+        """
+        if self._with_numbers is None:
+            self._with_numbers = compile_projection(self.root, takes_numbers=True)
+        elif self.project is self._with_numbers:
+            return None
+        if self._with_numbers is None:
+            return None
+        try:
+            shaped = self._with_numbers(data)
+        except FAULTS:
+            return None
+        self.project = self._with_numbers
+        return shaped
 
     def note_failed_verification(self) -> None:
         """Count a verification that failed; a subgraph that always sends more than is shown is not asked in vain."""

@@ -138,6 +138,8 @@ class _Completion:
     def _leaf(self, position: Position, leaf: Leaf, value: Any, path: ResponsePath) -> Any:
         if fits(leaf, value):
             return value
+        if leaf.is_id and value.__class__ is int:
+            return str(value)
         self._invalid(position, path, f"the subgraph's value is not a {leaf.name}")
         return None
 

@@ -6,6 +6,9 @@
    a class that the leaf type does not have, an unknown enum value or type name) they raise, and the caller shapes the
    data by :mod:`gateway.executor.completion` instead. So this module never decides what an error looks like.
 
+Code for data without faults knows strings for IDs. Numbers in place of them are no fault either, but a subgraph sends
+them everywhere or nowhere, so they have code of their own, which makes them strings.
+
 Leaf classes are checked for a whole object at once: the tuple of their classes is looked up among the tuples that were
 found right before, and only a tuple that is new is judged leaf by leaf.
 """
@@ -33,13 +36,14 @@ FAULTS = (Mismatch, KeyError, TypeError, AttributeError)
 """What generated code raises on data that it is not for."""
 
 
-def compile_projection(root: Composite) -> Projection | None:
+def compile_projection(root: Composite, *, takes_numbers: bool = False) -> Projection | None:
     """Return the generated projection of the root object; None when a field always needs the exact way.
 
-    The projection raises :class:`Mismatch`, KeyError, TypeError or AttributeError on any fault in the data.
+    With ``takes_numbers`` whole numbers in place of IDs become strings. The projection raises :class:`Mismatch`,
+    KeyError, TypeError or AttributeError on any fault in the data.
     """
     try:
-        projection: Projection = Generator().function(root)
+        projection: Projection = Generator(takes_numbers=takes_numbers).function(root)
     except NeedsExactness:
         return None
     return projection
@@ -54,7 +58,8 @@ class Generator:
 
     null = "None"
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_numbers: bool = False) -> None:
+        self._takes_numbers = takes_numbers
         self.lines: list[str] = []
         self.scope: dict[str, Any] = {"bad": _bad, "first": _first, "null_unless_bad": self.null_unless_bad}
         self._count = 0
@@ -122,7 +127,7 @@ class Generator:
                 variable = f"v{number}"
                 body.append(f" {variable}=o[{field.source!r}]")
                 leaves.append((variable, field))
-                items.append((field, variable))
+                items.append((field, self._text(variable) if self._converts(field.target) else variable))
             else:
                 items.append((field, self._expression(field, inner.get(field.key))))
         if not any(field.name != "__typename" for field in fields):
@@ -158,16 +163,16 @@ class Generator:
                 judged.append((variable, field))
         if len(judged) == 1:
             variable, field = judged[0]
-            accepted = field.target.classes if isinstance(field.target, Leaf) else None
+            accepted = self._classes(field)
             if accepted is None:
                 checks.append(f" if {variable} is None: bad()")
             else:
-                classes = self._bind("classes", accepted if field.wrappers else accepted | {_NONE})
+                classes = self._bind("classes", accepted)
                 checks.append(f" if {variable}.__class__ not in {classes}: bad()")
         elif judged:
             known: set[tuple[type, ...]] = set()
             known_name = self._bind("known", known)
-            learn = self._bind("learn", _learner(tuple(_Accepted(field) for _, field in judged), known))
+            learn = self._bind("learn", _learner(tuple(self._classes(field) for _, field in judged), known))
             classes = ",".join(f"{variable}.__class__" for variable, _ in judged)
             checks.append(f" if ({classes}) not in {known_name}: {learn}(({classes}))")
         for variable, field in judged:
@@ -179,13 +184,28 @@ class Generator:
                 checks.append(f" if {null}{far}: bad()")
         return checks
 
+    def _converts(self, leaf: Leaf) -> bool:
+        return self._takes_numbers and leaf.is_id
+
+    @staticmethod
+    def _text(variable: str) -> str:
+        return f"({variable} if {variable}.__class__ is not int else str({variable}))"
+
+    def _classes(self, field: Position) -> frozenset[type] | None:
+        """Return the classes that a leaf's values may have, None when all but null are right."""
+        leaf = field.target
+        if not isinstance(leaf, Leaf) or leaf.classes is None:
+            return None
+        accepted = leaf.classes | {int} if self._converts(leaf) else leaf.classes
+        return accepted if field.wrappers else accepted | {_NONE}
+
     def _expression(self, field: Position, function: str | None) -> str:
         """Return the expression for a list of leaves, or for a composite that ``function`` shapes."""
         value = f"o[{field.source!r}]"
         if field.first is not None:
             value = f"first({value},{field.first})"
         if isinstance(field.target, Leaf):
-            check = self._bind("check", _leaf_list_check(field.target, field.wrappers))
+            check = self._bind("check", _leaf_list_check(field.target, field.wrappers, self._converts(field.target)))
             return f"{check}({value})"
         return self._wrap(field.wrappers, value, str(function), 0)
 
@@ -224,25 +244,11 @@ def _signature(field: Position, function: str | None) -> tuple[object, ...]:
     return (field.key, field.source, field.name, field.wrappers, field.is_denied, field.first, target)
 
 
-class _Accepted:
-    """The classes that a leaf position accepts."""
-
-    __slots__ = ("_classes", "_nullable")
-
-    def __init__(self, field: Position) -> None:
-        leaf = field.target
-        self._classes = leaf.classes if isinstance(leaf, Leaf) else None
-        self._nullable = not field.wrappers
-
-    def __contains__(self, found: type) -> bool:
-        if found is _NONE:
-            return self._nullable
-        return self._classes is None or found in self._classes
-
-
-def _learner(accepted: tuple[_Accepted, ...], known: set[tuple[type, ...]]) -> Callable[[tuple[type, ...]], None]:
+def _learner(
+    accepted: tuple[frozenset[type] | None, ...], known: set[tuple[type, ...]]
+) -> Callable[[tuple[type, ...]], None]:
     def learn(classes: tuple[type, ...]) -> None:
-        if not all(found in one for found, one in zip(classes, accepted, strict=True)):
+        if not all(_accepts(one, found) for found, one in zip(classes, accepted, strict=True)):
             raise Mismatch
         if len(known) < _MAX_KNOWN_CLASS_TUPLES:
             known.add(classes)
@@ -250,11 +256,15 @@ def _learner(accepted: tuple[_Accepted, ...], known: set[tuple[type, ...]]) -> C
     return learn
 
 
-def _leaf_list_check(leaf: Leaf, wrappers: str) -> Callable[[Any], Any]:
+def _accepts(classes: frozenset[type] | None, found: type) -> bool:
+    return found is not _NONE if classes is None else found in classes
+
+
+def _leaf_list_check(leaf: Leaf, wrappers: str, converts: bool) -> Callable[[Any], Any]:
     nullable = not wrappers.startswith("!")
     inner = wrappers if nullable else wrappers[1:]
     if inner:
-        item = _leaf_list_check(leaf, inner[1:])
+        item = _leaf_list_check(leaf, inner[1:], converts)
 
         def check_list(value: Any) -> Any:
             if value is None and nullable:
@@ -270,6 +280,8 @@ def _leaf_list_check(leaf: Leaf, wrappers: str) -> Callable[[Any], Any]:
             if nullable:
                 return None
             raise Mismatch
+        if converts and value.__class__ is int:
+            return str(value)
         if not fits(leaf, value):
             raise Mismatch
         return value

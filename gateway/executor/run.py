@@ -365,8 +365,8 @@ class _Execution:
             try:
                 shaped = shape.project(self.data)
             except FAULTS:
-                shaped, errors = complete(shape.root, self.data, errors)
-        else:
+                shaped = shape.project_numbers(self.data)
+        if shaped is None:
             shaped, errors = complete(shape.root, self.data, errors)
         if plan.introspection is not None and shaped is not None:
             shaped, errors = self._add_introspection(shaped, errors)

@@ -31,7 +31,7 @@ _BUILT_IN: Mapping[str, frozenset[type]] = {
     "Float": frozenset({int, float}),
     "String": frozenset({str}),
     "Boolean": frozenset({bool}),
-    "ID": frozenset({str, int}),
+    "ID": frozenset({str}),
 }
 
 
@@ -56,6 +56,11 @@ class Leaf:
     def is_int(self) -> bool:
         """Whether it is GraphQL's Int, whose numbers are bounded."""
         return self.name == "Int"
+
+    @property
+    def is_id(self) -> bool:
+        """Whether it is GraphQL's ID, whose numbers become strings."""
+        return self.name == "ID"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,8 +39,6 @@ ID, NAME, PRICE = out("id", "ID!"), out("name", "String"), out("price", "Float!"
 def shape(output: list[OutputField], data: dict[str, Any], **flags: bool) -> tuple[Any, list[dict[str, Any]]]:
     root = build_root(tuple(output), "Query", TYPES, lambda one: flags[one.variable] is one.expected)
     exact = complete(root, data, [])
-    project = compile_projection(root)
-    assert project is not None
     verify = compile_verification(root)
     if verify is not None:
         try:
@@ -50,19 +48,24 @@ def shape(output: list[OutputField], data: dict[str, Any], **flags: bool) -> tup
         else:
             assert exact == (data, [])
             assert list(data) == list(exact[0])
-    try:
-        fast = project(data)
-    except FAULTS:
-        return exact
-    assert fast == exact[0]
-    assert exact[1] == []
+    for takes_numbers in (False, True):
+        project = compile_projection(root, takes_numbers=takes_numbers)
+        assert project is not None
+        try:
+            fast = project(data)
+        except FAULTS:
+            continue
+        assert fast == exact[0]
+        assert exact[1] == []
     return exact
 
 
 @pytest.mark.parametrize(
     ("output", "data", "expected", "faults"),
     [
-        pytest.param([out("item", "Item", ID)], {"item": {"id": 3}}, {"item": {"id": 3}}, [], id="an ID may be an Int"),
+        pytest.param(
+            [out("item", "Item", ID)], {"item": {"id": 3}}, {"item": {"id": "3"}}, [], id="a number for an ID"
+        ),
         pytest.param([out("item", "Item", ID)], {"item": None}, {"item": None}, [], id="null in a nullable position"),
         pytest.param([out("item", "Item", ID)], {}, {"item": None}, [], id="missing in a nullable position"),
         pytest.param(
@@ -212,7 +215,8 @@ def test_both_ways_of_shaping_agree_on_any_data(data):
 
 ITEM = out("item", "Item", ID, out("tags", "[String!]"), NEXT)
 GOOD_ITEM = b'{"id":"1","tags":["a"],"next":{"id":"2","name":null}}'
-GOOD_ITEMS = b'[{"id":1,"next":{"id":2,"name":"n"}},null]'
+GOOD_ITEMS = b'[{"id":"1","next":{"id":"2","name":"n"}},null]'
+NUMBERS = b'{"id":1,"tags":["a"],"next":null}'
 NULL_TOO_MANY = b'{"id":"1","tags":["a",null],"next":null}'
 WRONG_LEAF = b'{"id":"1","tags":[2],"next":{"id":"2","name":""}}'
 
@@ -227,6 +231,7 @@ WRONG_LEAF = b'{"id":"1","tags":[2],"next":{"id":"2","name":""}}'
         pytest.param(b'{"data":{"item":null}}', None, id="a key less"),
         pytest.param(b'{"data":{"item":' + NULL_TOO_MANY + b',"items":null}}', None, id="a null too many"),
         pytest.param(b'{"data":{"item":' + WRONG_LEAF + b',"items":[]}}', None, id="a wrong leaf"),
+        pytest.param(b'{"data":{"item":' + NUMBERS + b',"items":[]}}', None, id="a number for an ID"),
         pytest.param(b'{"data":{"item":null,"item":null,"items":null}}', False, id="a key twice"),
         pytest.param(b'{"data":{"item":null,"items":null},"extensions":{}}', False, id="something beside data"),
         pytest.param(b'{"data":{"item" : null,"items":null}}', False, id="blanks before a colon"),
