@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from processes.api import LineChange, OrderSubmission, SubmissionLine
+from processes.api import LineAdded, LineChange, OrderSubmission, SubmissionLine
 from processes.dependencies import Dependencies
 from processes.journal import problems_to_json
 from processes.order_case import OrderCase, OrderRequest
@@ -82,6 +82,7 @@ class AmendRequest:
     asked_by: str
     asked_at: datetime
     lines: tuple[LineChange, ...] = ()
+    added: tuple[LineAdded, ...] = ()
 
 
 class AmendCase(OrderCase):
@@ -135,6 +136,7 @@ def submission_of(order: LedgerOrder) -> OrderSubmission:
         requested_date=order.requested_date,
         ship_complete=order.ship_complete,
         allow_backorder=order.allow_backorder,
+        allow_substitutes=order.allow_substitutes,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from processes.api import LineChange, SubmissionLine
+from processes.api import LineAdded, LineChange, SubmissionLine
 from processes.dependencies import Dependencies
 from processes.order_checks import MAX_AHEAD, WEST_OF_ALL, check_date, check_line, failed, not_sellable
 from processes.price_facts import PriceFacts, per_base
@@ -20,13 +20,18 @@ from schema.records.catalog import Item, Price
 from schema.records.orders import LedgerLine, LedgerOrder
 from schema.records.problems import ApprovalRequired, ItemNotSellable, PricingConflict, Problem, ValidationFailed
 
-__all__ = ["amended", "check_changes", "is_grown", "lacks_less", "reprice"]
+__all__ = ["amended", "check_changes", "is_grown", "lacks_less", "lines_before", "price_added", "reprice"]
 
 _NONE = Decimal(0)
 
 
 def check_changes(
-    order: LedgerOrder, changes: Sequence[LineChange], items: Mapping[str, Item], ship_to: ShipTo | None, now: datetime
+    order: LedgerOrder,
+    changes: Sequence[LineChange],
+    items: Mapping[str, Item],
+    ship_to: ShipTo | None,
+    now: datetime,
+    added: Sequence[LineAdded] = (),
 ) -> Iterable[Problem]:
     """Return everything that is wrong with a change."""
     if not changes:
@@ -43,7 +48,10 @@ def check_changes(
             yield failed("UNKNOWN_LINE", f"line {change.line_no} of order {order.number} {said}", *place, "lineNo")
         else:
             yield from _check_change(index, change, line, items.get(line.sku), ship_to, now)
-    if all(line.cancelled > 0 for line in amended(order.lines, changes)):
+    for index, entry in enumerate(added, len(changes)):
+        wanted = SubmissionLine(entry.line_no, entry.sku, entry.quantity)
+        yield from check_line(index, wanted, items.get(entry.sku), ship_to)
+    if all(line.cancelled > 0 for line in amended(order.lines, changes, added)):
         yield failed("NOTHING_LEFT", "nothing of the order would be left: cancel the order", "lines")
 
 
@@ -69,10 +77,34 @@ def _check_change(
     yield from check_date(change.requested_date, earliest, latest, (*place, "requestedDate"))
 
 
-def amended(lines: Iterable[LedgerLine], changes: Iterable[LineChange]) -> tuple[LedgerLine, ...]:
-    """Return lines as they are wanted after the change, prices and allocations left as they were."""
+def amended(
+    lines: Sequence[LedgerLine], changes: Iterable[LineChange], added: Sequence[LineAdded] = ()
+) -> tuple[LedgerLine, ...]:
+    """Return lines as they are wanted after the change, prices and allocations left as they were, added ones last."""
     by_number = {change.line_no: change for change in changes}
-    return tuple(_amended(line, by_number.get(line.line_no)) for line in lines)
+    after = [_amended(line, by_number.get(line.line_no)) for line in lines]
+    successors = {entry.replaces: entry.line_no for entry in added}
+    told = [replace(line, substituted_by=successors.get(line.line_no, line.substituted_by)) for line in after]
+    replaced = {line.line_no: line for line in lines}
+    return (*told, *(_new(entry, replaced[entry.replaces]) for entry in added))
+
+
+def lines_before(lines: Sequence[LedgerLine], after: Sequence[LedgerLine]) -> tuple[LedgerLine, ...]:
+    """Return the lines that those after a change were: of an added one nothing was wanted."""
+    added = after[len(lines) :]
+    return (*lines, *(replace(line, cancelled=line.quantity.value, allocations=()) for line in added))
+
+
+def _new(added: LineAdded, replaced: LedgerLine) -> LedgerLine:
+    return LedgerLine(
+        line_no=added.line_no,
+        sku=added.sku,
+        description=added.sku,
+        quantity=added.quantity,
+        unit_price=None,
+        price_source=None,
+        requested_date=replaced.requested_date,
+    )
 
 
 def _amended(line: LedgerLine, change: LineChange | None) -> LedgerLine:
@@ -126,6 +158,23 @@ def reprice(
     if is_same_band or (grows and now.unit.amount >= agreed.amount):
         return after
     charged = replace(after, unit_price=now.unit, price_source=now.source.value)
+    return _below_floor(index, charged, item, now, facts) or charged
+
+
+def price_added(
+    index: int,
+    line: LedgerLine,
+    currency: str,
+    item: Item,
+    facts: PriceFacts,
+    ship_to: ShipTo | None,
+    use: Dependencies,
+) -> LedgerLine | Problem:
+    """Return a new line at today's price, or why it has none."""
+    now = facts.price(item, line.quantity, ship_to, use)
+    if not isinstance(now, Price) or now.unit.currency != currency:
+        return _no_price(index, item, now)
+    charged = replace(line, description=item.name, unit_price=now.unit, price_source=now.source.value)
     return _below_floor(index, charged, item, now, facts) or charged
 
 

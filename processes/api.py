@@ -22,6 +22,7 @@ from schema.records.values import Money, Quantity
 __all__ = [
     "AccountChange",
     "AccountStarter",
+    "LineAdded",
     "LineChange",
     "OrderCancellation",
     "OrderChange",
@@ -105,13 +106,27 @@ class LineChange:
 
 
 @dataclass(frozen=True, slots=True)
+class LineAdded:
+    """A line that an order gets in place of what is given up of the line ``replaces``."""
+
+    line_no: int
+    replaces: int
+    sku: str
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True)
 class OrderChange:
-    """Lines of an order to change; ``version`` is that of the order which the caller has seen."""
+    """Lines of an order to change, and those that come in place of what is given up of them.
+
+    ``version`` is that of the order which the caller has seen.
+    """
 
     order_id: str
     version: int
     lines: tuple[LineChange, ...]
     reason: str
+    added: tuple[LineAdded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

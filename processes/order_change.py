@@ -3,7 +3,8 @@
 CHANGE_PENDING from the first step on. Releases that carry a changed line are held before the ERP changes, so nobody
 picks what is about to change; the goods of those releases are released anew, in a round of their own, once the ERP has
 allocated them. A line that gives up nothing but what it lacks concerns no release: it changes though goods of it are
-picked, or gone. Refused, the order is what it was: ERP quantities restored, releases picked as if nothing was asked.
+picked, or gone. Another item may come in place of what a line gives up, in a line of its own, at today's price, where
+all of it is there. Refused, the order is what it was: ERP quantities restored, releases picked as if nothing was asked.
 """
 
 from __future__ import annotations
@@ -11,39 +12,34 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 from processes.amend_case import AmendCase, begin, give_up, is_open, refusal_of, refused_by_erp, settle
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
-from processes.amend_lines import amended, check_changes, is_grown, lacks_less, reprice
+from processes.amend_lines import amended, check_changes, lacks_less, lines_before, price_added, reprice
+from processes.amend_stock import give_back, look_up_reservation, reserve
 from processes.order_commit import allocated_line, places_of, shortages
 from processes.order_delivery import mirror_of, release_round
 from processes.order_pricing import find_credit_hold, order_total, pricing_ground
-from processes.order_sourcing import UNRESERVED, promised_on
+from processes.order_sourcing import promised_on
 from processes.replacement_fate import ask_for_credit
-from processes.rules.supply import free_now, hold_limit
-from processes.rules.uom import factor, tidy
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
 from processes.task_news import resolve_tasks_of
 from schema.enums import OrderStatus, ReservationStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import ShipTo
 from schema.records.catalog import Item
-from schema.records.inventory import ReserveLine, Warehouse
-from schema.records.orders import ErpLine, ErpLineChange, ErpOrderChange, LedgerLine, LedgerOrder
-from schema.records.problems import CreditHold, Problem, Stockout, ValidationFailed
-from schema.records.values import Money, Quantity
-from systems.errors import Conflict, Rejected
+from schema.records.inventory import Warehouse
+from schema.records.orders import ErpLine, ErpLineChange, ErpOrderChange, LedgerLine, LedgerOrder, NewErpLine
+from schema.records.problems import CreditHold, Problem, Stockout
+from schema.records.values import Money
+from systems.errors import Rejected
 from systems.ports import AllocationResult
 
 __all__ = ["ORDER_CHANGE", "tell"]
 
 ORDER_CHANGED = "ORDER_CHANGED"
 """Resolution of tasks about what a changed order does not lack any more."""
-
-RESERVED_FOR = timedelta(hours=24)
-"""How long goods are kept for a change that waits for the ERP."""
 
 _NONE = Decimal(0)
 
@@ -59,8 +55,7 @@ async def check(case: AmendCase) -> Outcome:
     refusal = refusal_of(case, order)
     if refusal is not None:
         return Outcome(Verdict.REFUSED, (refusal,))
-    items, ship_to = await case.items(), await case.ship_to()
-    problems = tuple(check_changes(order, case.amendment.lines, items, ship_to, case.use.clock.now()))
+    problems = tuple(_wrong(case, order, await case.items(), await case.ship_to()))
     return Outcome(Verdict.REFUSED, problems) if problems else DONE
 
 
@@ -69,16 +64,22 @@ async def price(case: AmendCase) -> Outcome:
     order = await case.order()
     if order.amended_lines:
         return DONE
-    wanted = amended(order.lines, case.amendment.lines)
+    wanted = amended(order.lines, case.amendment.lines, case.amendment.added)
     _, items, facts = await pricing_ground(case)
     ship_to, places = await case.ship_to(), _places_of(case)
-    wrong = tuple(check_changes(order, case.amendment.lines, items, ship_to, case.use.clock.now()))
+    wrong = tuple(_wrong(case, order, items, ship_to))
     if wrong:
         return Outcome(Verdict.REFUSED, wrong)
     priced: list[LedgerLine] = []
     problems: list[Problem] = []
-    for before, after in zip(order.lines, wanted, strict=True):
-        found = reprice(places.get(after.line_no, 0), before, after, items[after.sku], facts, ship_to, case.use)
+    new = {entry.line_no for entry in case.amendment.added}
+    for before, after in zip(lines_before(order.lines, wanted), wanted, strict=True):
+        place, item = places.get(after.line_no, 0), items[after.sku]
+        found = (
+            price_added(place, after, order.currency, item, facts, ship_to, case.use)
+            if after.line_no in new
+            else reprice(place, before, after, item, facts, ship_to, case.use)
+        )
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -111,59 +112,13 @@ async def resume(case: AmendCase) -> None:
         await resume_releases(case, _releases(case, await case.order()))
 
 
-async def reserve(case: AmendCase) -> Outcome:
-    """Hold what the lines grow by where they ship from, until the ERP has allocated it; the rest is backordered."""
-    order, items = await case.order(), await case.items()
-    grown = [
-        (before, after) for before, after in zip(order.lines, order.amended_lines, strict=True)
-        if is_grown(before, after)
-    ]  # fmt: skip
-    now, wanted, short = case.use.clock.now(), list[ReserveLine](), list[Stockout]()
-    skus = sorted({after.sku for _, after in grown})
-    positions = {(entry.sku, entry.warehouse_code): entry for entry in await case.use.wms.stock(skus)} if skus else {}
-    soft = await case.use.reservations.reserved(skus, now)
-    for before, after in grown:
-        code = next((entry.warehouse_code for entry in before.allocations), None)
-        position = positions.get((after.sku, code or ""))
-        growth = (after.wanted - before.wanted) * _per_base(after, items)
-        free = _NONE if position is None else free_now(position, soft.get((after.sku, position.warehouse_code), _NONE))
-        if free < growth and not order.allow_backorder:
-            short.append(_stockout(after, before, tidy(free / _per_base(after, items))))
-        if position is not None and free > 0:
-            held = min(growth, free)
-            limit = hold_limit(position)
-            wanted.append(
-                ReserveLine(after.line_no, after.sku, position.warehouse_code, held, items[after.sku].base_uom, limit)
-            )
-    if short:
-        return Outcome(Verdict.REFUSED, tuple(short))
-    if wanted:
-        key, until = case.own_key("resv"), now + RESERVED_FOR
-        kept, missing = await case.use.reservations.reserve(key, case.account_id, wanted, until, now)
-        if missing:
-            raise Conflict(SourceSystem.PLATFORM, "reserve", f"stock of order {order.number} changed meanwhile")
-        if not kept:
-            return UNRESERVED
-    return DONE
-
-
-async def look_up_reservation(case: AmendCase) -> Outcome:
-    """Return whether an attempt that was given up has held the goods; if not, none that is under way still will."""
-    now = case.use.clock.now()
-    held, _ = await case.use.reservations.reserve(case.own_key("resv"), case.account_id, (), now, now)
-    return DONE if held else UNRESERVED
-
-
-async def give_back(case: AmendCase) -> None:
-    """Release what was held for the change."""
-    await case.use.reservations.settle(case.own_key("resv"), ReservationStatus.RELEASED)
-
-
 async def change_document(case: AmendCase) -> Outcome:
     """Change the ERP's document; the ERP gives back what it had allocated to the changed lines."""
     order = await case.order()
     try:
-        await case.use.erp.change_order(_document_change(case, order.amended_lines, "erp"))
+        change = _document_change(case, order.amended_lines[: len(order.lines)], "erp")
+        added = tuple(map(_new_erp_line, order.amended_lines[len(order.lines) :]))
+        await case.use.erp.change_order(replace(change, added=added))
     except Rejected as refusal:
         return Outcome(Verdict.REFUSED, (refused_by_erp(refusal.reason, refusal.detail),))
     return DONE
@@ -178,10 +133,11 @@ async def restore_document(case: AmendCase) -> None:
     if document is None:
         return
     numbers = _numbers(case)
-    before = {line.line_no: line for line in order.lines}
+    lines = lines_before(order.lines, order.amended_lines)
+    before = {line.line_no: line for line in lines}
     concerned = [line for line in document.lines if line.line_no in numbers]
     if any(not _is_as_before(line, before[line.line_no]) for line in concerned):
-        await case.use.erp.change_order(_document_change(case, order.lines, "erp:undo"))
+        await case.use.erp.change_order(_document_change(case, lines, "erp:undo"))
         await case.use.erp.allocate(case.own_key("alloc:undo"), case.order_id)
 
 
@@ -199,7 +155,7 @@ async def allocate(case: AmendCase) -> Outcome:
 
     def changed(order: LedgerOrder) -> LedgerOrder:
         lines = []
-        for before, line in zip(order.lines, order.amended_lines, strict=True):
+        for before, line in zip(lines_before(order.lines, order.amended_lines), order.amended_lines, strict=True):
             got = allocated_line(line, by_line.get(line.line_no, ()), places, ship_to, today)
             firm = tuple(replace(entry, round=case.version) for entry in got.allocations)
             if line.line_no in numbers and _keeps_goods(order, before, line):
@@ -258,7 +214,7 @@ async def accept(case: AmendCase) -> Outcome:
             "promisedDate": None if order.promised_date is None else order.promised_date.isoformat(),
             "lines": [_told_line(line) for line in order.lines if line.line_no in numbers],
         }
-        return [case.told("order.change.accepted", "accepted", facts)]
+        return [*_substitutions(case, order), case.told("order.change.accepted", "accepted", facts)]
 
     await case.change(changed, tell)
     if not any(isinstance(entry, Stockout) for entry in (await case.order()).exceptions):
@@ -331,13 +287,21 @@ ORDER_CHANGE: tuple[Step[AmendCase], ...] = (
 """The process: step, system, idempotency key, what it does, and beside it what takes it back."""
 
 
+def _wrong(case: AmendCase, order: LedgerOrder, items: Mapping[str, Item], ship_to: ShipTo | None) -> list[Problem]:
+    amendment, now = case.amendment, case.use.clock.now()
+    return list(check_changes(order, amendment.lines, items, ship_to, now, amendment.added))
+
+
 def _numbers(case: AmendCase) -> set[int]:
-    return {change.line_no for change in case.amendment.lines}
+    amendment = case.amendment
+    return {change.line_no for change in amendment.lines} | {line.line_no for line in amendment.added}
 
 
 def _places_of(case: AmendCase) -> Mapping[int, int]:
     """Return where each changed line stands in what was asked for."""
-    return {change.line_no: place for place, change in enumerate(case.amendment.lines)}
+    amendment = case.amendment
+    numbers = [*(change.line_no for change in amendment.lines), *(line.line_no for line in amendment.added)]
+    return {number: place for place, number in enumerate(numbers)}
 
 
 def _releases(case: AmendCase, order: LedgerOrder) -> tuple[tuple[str, int], ...]:
@@ -345,7 +309,7 @@ def _releases(case: AmendCase, order: LedgerOrder) -> tuple[tuple[str, int], ...
     numbers, after = _numbers(case), order.amended_lines or order.lines
     return releases_of(
         before
-        for before, line in zip(order.lines, after, strict=True)
+        for before, line in zip(lines_before(order.lines, after), after, strict=True)
         if before.line_no in numbers and not _keeps_goods(order, before, line)
     )
 
@@ -363,6 +327,31 @@ def _document_change(case: AmendCase, lines: Sequence[LedgerLine], key: str) -> 
         if line.line_no in numbers and line.unit_price is not None
     )
     return ErpOrderChange(case.own_key(key), case.order_id, changes)
+
+
+def _new_erp_line(line: LedgerLine) -> NewErpLine:
+    if line.unit_price is None:
+        raise ValueError(f"line {line.line_no} has no price")
+    code = line.allocations[0].warehouse_code if line.allocations else None
+    return NewErpLine(
+        line.line_no, line.sku, line.description, line.quantity, line.unit_price, line.requested_date, code
+    )
+
+
+def _substitutions(case: AmendCase, order: LedgerOrder) -> list[Event]:
+    lines, told = {line.line_no: line for line in order.lines}, list[Event]()
+    for entry in case.amendment.added:
+        facts = {
+            "lineNo": entry.replaces,
+            "substituted": lines[entry.replaces].sku,
+            "substituteLineNo": entry.line_no,
+            "sku": entry.sku,
+            "quantity": str(entry.quantity.value),
+            "uom": entry.quantity.uom,
+            "status": order.status.value,
+        }
+        told.append(case.told("order.line.substituted", f"substituted:{entry.replaces}", facts))
+    return told
 
 
 def _is_as_before(document: ErpLine, line: LedgerLine) -> bool:
@@ -386,23 +375,6 @@ def _left(before: LedgerLine, got: LedgerLine, places: Mapping[str, Warehouse], 
     last = max((day for day in days if day is not None), default=None)
     promised = got.promised_date if lacks > 0 else last
     return replace(got, allocations=before.allocations, backordered=lacks, promised_date=promised)
-
-
-def _per_base(line: LedgerLine, items: Mapping[str, Item]) -> Decimal:
-    found = factor(line.quantity.uom, items[line.sku])
-    return Decimal(1) if isinstance(found, ValidationFailed) else found
-
-
-def _stockout(after: LedgerLine, before: LedgerLine, free: Decimal) -> Stockout:
-    available = before.wanted + free
-    return Stockout(
-        code="STOCKOUT",
-        message=f"{after.sku}: {available:f} of {after.wanted:f} {after.quantity.uom} can be had",
-        sku=after.sku,
-        requested=after.quantity,
-        available=Quantity(available, after.quantity.uom),
-        line_no=after.line_no,
-    )
 
 
 def _told_line(line: LedgerLine) -> dict[str, object]:

@@ -15,6 +15,8 @@ from processes.order_pricing import PRICING_QUEUE
 from processes.order_sourcing import promised_on
 from processes.rules.price import check_erp_price
 from processes.steps import DONE, Outcome, Undecided, Verdict
+from processes.substitutes import RESOLUTION as SUBSTITUTE
+from processes.substitutes import offered
 from schema.enums import HoldKind, OrderStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.accounts import ShipTo
@@ -302,6 +304,7 @@ async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
     if not short:
         return
     now, items = case.use.clock.now(), await case.items()
+    substitutes = [f"{SUBSTITUTE}{sku}" for sku in await _substitutes(case, order)]
     task = ExceptionTask(
         id=f"tsk_{case.order_id}_STOCKOUT",
         queue=ORDER_DESK,
@@ -314,10 +317,20 @@ async def _ask_about_shortage(case: OrderCase, order: LedgerOrder) -> None:
         opened_at=now,
         due_at=now + HOLD_DUE,
         assignee=None,
-        resolutions=("WAIT", "SPLIT", "CANCEL_LINE") if is_splittable(order) else ("WAIT", "CANCEL_LINE"),
+        resolutions=("WAIT", *(("SPLIT",) if is_splittable(order) else ()), *substitutes, "CANCEL_LINE"),
     )
     facts = {"taskId": task.id, "queue": task.queue, "kind": task.kind, "summary": task.summary}
     await case.use.tasks.open_task(task, [case.news("task.opened", task.id, facts)])
+
+
+async def _substitutes(case: OrderCase, order: LedgerOrder) -> tuple[str, ...]:
+    """Return the items that may come in place of what is short, as far as the customer takes any."""
+    if not case.submission.allow_substitutes:
+        return ()
+    items, ship_to = await case.items(), await case.ship_to()
+    named = {sku for line in order.lines if line.backordered > 0 for sku in items[line.sku].substitute_skus}
+    others = await case.use.erp.items(sorted(named - set(items))) if named - set(items) else {}
+    return offered(order, {**items, **others}, ship_to)
 
 
 def _asked(case: OrderCase, short: Stockout, item: Item) -> str:

@@ -189,6 +189,7 @@ def _new_order(case: OrderCase, number: str) -> LedgerOrder:
         erp_number=None,
         ship_complete=submission.ship_complete,
         allow_backorder=submission.allow_backorder,
+        allow_substitutes=submission.allow_substitutes,
     )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from processes.amend_case import CANCELLATION, CHANGE, SPLIT, AmendRequest, submission_of
 from processes.api import (
-    LineChange,
     OrderCancellation,
     OrderChange,
     OrderSplit,
     OrderSubmission,
     QuotePreparation,
     Started,
+    SubmissionLine,
 )
 from processes.order_case import OrderRequest
 from processes.order_checks import failed
@@ -72,14 +73,14 @@ class OrderStarts(Starts):
 
         Cancel/retry: safe to repeat with the same key.
         """
-        return await self._amend("orderChange", CHANGE, change, change.lines, key, principal, wait_ms)
+        return await self._amend("orderChange", CHANGE, change, key, principal, wait_ms)
 
     async def split_order(self, split: OrderSplit, *, key: str, principal: Principal, wait_ms: int) -> Started:
         """Start the split of an order (P3) and wait at most ``wait_ms`` for its end.
 
         Cancel/retry: safe to repeat with the same key.
         """
-        return await self._amend("orderSplit", SPLIT, split, (), key, principal, wait_ms)
+        return await self._amend("orderSplit", SPLIT, split, key, principal, wait_ms)
 
     async def cancel_order(
         self, cancellation: OrderCancellation, *, key: str, principal: Principal, wait_ms: int
@@ -88,14 +89,13 @@ class OrderStarts(Starts):
 
         Cancel/retry: safe to repeat with the same key.
         """
-        return await self._amend("orderCancel", CANCELLATION, cancellation, (), key, principal, wait_ms)
+        return await self._amend("orderCancel", CANCELLATION, cancellation, key, principal, wait_ms)
 
     async def _amend(
         self,
         operation: str,
         kind: str,
         asked: OrderChange | OrderSplit | OrderCancellation,
-        lines: tuple[LineChange, ...],
         key: str,
         principal: Principal,
         wait_ms: int,
@@ -111,16 +111,20 @@ class OrderStarts(Starts):
         if isinstance(claimed, Started):
             return claimed
         process_id, replayed = claimed
+        lines, added = (asked.lines, asked.added) if isinstance(asked, OrderChange) else ((), ())
+        submission = submission_of(order)
+        more = [SubmissionLine(line.line_no, line.sku, line.quantity) for line in added]
         request = AmendRequest(
             process_id=process_id,
             kind=kind,
             order_id=order.id,
             version=asked.version,
             reason=asked.reason,
-            submission=submission_of(order),
+            submission=replace(submission, lines=(*submission.lines, *more)),
             asked_by=principal.subject,
             asked_at=self._use.clock.now(),
             lines=lines,
+            added=added,
         )
         await self._engine.start(kind, request)
         await self._engine.decision(process_id, seconds(wait_ms))

@@ -5,7 +5,7 @@
 - ProcessStepFailed: RETRY tries the step again, CANCEL takes the process back, DONE_BY_HAND goes on without the step.
 - OnboardingCredit and the other checks of an onboarding: APPROVE or REJECT decides the check.
 - Stockout: WAIT leaves what is short backordered, CANCEL_LINE cancels it (P7), SPLIT releases what is there of an order
-  that ships complete.
+  that ships complete; SUBSTITUTE:<sku> puts that item in the place of what is short (P7).
 - FulfillmentDelay: INFORM_CUSTOMER tells the customer; RE_TENDER and WAIT note what was done elsewhere.
 - Every other: the resolution is noted, and the process of the task looks at it.
 """
@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from processes.api import LineChange, OrderChange, OrderSplit, Started
+from processes.api import OrderChange, OrderSplit, Started
 from processes.authority import require_operator, require_queue
 from processes.chronicle import ASK_AGAIN, STEP_FAILED, step_task_ids
 from processes.decision_api import OpsAnswer, ProcessRetry, TaskResolution
@@ -29,6 +28,8 @@ from processes.order_checks import failed
 from processes.order_hold import hold_of
 from processes.quote_approval import LEVELS
 from processes.quote_decision import QuoteVerdict, decide_quote
+from processes.substitutes import RESOLUTION as SUBSTITUTE
+from processes.substitutes import gives_up, substitutions
 from processes.task_news import CLAIMED, RESOLVED, not_open, resolve_tasks, task_event
 from processes.workplaces import may_take, noted_in, works_on
 from schema.enums import ProcessState, SourceSystem
@@ -37,7 +38,6 @@ from schema.records.identity import Principal
 from schema.records.operations import ExceptionTask, ProcessRecord
 from schema.records.orders import LedgerOrder
 from schema.records.problems import NotAllowedInState, Problem
-from schema.records.values import Quantity
 from schema.records.waiting import DECISION_WAIT_MS
 from systems.errors import NotFound
 
@@ -47,8 +47,6 @@ MAX_RETRIES_READ = 200
 """Retries of one process that are looked through for one with the same key."""
 
 _APPROVING = ("RELEASE", "APPROVE")
-_NONE = Decimal(0)
-
 Asked_contra = TypeVar("Asked_contra", contravariant=True)
 
 
@@ -182,6 +180,8 @@ class TaskDesk:
             return await self._cancel_short_lines(task, asked, decision_id, principal)
         if task.kind == "Stockout" and asked.resolution == "SPLIT":
             return await self._split(task, asked, decision_id, principal)
+        if task.kind == "Stockout" and asked.resolution.startswith(SUBSTITUTE):
+            return await self._substitute(task, asked, decision_id, principal)
         if task.kind == "FulfillmentDelay" and asked.resolution == "INFORM_CUSTOMER":
             facts = {"template": "delayed", "channel": "SERVICE_DESK"}
             told = await task_event(self._use, task, "resolved", "informed", principal.subject, facts)
@@ -219,13 +219,7 @@ class TaskDesk:
         self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
     ) -> Sequence[Problem]:
         order = await self._order_of(task)
-        lines = []
-        for line in order.lines:
-            rest = line.wanted - line.backordered
-            if line.backordered > _NONE and rest > _NONE:
-                lines.append(LineChange(line.line_no, quantity=Quantity(rest, line.quantity.uom)))
-            elif line.backordered > _NONE:
-                lines.append(LineChange(line.line_no, cancel=True))
+        lines = [gives_up(line) for line in order.lines if line.backordered > 0]
         if not lines:
             return ()
         change = OrderChange(order.id, order.version, tuple(lines), asked.comment)
@@ -240,6 +234,25 @@ class TaskDesk:
             return ()
         split = OrderSplit(order.id, order.version, asked.comment)
         started = await self._split_order(split, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
+        return started.problems
+
+    async def _substitute(
+        self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
+    ) -> Sequence[Problem]:
+        order, sku = await self._order_of(task), asked.resolution.removeprefix(SUBSTITUTE)
+        made = {line.substituted_by for line in order.lines}
+        if any(line.sku == sku and line.line_no in made for line in order.lines):
+            return ()
+        items = await self._use.erp.items(sorted({sku, *(line.sku for line in order.lines)}))
+        ship_to = (await self._use.erp.ship_tos([order.ship_to_id])).get(order.ship_to_id)
+        added = substitutions(order, sku, items, ship_to)
+        if not added:
+            said = f"{sku} cannot stand for anything that order {order.number} lacks any more"
+            return [failed("SUBSTITUTE", said, "resolution")]
+        replaced = {entry.replaces for entry in added}
+        lines = tuple(gives_up(line) for line in order.lines if line.line_no in replaced)
+        change = OrderChange(order.id, order.version, lines, asked.comment, added)
+        started = await self._change_order(change, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
         return started.problems
 
     async def _order_of(self, task: ExceptionTask) -> LedgerOrder:

@@ -146,7 +146,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "order.split": _all("What is there of the order| goes ahead of the rest|: {reason}"),
     "order.line.allocated": _all("Line| {lineNo}|: {quantity} {uom} of {sku}| allocated|, warehouse {warehouse}"),
     "order.line.backordered": _all("Line| {lineNo}|: {quantity} {uom} of {sku}| backordered|, promised {promisedDate}"),
-    "order.line.substituted": _all("Line| {lineNo}| substituted|: {sku}"),
+    "order.line.substituted": _all("Line| {lineNo}| substituted|: {quantity} {uom} of {sku}"),
     "shipment.picked": _all("Shipment| {shipmentNumber}| is being picked"),
     "shipment.packed": _all("Shipment| {shipmentNumber}| is packed"),
     "shipment.shipped": _all("Shipment| {shipmentNumber}| left the warehouse|, {carrier}| {trackingNumber}"),

@@ -73,8 +73,10 @@ def line_status(order: OrderView, line: LineView, deliveries: Sequence[Delivery]
     """Return how far one line is."""
     if order.status is OrderStatus.REJECTED:
         return LineStatus.REJECTED
-    if order.status is OrderStatus.CANCELLED or (line.ordered > 0 and line.wanted <= 0):
+    if order.status is OrderStatus.CANCELLED:
         return LineStatus.CANCELLED
+    if line.ordered > 0 and line.wanted <= 0:
+        return LineStatus.SUBSTITUTED if line.substituted else LineStatus.CANCELLED
     going = [entry for entry in _not_cancelled(deliveries) if _carries(entry, line)]
     if line.wanted > 0 and line.invoiced >= line.wanted:
         return LineStatus.INVOICED

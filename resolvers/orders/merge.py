@@ -102,7 +102,11 @@ def _with_erp(ledger: LedgerOrder | None, erp: ErpOrder, now: datetime) -> Order
         channel=ledger.channel if ledger is not None else erp.channel,
         status=erp.status if ledger is None else _decided(ledger.status, erp.status),
         currency=erp.currency,
-        lines=tuple(_erp_line(erp.id, line, recorded.get(line.line_no)) for line in erp.lines),
+        lines=tuple(
+            _erp_line(erp.id, line, recorded.get(line.line_no))
+            for line in erp.lines
+            if ledger is None or line.line_no in recorded or not _is_taken_back(line)
+        ),
         subtotal=erp.subtotal,
         tax=erp.tax,
         freight=erp.freight,
@@ -172,6 +176,11 @@ def _decided(recorded: OrderStatus, document: OrderStatus) -> OrderStatus:
     return document if document in _ERP_FINAL or recorded not in _PLATFORM_DECIDES else recorded
 
 
+def _is_taken_back(line: ErpLine) -> bool:
+    """Return whether a line is what the document keeps of one that was added by a change which was refused."""
+    return line.cancelled >= line.ordered > _NONE
+
+
 def _erp_line(order_id: str, line: ErpLine, recorded: LedgerLine | None) -> LineView:
     return LineView(
         order_id=order_id,
@@ -190,6 +199,7 @@ def _erp_line(order_id: str, line: ErpLine, recorded: LedgerLine | None) -> Line
         promised_date=line.promised_date or (recorded.promised_date if recorded is not None else None),
         allocations=line.allocations or (recorded.allocations if recorded is not None else ()),
         requested_date=recorded.requested_date if recorded is not None else None,
+        substituted=recorded is not None and recorded.substituted_by is not None,
     )
 
 
@@ -212,4 +222,5 @@ def _ledger_line(order_id: str, line: LedgerLine) -> LineView:
         promised_date=line.promised_date,
         allocations=line.allocations,
         requested_date=line.requested_date,
+        substituted=line.substituted_by is not None,
     )

@@ -18,6 +18,7 @@ class AckCode(StrEnum):
     ACCEPTED = "IA"
     BACKORDERED = "IB"
     RESCHEDULED = "DR"
+    SUBSTITUTED = "IS"
     QUANTITY_CHANGED = "IQ"
     DELETED = "ID"
     REJECTED = "IR"
@@ -27,16 +28,18 @@ def ack_code(order: OrderView, line: LineView) -> AckCode | None:
     """Return how a line was taken, None while nothing is decided about its order.
 
     Of several things that are true of a line the one that matters most to the buyer is told: that it does not come,
-    that it comes later, that less of it comes, that it comes on another day.
+    that it comes later, that another item comes in its place, that less of it comes, that it comes on another day.
     """
     if order.status in _UNDECIDED:
         return None
     if order.status is OrderStatus.REJECTED:
         return AckCode.REJECTED
-    if order.status is OrderStatus.CANCELLED or line.wanted <= 0:
+    if order.status is OrderStatus.CANCELLED or (line.wanted <= 0 and not line.substituted):
         return AckCode.DELETED
     if line.backordered > 0:
         return AckCode.BACKORDERED
+    if line.substituted:
+        return AckCode.SUBSTITUTED
     if line.cancelled > 0:
         return AckCode.QUANTITY_CHANGED
     asked = line.requested_date or order.requested_date

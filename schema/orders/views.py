@@ -47,6 +47,7 @@ class LineView:
     promised_date: date | None
     allocations: tuple[Allocation, ...]
     requested_date: date | None = None
+    substituted: bool = False
 
     @property
     def wanted(self) -> Decimal:

@@ -240,7 +240,8 @@ class HoldDecision:
 class LedgerLine:
     """A line as submitted and priced; ``unit_price`` is None until priced.
 
-    ``backordered`` and ``cancelled`` are in the asked unit.
+    ``backordered`` and ``cancelled`` are in the asked unit. ``substituted_by`` is the number of the line that came in
+    place of what this one gave up.
     """
 
     line_no: int
@@ -254,6 +255,7 @@ class LedgerLine:
     allocations: tuple[Allocation, ...] = ()
     backordered: Decimal = Decimal(0)
     cancelled: Decimal = Decimal(0)
+    substituted_by: int | None = None
 
     @property
     def wanted(self) -> Decimal:
@@ -268,6 +270,7 @@ class LedgerOrder:
     Attributes:
         ship_complete: the customer wants all of it at once.
         allow_backorder: what is missing may come later.
+        allow_substitutes: other items may come in place of what is missing.
         amended_by: process that is changing or cancelling the order now.
         amended_lines: the lines as they will be, while a change is under way.
         decisions: what persons decided about its holds, in the order of time.
@@ -302,6 +305,7 @@ class LedgerOrder:
     amended_lines: tuple[LedgerLine, ...] = ()
     decisions: tuple[HoldDecision, ...] = ()
     home_erp: SourceSystem | None = None
+    allow_substitutes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

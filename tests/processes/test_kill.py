@@ -120,6 +120,7 @@ async def _check(scenario: str, url: str, kept: Path) -> None:
         ("corrected invoice", "answered bill_anew"),
         ("return", "answered credit_return"),
         ("change", "answered change_order"),
+        ("substitution", "committed reserve"),
         ("cancellation", "answered cancel_order"),
         ("merge", "answered merge_customers"),
         ("merge", "committed carry over"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from processes.amend_case import CHANGE
-from processes.api import LineChange, OrderCancellation, OrderChange, ReturnAsked, ReturnLineAsked
+from processes.api import LineAdded, LineChange, OrderCancellation, OrderChange, ReturnAsked, ReturnLineAsked
 from processes.fulfilment import Fulfilment
 from processes.return_news import Returns
 from processes.shipment_watch import ShipmentWatch
@@ -129,6 +129,30 @@ async def _unchanged(world: ProcessWorld) -> None:
     assert (await world.event_types(found.id)).count("order.change.refused") == 1
 
 
+async def _substitute(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    added = (LineAdded(2, 1, "VLV-0007", Quantity(Decimal(2), "EA")),)
+    lines = (LineChange(1, Quantity(Decimal(4), "EA")),)
+    version = int(world.kept.all("version")[0])
+    asked = OrderChange(await received(world), version, lines, "two valves will do as well", added)
+    return named(await EngineStarter(engine).change_order(asked, key="s-1", principal=REP, wait_ms=WAIT_MS))
+
+
+async def _substituted(world: ProcessWorld) -> None:
+    found = await world.order(await received(world))
+    assert (found.status, found.amended_by, found.amended_lines) == (OrderStatus.ACCEPTED, None, ())
+    assert [(line.sku, line.wanted, line.backordered, line.substituted_by) for line in found.lines] == [
+        ("PMP-0042", 4, 0, 2),
+        ("VLV-0007", 2, 0, None),
+    ]
+    version = world.kept.all("version")[0]
+    assert world.kept.keys("change") == [f"chg:{found.id}:{version}:erp"]
+    assert world.kept.keys("release") == [f"or:{found.id}:rel:W01:{version}"]
+    assert world.kept.keys("held") == []
+    assert [line.ordered for line in world.erp.documents()[0].lines] == [4, 2]
+    types = await world.event_types(found.id)
+    assert (types.count("order.line.substituted"), types.count("order.change.accepted")) == (1, 1)
+
+
 async def _cancel_what_is_parked(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     """Cancel an order whose change waits for a person, because the warehouse does not take its goods."""
     world.script.before["release"] += [Rejected(_WMS, "release", "not now", reason="NOT_NOW")] * _OFTEN
@@ -158,6 +182,7 @@ ORDER_SCENARIOS: Mapping[str, Scenario] = {
     "order in line": Scenario(_wait_in_line, _out_of_line, is_new=True),
     "replacement": Scenario(_replace, _replaced, ordered=True, is_new=True),
     "silent shipment": Scenario(_fall_silent, _late, ordered=True, is_new=True),
+    "substitution": Scenario(_substitute, _substituted, ordered=True, is_new=True),
     "change in vain": Scenario(_change_in_vain, _unchanged, ProcessState.FAILED, ordered=True, is_new=True),
     "cancellation of what is parked": Scenario(_cancel_what_is_parked, _obsolete, ordered=True, is_new=True),
 }

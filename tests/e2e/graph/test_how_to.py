@@ -55,6 +55,12 @@ def variables(page: str, key: str) -> dict[str, Any]:
     return next(entry for entry in given if entry.get("input", {}).get("idempotencyKey") == key)
 
 
+def json_of(page: str, key: str) -> str:
+    """Return the variables of a page that have this key, as they stand there."""
+    blocks = _BLOCK.findall((PAGES / page).read_text(encoding="utf-8"))
+    return next(str(text) for kind, text in blocks if kind == "json" and f'"key": "{key}"' in text)
+
+
 async def run(whole: Whole, operation: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the data of the operation's only field."""
     text, variables = operation
@@ -126,6 +132,18 @@ async def test_a_stockout_is_worked_with_the_page_alone(whole: Whole):
     cut = await eventually(whole, mine["Again"], is_cut)
     assert cut["lines"]["nodes"][0]["ordered"] == short["order"]["lines"]["nodes"][0]["allocated"]
     assert (await run(whole, page["Desk"]))["nodes"] == []
+    flexible = (page["Submit"][0], variables("work-a-stockout.md", "stockout-4"))
+    other = await eventually(whole, flexible, lambda found: found["order"] and found["problems"])
+    (task,) = (await run(whole, page["Desk"]))["nodes"]
+    assert task["resolutions"] == ["WAIT", "SUBSTITUTE:FIT-0032", "CANCEL_LINE"]
+    again = operations("work-a-stockout.md", id_of_the_order=other["order"]["id"])["Again"]
+    text = json_of("work-a-stockout.md", "stockout-substituted").replace("<id of the other task>", task["id"])
+    assert (await run(whole, (page["Resolve"][0], json.loads(text))))["problems"] == []
+    (line,) = other["order"]["lines"]["nodes"]
+    both = await eventually(whole, again, lambda order: len(order["lines"]["nodes"]) == 2)
+    first, second = both["lines"]["nodes"]
+    assert (first["ordered"], second["ordered"]) == (line["allocated"], line["backordered"])
+    assert (second["item"]["sku"], second["backordered"]) == ("FIT-0032", {"value": "0"})
 
 
 async def test_a_dead_letter_and_a_process_are_worked_with_the_page_alone(whole: Whole):

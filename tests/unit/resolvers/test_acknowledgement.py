@@ -53,6 +53,20 @@ def test_an_order_that_is_not_accepted_tells_by_its_status(status: OrderStatus, 
     assert ack_code(order, order.lines[0]) == code
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        pytest.param({"ordered": 18, "allocated": 18}, "IS", id="of what lacked"),
+        pytest.param({"cancelled": 24}, "IS", id="of all of it"),
+        pytest.param({"ordered": 18, "backordered": 6}, "IB", id="and more of it waits for supply"),
+    ],
+)
+def test_that_another_item_comes_in_place_of_a_line_is_acknowledged(line: dict[str, Any], code: str):
+    ledger = recorded()
+    ledger = replace(ledger, lines=(replace(ledger.lines[0], substituted_by=2), *ledger.lines[1:]))
+    assert told(ledger, **line) == code
+
+
 def test_the_day_that_was_asked_for_a_line_counts_before_that_of_the_order():
     ledger = recorded(requested_date=MONDAY)
     ledger = replace(ledger, lines=(replace(ledger.lines[0], requested_date=TUESDAY), *ledger.lines[1:]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -130,6 +130,25 @@ class TestFulfillment:
     async def test_lines_of_a_refused_order_are_refused(self, world: OrdersWorld, status: str, line: str):
         await world.put(recorded(status=OrderStatus(status)), document(None, erp_line(allocated=24)))
         assert await world.order("lines { nodes { status } }") == {"lines": {"nodes": [{"status": line}]}}
+
+    @pytest.mark.parametrize("in_erp", [True, False], ids=["as the ERP has it", "without the ERP"])
+    async def test_a_line_in_whose_place_another_item_comes_is_substituted(self, world: OrdersWorld, in_erp: bool):
+        (first,) = recorded().lines
+        whole = replace(first, substituted_by=3, cancelled=first.quantity.value)
+        lines = (whole, replace(first, line_no=2, substituted_by=3), replace(first, line_no=3, sku="PMP-0043"))
+        await world.put(
+            recorded(lines=lines), document(None, erp_line(cancelled=24), erp_line(2), erp_line(3, sku="PMP-0043"))
+        )
+        if not in_erp:
+            world.script.down.add(SourceSystem.CLOUD_ERP)
+        nodes = [(1, "SUBSTITUTED", "IS"), (2, "PENDING", "IS"), (3, "PENDING", "IA")]
+        assert await world.order("lines { nodes { lineNo status ackCode } }") == {
+            "lines": {"nodes": [dict(zip(("lineNo", "status", "ackCode"), node, strict=True)) for node in nodes]}
+        }
+
+    async def test_what_a_document_keeps_of_a_line_that_was_not_added_after_all_is_not_told(self, world: OrdersWorld):
+        await world.put(recorded(), document(None, erp_line(allocated=24), erp_line(2, cancelled=24)))
+        assert await world.order("lines { nodes { lineNo } }") == {"lines": {"nodes": [{"lineNo": 1}]}}
 
     async def test_quantities_are_in_the_unit_that_was_asked(self, world: OrdersWorld):
         """Six pumps make a box; warehouses and returns count pumps."""
