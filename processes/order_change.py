@@ -19,7 +19,7 @@ from processes.amend_floor import cancel_held, hold_releases, releases_of, resum
 from processes.amend_lines import amended, check_changes, lacks_less, lines_before, price_added, reprice
 from processes.amend_stock import give_back, look_up_reservation, reserve
 from processes.order_commit import allocated_line, places_of, shortages
-from processes.order_delivery import mirror_of, release_round
+from processes.order_delivery import mirror_of, release_round, release_rounds
 from processes.order_pricing import find_credit_hold, order_total, pricing_ground
 from processes.order_sourcing import promised_on
 from processes.replacement_fate import ask_for_credit
@@ -237,12 +237,15 @@ async def _ask_for_credit(case: AmendCase) -> None:
 
 
 async def release(case: AmendCase) -> Outcome:
-    """Release the goods of the changed lines, and those whose release had to be cancelled with them."""
+    """Release the goods of the changed lines, and those whose release had to be cancelled with them.
+
+    Of an order that ships complete the others go too: they have waited for these, whichever warehouse has them.
+    """
     order = await case.order()
     if order.ship_complete and any(line.backordered > 0 for line in order.lines):
         await give_back(case)
         return Outcome(Verdict.SKIPPED, note="ships complete: released when the backordered lines are there")
-    released = await release_round(case, order, case.version)
+    released = await (release_rounds(case, order) if order.ship_complete else release_round(case, order, case.version))
     is_done = released.verdict is Verdict.DONE
     settled = ReservationStatus.CONSUMED if is_done else ReservationStatus.RELEASED
     await case.use.reservations.settle(case.own_key("resv"), settled)

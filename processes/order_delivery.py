@@ -22,7 +22,7 @@ from schema.records.values import Money
 from systems.errors import NotFound, Rejected
 from systems.ports import OrderMirror, ReleaseRequest
 
-__all__ = ["FIRST_ROUND", "acknowledge", "cancel_releases", "mirror_of", "release", "release_round"]
+__all__ = ["FIRST_ROUND", "acknowledge", "cancel_releases", "mirror_of", "release", "release_round", "release_rounds"]
 
 FIRST_ROUND = 1
 """The release that follows from submission; each change of the order releases for a round of its own."""
@@ -95,6 +95,18 @@ async def release_round(case: OrderCase, order: LedgerOrder, round_: int) -> Out
         if status is OrderStatus.CANCELLED:
             return _obsolete(order)
     return DONE
+
+
+async def release_rounds(case: OrderCase, order: LedgerOrder) -> Outcome:
+    """Release all that is set aside; what was released before keeps its key, by which the warehouse knows it.
+
+    Raises:
+        Rejected: the warehouse refuses.
+    """
+    rounds = sorted({entry.round for line in order.lines for entry in line.allocations})
+    released = [await release_round(case, order, round_) for round_ in rounds]
+    await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
+    return next((outcome for outcome in released if outcome.verdict is not Verdict.DONE), DONE)
 
 
 def _obsolete(order: LedgerOrder) -> Outcome:

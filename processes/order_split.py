@@ -13,10 +13,9 @@ from decimal import Decimal
 from processes.amend_case import AmendCase, begin, give_up, not_allowed, refusal_of, settle
 from processes.order_change import tell
 from processes.order_commit import is_splittable
-from processes.order_delivery import release_round
-from processes.order_sourcing import RESERVE_KEY
+from processes.order_delivery import release_rounds
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
-from schema.enums import OrderStatus, ReservationStatus, SourceSystem
+from schema.enums import OrderStatus, SourceSystem
 from schema.events.envelope import Event
 from schema.records.orders import LedgerLine, LedgerOrder
 
@@ -59,12 +58,8 @@ async def lift(case: AmendCase) -> Outcome:
 
 
 async def release(case: AmendCase) -> Outcome:
-    """Release what is set aside; what was released before keeps its key, by which the warehouse knows it."""
-    order = await case.order()
-    rounds = sorted({entry.round for line in order.lines for entry in line.allocations})
-    released = [await release_round(case, order, round_) for round_ in rounds]
-    await case.use.reservations.settle(case.key(RESERVE_KEY), ReservationStatus.CONSUMED)
-    return next((outcome for outcome in released if outcome.verdict is not Verdict.DONE), DONE)
+    """Release what is set aside."""
+    return await release_rounds(case, await case.order())
 
 
 _PLATFORM, _CRM, _WMS = SourceSystem.PLATFORM, SourceSystem.CRM, SourceSystem.WMS

@@ -25,7 +25,7 @@ from tests.support.process_world import (
     run_order,
     submission,
 )
-from tests.support.rule_records import credit, item, rule, terms
+from tests.support.rule_records import credit, item, rule, stock, terms
 
 ERP, WMS, CRM = SourceSystem.CLOUD_ERP, SourceSystem.WMS, SourceSystem.CRM
 RELEASE = "or:ord_1:rel:W01:1"
@@ -324,6 +324,24 @@ class TestChanging:
         run = await change(world, to(4))
         assert run.ending.state is ProcessState.COMPLETED
         assert world.kept.keys("release") == [f"or:ord_1:rel:W01:{run.request.version}"]
+
+    async def test_what_ships_complete_is_released_from_wherever_it_waits(self, world: ProcessWorld):
+        world.wms.positions = [stock("18"), stock("5", "W02", sku="VLV-0007")]
+        world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+        await run_order(world, submission(line(6), line(5, "VLV-0007", 2), ship_complete=True))
+        assert world.kept.keys("release") == []
+        run = await change(world, to(4))
+        assert run.ending.state is ProcessState.COMPLETED
+        expected = [f"or:ord_1:rel:W01:{run.request.version}", "or:ord_1:rel:W02:1"]
+        assert (sorted(world.kept.keys("release")), await world.held()) == (expected, {})
+
+    async def test_what_was_released_of_what_ships_complete_stays_released_once(self, world: ProcessWorld):
+        world.wms.positions = [stock("18"), stock("5", "W02", sku="VLV-0007")]
+        await run_order(world, submission(line(6), line(5, "VLV-0007", 2), ship_complete=True))
+        run = await change(world, to(4))
+        expected = [f"or:ord_1:rel:W01:{run.request.version}", "or:ord_1:rel:W02:1"]
+        assert (sorted(world.kept.keys("release")), await world.held()) == (expected, {})
+        assert (await world.event_types("ord_1")).count("order.released") == 3
 
     async def test_an_erp_that_refuses_leaves_everything_as_it_was(self, ordered: ProcessWorld):
         before = await ordered.order("ord_1")

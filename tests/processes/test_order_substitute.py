@@ -69,11 +69,22 @@ async def test_what_lacks_comes_as_another_item_at_its_price_from_where_it_is(sh
     assert (run.ending.state, order.status, order.exceptions) == (ProcessState.COMPLETED, OrderStatus.ACCEPTED, ())
     assert [first.wanted, first.backordered, second.wanted, second.backordered] == [5, 0, 4, 0]
     assert (second.line_no, second.sku, first.substituted_by) == (2, OTHER, 2)
+    assert [entry.warehouse_code for entry in second.allocations] == ["W02"]
     assert second.unit_price is not None
     assert (second.unit_price.amount, second.price_source) == (Decimal("11.50"), "CONTRACT")
     (document,) = short.erp.documents()
     assert [(entry.sku, entry.ordered) for entry in document.lines] == [("VLV-0007", 5), (OTHER, 4)]
     assert len(short.kept.keys("release")) == 2
+    assert await short.held() == {}
+
+
+async def test_what_ships_complete_goes_once_the_other_item_is_set_aside(short: ProcessWorld) -> None:
+    assert await ordered(short, ship_complete=True) == ("WAIT", "SPLIT", f"SUBSTITUTE:{OTHER}", "CANCEL_LINE")
+    assert short.kept.keys("release") == []
+    run = await substitute(short)
+    assert run.ending.state is ProcessState.COMPLETED
+    version = run.request.version
+    assert sorted(short.kept.keys("release")) == [f"or:ord_1:rel:W01:{version}", f"or:ord_1:rel:W02:{version}"]
     assert await short.held() == {}
 
 

@@ -12,7 +12,16 @@ from decimal import Decimal
 from processes.journal import read, write
 from schema.enums import OrderStatus
 from schema.records.currencies import round_to_minor
-from schema.records.orders import ErpLine, ErpLineChange, ErpOrder, ErpOrderChange, NewErpLine, NewErpOrder, OrderFilter
+from schema.records.orders import (
+    Allocation,
+    ErpLine,
+    ErpLineChange,
+    ErpOrder,
+    ErpOrderChange,
+    NewErpLine,
+    NewErpOrder,
+    OrderFilter,
+)
 from schema.records.values import ExternalRef, Money, Page, PageRequest
 from systems.ports import AllocationResult
 from tests.support.fake_systems.erp_part import ErpPart
@@ -191,8 +200,15 @@ class FakeOrders(ErpPart):
             unit_price=self.price_of(line.sku, line.unit_price),
             extended=round_to_minor(line.unit_price.amount * line.quantity.value, line.unit_price.currency),
             promised_date=None,
-            allocations=(),
+            allocations=_placed(line),
         )
+
+
+def _placed(line: NewErpLine) -> tuple[Allocation, ...]:
+    """Return the warehouse that a line names, from which nothing is set aside yet."""
+    if line.warehouse_code is None:
+        return ()
+    return (Allocation(line.warehouse_code, replace(line.quantity, value=Decimal(0)), date(2026, 3, 5), firm=False),)
 
 
 def _ships_from(line: ErpLine) -> str:
