@@ -164,15 +164,27 @@ class PriceNews:
         move = GroupMove(change.before, change.after)
         groups = [group for group in (change.before, change.after) if group is not None]
         told = _Told(erp, change.entry, change.at, change.account_id, {"group": write(move)})
-        async for items in self._items(ItemFilter()):
-            rows = await self._use.erp.rules((), groups, [item.sku for item in items])
-            of_item = {sku: list(some) for sku, some in groupby(sorted(rows, key=_sku), key=_sku)}
-            wide = of_item.get("", [])
+        rows = await self._use.erp.group_rules(groups)
+        of_item = {sku: list(some) for sku, some in groupby(sorted(rows, key=_sku), key=_sku)}
+        wide = of_item.pop("", [])
+        async for items in self._items_of(sorted(of_item), wide):
             days = (
                 (item.sku, moved_from(move, [*of_item.get(item.sku, ()), *wide], item, change.at.date()))
                 for item in items
             )
+            # An item that falls under several rows comes several times, and is told once by the id of its event.
             await self._use.events.append([told.of(sku, since) for sku, since in days if since is not None])
+
+    async def _items_of(self, skus: Sequence[str], wide: Sequence[PriceRule]) -> AsyncIterator[Sequence[Item]]:
+        """Yield the items of rows, so many at once: those that rows name, and those of each row of several."""
+        for start in range(0, len(skus), ITEMS_AT_ONCE):
+            found = await self._use.erp.items(skus[start : start + ITEMS_AT_ONCE])
+            yield [found[sku] for sku in sorted(found)]
+        scopes = {ItemFilter(category_code=row.category_code, brand=row.brand) for row in wide}
+        everything = ItemFilter()
+        for scope in {everything} if everything in scopes else sorted(scopes, key=repr):
+            async for items in self._items(scope):
+                yield items
 
     async def _items(self, where: ItemFilter) -> AsyncIterator[Sequence[Item]]:
         after = None

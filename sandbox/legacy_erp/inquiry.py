@@ -165,6 +165,7 @@ PROGRAMS: Mapping[str, Callable[[Store, Mapping[str, Any]], Answer]] = {
     "TAXINQ": _tax_numbers,
     "PRCINQ": _prices,
     "AGRINQ": _Lookup("prices", {"CUSX": "accountId"}, "number, id", "level = 'CONTRACT'"),
+    "GPRINQ": _Lookup("prices", {"PRGRP": "priceGroup"}, "number, id", "level = 'PRICE_GROUP'"),
     "PCHINQ": _Lookup("price_changes", {"ENTNO": "entryNo"}, "entryNo"),
     "PGRINQ": _price_group,
     "FXRINQ": _rate,

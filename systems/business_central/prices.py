@@ -70,6 +70,15 @@ class Prices:
                 found[rule.account_id].append(rule)
         return {account_id: tuple(rules) for account_id, rules in found.items()}
 
+    async def group_rules(self, price_groups: Sequence[str]) -> tuple[PriceRule, ...]:
+        """Return the rules of price groups, whatever items they are for, by number."""
+        queries = [
+            Query("prices", _RULE, all_of([where, "level eq 'PRICE_GROUP'"]), order="number")
+            for where in within("priceGroup", price_groups)
+        ]
+        found = await self._reader.rows("rules of price groups", queries, _rule)
+        return tuple(sorted(found, key=lambda rule: rule.number))
+
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
         """Return how many ``quote`` one ``base`` is worth on the date, None when there is no rate."""
         if base == quote:

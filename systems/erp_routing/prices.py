@@ -57,6 +57,10 @@ class Prices:
             "agreements", Capability.CONTRACTS, account_ids, lambda erp, ids: erp.agreements_of(ids), first_of
         )
 
+    async def group_rules(self, price_groups: Sequence[str]) -> tuple[PriceRule, ...]:
+        """Return the rules of price groups, whatever items they are for, by number."""
+        return await self._route.items.group_rules(price_groups)
+
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
         """Return how many ``quote`` one ``base`` is worth on the date, None when there is no rate."""
         return await self._route.items.exchange_rate(base, quote, on)

@@ -52,6 +52,10 @@ class PriceBook(Protocol):
         """Return the contract rules per account, by number."""
         ...
 
+    async def group_rules(self, price_groups: Sequence[str]) -> tuple[PriceRule, ...]:
+        """Return the rules of price groups, whatever items they are for, by number."""
+        ...
+
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
         """Return how many ``quote`` one ``base`` is worth on the date, None when there is no rate."""
         ...

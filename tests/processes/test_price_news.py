@@ -168,12 +168,31 @@ class TestAnotherPriceGroup:
         assert await PriceNews(world.use, world.inbox).read() == 1
         found = [stored.event for stored in await told(world)]
         later = (TODAY + timedelta(days=30)).isoformat()
-        assert [(event.data["sku"], event.data["effectiveFrom"]) for event in found] == [
+        assert sorted((event.data["sku"], event.data["effectiveFrom"]) for event in found) == [
             ("A-1", TODAY.isoformat()), ("B-2", TODAY.isoformat()), ("C-3", TODAY.isoformat()),
             ("PMP-0042", later), ("VLV-0007", TODAY.isoformat()),
         ]  # fmt: skip
         assert {(event.account_id, event.partition_key.partition(":")[0]) for event in found} == {("acc_1", "acc_1")}
         assert {change_of(event) for event in found} == {GroupMove(None, "SILVER")}
+
+    async def test_is_told_without_a_look_at_items_of_which_no_row_is(self, world: ProcessWorld):
+        world.erp.change_group("acc_1", None, NOW)
+        assert await PriceNews(world.use, world.inbox).read() == 1
+        assert [stored.event.data["sku"] for stored in await told(world)] == ["PMP-0042"]
+        assert "search_items" not in world.script.calls
+
+    @pytest.mark.parametrize("category", ["OTHER", None], ids=["of its category", "of everything"])
+    async def test_is_told_once_of_an_item_that_falls_under_several_rows(
+        self, world: ProcessWorld, category: str | None
+    ):
+        own = rule("own", PriceLevel.PRICE_GROUP, "7.00", group="SILVER", sku="A-1")
+        wide = rule("wide", PriceLevel.PRICE_GROUP, percent="4", group="SILVER", sku=None, category=category)
+        world.erp.price_rules += [own, wide]
+        world.erp.change_group("acc_1", "SILVER", NOW)
+        await PriceNews(world.use, world.inbox).read()
+        skus = [stored.event.data["sku"] for stored in await told(world)]
+        assert (skus.count("A-1"), len(skus)) == (1, len(set(skus)))
+        assert len(skus) == len(world.erp.items_by_sku)
 
     async def test_is_told_by_the_erp_that_decides_the_terms(self, world: ProcessWorld):
         world.erp.terms_by_account |= {name: terms(account=name, group="GOLD") for name in ("acc_1", "acc_2")}

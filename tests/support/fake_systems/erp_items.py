@@ -84,6 +84,11 @@ class FakeItems(ErpPart):
         rules = sorted(self.price_rules, key=lambda entry: entry.number)
         return {name: tuple(entry for entry in rules if entry.account_id == name) for name in account_ids}
 
+    async def group_rules(self, price_groups: Sequence[str]) -> tuple[PriceRule, ...]:
+        await self.script.enter(self.system, "group_rules")
+        rules = sorted(self.price_rules, key=lambda entry: entry.number)
+        return tuple(entry for entry in rules if entry.price_group in price_groups)
+
     async def exchange_rate(self, base: str, quote: str, on: date) -> Decimal | None:
         await self.script.enter(self.system, "exchange_rate")
         return self.rates.get((base, quote))

@@ -228,6 +228,14 @@ class TestPrices:
                 rule.number for rule in place.world.price_rules if rule.account_id == account_id
             )
 
+    async def test_rules_of_price_groups_are_found_whatever_items_they_are_for(self, place: Place):
+        found = await place.erp.group_rules(["PG-01", "PG-02", "PG-99"])
+        assert found
+        assert [rule.number for rule in found] == sorted(
+            rule.number for rule in place.world.price_rules if rule.price_group in ("PG-01", "PG-02")
+        )
+        assert await place.erp.group_rules([]) == ()
+
     async def test_exchange_rates_hold_from_their_day_on(self, place: Place):
         one, other, since, rate = place.world.exchange_rates[0]
         assert await place.erp.exchange_rate(one, other, since) == rate
