@@ -68,6 +68,9 @@ POOL_WAIT_S = 10.0
 LOCK_WAIT_S = 10.0
 """Longest wait for another writer; also SQLite's busy timeout and PostgreSQL's lock timeout."""
 
+PAGE_CACHE_KIB = 2_000
+"""Pages of an SQLite file that each connection keeps; pools are small, so all of them together keep 20 MiB at most."""
+
 WAL_PAUSE_S = 0.01
 """Pause between attempts to turn a new SQLite file to its write-ahead log while another process does the same."""
 
@@ -333,7 +336,8 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     """Give a new SQLite connection its settings and take transaction control away from the driver."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY"):
+    cache = f"cache_size = -{PAGE_CACHE_KIB}"  # below zero it counts KiB, and not pages
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY", cache):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

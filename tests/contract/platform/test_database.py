@@ -234,6 +234,14 @@ async def test_sqlite_files_are_journaled_and_their_folder_is_made(tmp_path: Any
         assert found == ["wal", 1]
 
 
+async def test_a_connection_to_sqlite_keeps_no_more_pages_than_it_may(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "PAGE_CACHE_KIB", 500)
+    async with Database(sqlite_url) as database, database.reading() as connection:
+        assert (await connection.execute(text("PRAGMA cache_size"))).scalar() == -500
+
+
 async def test_a_server_that_is_not_there_is_unavailable():
     async with Database("postgresql+psycopg://nobody@127.0.0.1:1/x") as database:
         with pytest.raises(Unavailable) as caught:
