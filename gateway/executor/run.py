@@ -76,6 +76,8 @@ async def run_deferred(
                 delivered.add((), first.data)
                 first.pending = announcer.after(None, execution.data, delivered)
                 yield first
+                if not first.pending and plan.source.kind == "query":
+                    return  # no later part has a place, so what runs for them is in vain
                 continue
             patches = execution.patches(part, announcer.take(part))
             if patches:

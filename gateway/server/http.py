@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from gateway.config import CsrfSettings
 from gateway.encodings import Encoding, choose_encoding
 from gateway.errors import ErrorCode, GatewayError, RequestError
+from gateway.executor import ExecutionResult
 from gateway.policies.clients import ClientReader
 from gateway.policies.csrf import CsrfPolicy
 from gateway.server.batch import is_batch, run_batch
@@ -21,6 +22,7 @@ from gateway.server.body import read_whole
 from gateway.server.heartbeats import Heartbeats
 from gateway.server.http_streams import Receive, Send, serve_refusal, serve_stream
 from gateway.server.http_subscription import HttpSubscription
+from gateway.server.in_parts import begin
 from gateway.server.incremental import incremental_parts
 from gateway.server.multipart import SUBSCRIPTION_PARTS
 from gateway.server.negotiate import JSON_KINDS, Accepted, ResponseKind, check_content_type, choose
@@ -45,6 +47,7 @@ from gateway.server.upload import read_upload
 __all__ = ["HttpEndpoint", "HttpLimits", "Receive", "Scope", "Send", "request_headers"]
 
 Scope = MutableMapping[str, Any]
+T = TypeVar("T")
 
 _FlightKey = tuple[bytes, RequestContext]
 _Serving = Coroutine[Any, Any, None]
@@ -149,17 +152,14 @@ class HttpEndpoint:
             else:
                 await self._serve_shared(scope, token or _parameter(scope, "token"), context, receive, send)
                 return
-            if request is None and self._is_batch(body):
-                if not accepted.takes_json:
-                    raise _not_acceptable(accept)  # noqa: TRY301 - as above
-            elif accepted.stream or accepted.deferred:
-                request = request or read_body(body)
-                serving = await self._open_stream(scope, accepted, request, context, receive, send)
-                if serving is not None:
-                    del found, body, request  # a stream is long, and there are thousands of them
-                    await serving
-                    return
-            status, answer, more = await self._answer_in_time(body, request, context)
+            if request is None and self._is_batch(body) and not accepted.takes_json:
+                raise _not_acceptable(accept)  # noqa: TRY301 - as above
+            opened = await self._in_time(self._open(scope, accepted, body, request, context, receive, send))
+            if isinstance(opened, Coroutine):
+                del found, body, request  # a stream is long, and there are thousands of them
+                await opened
+                return
+            status, answer, more = opened
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
             if isinstance(error, RequestError) and error.code is ErrorCode.UNAUTHENTICATED:
                 self._pipeline.turned_away(error, self._clients(scope))
@@ -224,6 +224,23 @@ class HttpEndpoint:
             raise RequestError(ErrorCode.METHOD_NOT_ALLOWED, message, http_status=405)
         return request
 
+    async def _open(
+        self,
+        scope: Scope,
+        accepted: Accepted,
+        body: bytes,
+        request: GraphQLRequest | None,
+        context: RequestContext,
+        receive: Receive,
+        send: Send,
+    ) -> _Serving | Told:
+        if (accepted.stream or accepted.deferred) and not (request is None and self._is_batch(body)):
+            request = request or read_body(body)
+            opened = await self._open_stream(scope, accepted, request, context, receive, send)
+            if opened is not None:
+                return opened
+        return await self._answer(body, request, context)
+
     async def _open_stream(
         self,
         scope: Scope,
@@ -232,16 +249,19 @@ class HttpEndpoint:
         context: RequestContext,
         receive: Receive,
         send: Send,
-    ) -> _Serving | None:
+    ) -> _Serving | Told | None:
         """Open an answer in pieces where operation and client allow it; None when one value is the answer.
 
-        It is served by who asked, since what has opened it would stay in memory as long as the stream goes on.
+        That is told when it is known already. What is opened is served by who asked, since what has opened it would
+        stay in memory as long as the stream goes on.
         """
         if accepted.kind is not ResponseKind.EVENTS:
             in_parts = accepted.deferred is not None
             prepared = await self._pipeline.open(request, context, in_parts=in_parts)
             if accepted.deferred is not None and prepared.plan.source.deferred:
-                answers = self._pipeline.deliver(request, context)
+                answers = await begin(self._pipeline.deliver(request, context))
+                if isinstance(answers, ExecutionResult):
+                    return _told(answers)
                 parts = incremental_parts(accepted.deferred)
                 packing = self._limits.encoding_of(_accept_encoding(scope))
                 write = send if packing is None else packed(send, packing, is_long=False)
@@ -317,9 +337,9 @@ class HttpEndpoint:
         await self._shared_streams.start(token, read_body(body), read_operation_id(body), context)
         await respond(send, 202, b"text/plain; charset=utf-8", b"")
 
-    async def _answer_in_time(self, body: bytes, request: GraphQLRequest | None, context: RequestContext) -> Told:
+    async def _in_time(self, answering: Coroutine[Any, Any, T]) -> T:
         try:
-            return await self._answer(body, request, context)
+            return await answering
         except asyncio.CancelledError as error:
             if not self._connections.are_leaving:
                 raise
@@ -351,11 +371,14 @@ class HttpEndpoint:
 
     async def _run(self, request: GraphQLRequest, context: RequestContext) -> Told:
         prepared = await self._pipeline.open(request, context)
-        result = await self._pipeline.run(prepared, request, context)
-        more = () if result.freshness is None else freshness_headers(result.freshness)
-        if result.headers:
-            more = (*more, *((name.encode(), value.encode()) for name, value in result.headers))
-        return 200, result.to_bytes(), more
+        return _told(await self._pipeline.run(prepared, request, context))
+
+
+def _told(result: ExecutionResult) -> Told:
+    more = () if result.freshness is None else freshness_headers(result.freshness)
+    if result.headers:
+        more = (*more, *((name.encode(), value.encode()) for name, value in result.headers))
+    return 200, result.to_bytes(), more
 
 
 async def _counted(serving: _Serving, give_back: Callable[[], None]) -> None:

@@ -90,6 +90,35 @@ async def test_without_parts_everything_comes_at_once(accept, variables):
     assert response.json() == {"data": {"me": {"name": "Ada", **REVIEWS}}}
 
 
+@pytest.mark.parametrize("accept", [PRESENT, OLDER])
+@pytest.mark.parametrize(
+    ("query", "data"),
+    [
+        pytest.param(
+            "{ products(first: 0) { upc ... @defer { reviews { body } } } }", {"products": []}, id="an empty list"
+        ),
+        pytest.param(
+            "{ products(first: 0) { upc ... @defer { price ... @defer { reviews { body } } } } }",
+            {"products": []},
+            id="one fragment in the other",
+        ),
+    ],
+)
+async def test_fragments_that_add_to_nothing_leave_one_value(query, data, accept):
+    async with http(IN_PROCESS) as client:
+        response = await client.post("/graphql", json={"query": query}, headers={"accept": accept})
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert response.json() == {"data": data}
+
+
+async def test_what_is_refused_before_the_first_answer_is_one_value():
+    async with http(IN_PROCESS) as client:
+        query = "query($n: Int!) { products(first: $n) { upc ... @defer { reviews { body } } } }"
+        response = await client.post("/graphql", json={"query": query}, headers={"accept": PRESENT})
+    assert response.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert response.json().keys() == {"errors"}
+
+
 async def test_a_batch_is_answered_at_once_whatever_else_the_client_takes():
     async with http(IN_PROCESS.with_settings(limits={"max_batch": 2})) as client:
         response = await client.post("/graphql", json=[{"query": QUERY}], headers={"accept": PRESENT})

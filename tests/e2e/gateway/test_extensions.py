@@ -251,7 +251,7 @@ async def test_deferred_parts_follow_an_answer_that_was_added_to():
     assert len(recorder.answers) == 1
     async with http(refusing) as client:
         refused = await post(client, QUERY.replace("query Q", "query Bad"), headers={"accept": PRESENT})
-    assert parts(refused.text)[0]["errors"][0]["extensions"]["code"] == "EXTENSION_REFUSED"
+    assert refused.json()["errors"][0]["extensions"]["code"] == "EXTENSION_REFUSED"
 
 
 async def test_each_event_of_a_subscription_is_added_to():
