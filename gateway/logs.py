@@ -5,6 +5,7 @@ What is ours gives them none. What others raise may, so that texts of errors pas
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TextIO
 
@@ -16,6 +17,12 @@ from gateway.tracing import request_id
 __all__ = ["log_to"]
 
 _TELLS_OF_ERRORS = frozenset({"warning", "error", "exception", "critical"})
+
+
+_LEFT_INCOMPLETE = "ASGI callable returned without completing response."
+_FAILED = "Exception in ASGI application\n"
+"""What uvicorn says when an application returned before the end of its answer, and when one was ended by an exception,
+as it is by being cancelled."""
 
 
 def log_to(stream: TextIO, level: int = logging.INFO) -> None:
@@ -44,10 +51,31 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> None:
             ],
         )
     )
+    logging.getLogger("uvicorn.error").addFilter(_OWN_CUTS)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("gateway").setLevel(level)
+
+
+class _OwnCuts(logging.Filter):
+    """Says in our words what the server takes for a fault of the application: an answer that was cut on purpose."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite a line of the server that tells of a cut; all lines are kept."""
+        fault = record.exc_info[1] if record.exc_info else None
+        if record.msg == _LEFT_INCOMPLETE:
+            what = "an answer was cut: its client did not read it, or the gateway stopped"
+        elif record.msg == _FAILED and isinstance(fault, asyncio.CancelledError):
+            what = "an answer was cut: the gateway stopped and waited no longer"
+        else:
+            return True
+        record.msg, record.args, record.exc_info = what, (), None
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        return True
+
+
+_OWN_CUTS = _OwnCuts()
 
 
 def _redact(_: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

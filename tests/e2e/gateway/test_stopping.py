@@ -137,7 +137,9 @@ async def served(
                 await until_ready(process, client)
             yield running
             assert process.returncode is not None
-            assert b"Traceback" not in await reading
+            said = await reading
+            assert b"Traceback" not in said
+            assert b"ASGI callable" not in said
         finally:
             subgraph.may_answer.set()
             if process.returncode is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import socket
 import ssl
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from gateway.config import settings_from
 from tests.e2e.gateway.test_reload import compose
 from tests.e2e.gateway.test_stopping import NEVER, Subgraph, served
 from tests.support.fake_transport import FakeTransport
+from tests.support.feed import Feed
+from tests.support.log_lines import logged
 from tests.support.serving import serve_asgi
 
 WAIT_S = 60
@@ -160,6 +163,27 @@ async def test_a_client_that_reads_on_gets_the_whole_answer_of_a_gateway_that_st
             heard += await client.hear_out()
             assert heard > len(MUCH)
             await gateway.end()
+
+
+async def test_a_stream_that_is_cut_is_told_in_our_words_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, lines = Feed(), list[Any]()
+    settings = settings_from({"subscriptions": {"max_waiting_events": 2, "slow_client_timeout": "50ms"}}, {})
+    built = build_gateway(compose(SDL), {"s": feed}, settings)
+    async with asyncio.timeout(WAIT_S), built, serve_asgi(built.asgi, built.connections.protocol) as address:
+        with Deaf(address) as client, logged() as log:
+            logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+            monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
+            await client.open(events("subscription { big }")[0])
+            assert await client.hear(10)
+            source = (await feed.opened(1))[0]
+            for _ in range(30):
+                source.put(orjson.dumps({"data": {"big": MUCH[:MOST]}}))
+            while not any("cut" in line["event"] for line in lines):
+                await asyncio.sleep(0.01)
+                lines += log.lines()
+    cut = "an answer was cut: its client did not read it, or the gateway stopped"
+    assert [(line["level"], line["event"]) for line in lines if "cut" in line["event"]] == [("warning", cut)]
+    assert [line for line in lines if line["level"] == "error"] == []
 
 
 @pytest.mark.parametrize("keeps", ["keep-alive", "close"])

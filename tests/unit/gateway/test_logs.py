@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from collections.abc import Iterator
 from contextvars import copy_context
-from typing import Any
 
 import pytest
 import structlog
 
-from gateway.logs import log_to
 from gateway.redaction import MAX_TEXT, redact
 from gateway.tracing import begin_request, request_id
+from tests.support.log_lines import Log, logged
 
 PASSWORD = "hunter2"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
 
 
-class Log:
-    """What was logged since it was asked last."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    def lines(self) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in self.stream.getvalue().splitlines()]
-        self.stream.seek(0)
-        self.stream.truncate()
-        return found
-
-
 @pytest.fixture
 def log() -> Iterator[Log]:
-    root, gateway = logging.getLogger(), logging.getLogger("gateway")
-    before = root.handlers[:], root.level, gateway.level
-    found = Log()
-    log_to(found.stream)
-    yield found
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    gateway.setLevel(before[2])
-    structlog.reset_defaults()
+    with logged() as found:
+        yield found
 
 
 def _fail(secret: str) -> None:
