@@ -23,7 +23,7 @@ from gateway.server.heartbeats import Heartbeats
 from gateway.server.http_streams import Receive, Send, serve_refusal, serve_stream
 from gateway.server.http_subscription import HttpSubscription
 from gateway.server.in_parts import begin
-from gateway.server.incremental import incremental_parts
+from gateway.server.incremental import incremental_parts, one_part
 from gateway.server.multipart import SUBSCRIPTION_PARTS
 from gateway.server.negotiate import JSON_KINDS, Accepted, ResponseKind, check_content_type, choose
 from gateway.server.packing import packed, unpack_body
@@ -160,6 +160,9 @@ class HttpEndpoint:
                 await opened
                 return
             status, answer, more = opened
+            only = accepted.only_parts
+            if only is not None:
+                kind, answer = only, one_part(only, answer)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a GraphQL answer
             if isinstance(error, RequestError) and error.code is ErrorCode.UNAUTHENTICATED:
                 self._pipeline.turned_away(error, self._clients(scope))

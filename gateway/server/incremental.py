@@ -9,6 +9,8 @@ Two formats are in use:
 - ``deferSpec=20220824``, which older clients ask for: each part names path and label of what it adds; the path of items
   ends in the index of the first.
 
+Where a client takes nothing but parts, an answer that comes at once is one part.
+
 ``hasNext`` is false in a last part of its own, so that no part waits to learn whether another follows.
 """
 
@@ -25,7 +27,7 @@ from gateway.server.http_streams import Framing
 from gateway.server.multipart import DELIMITER, PART
 from gateway.server.negotiate import ResponseKind
 
-__all__ = ["incremental_parts"]
+__all__ = ["incremental_parts", "one_part"]
 
 _LAST = PART + b'{"hasNext":false}' + DELIMITER + b"--\r\n"
 
@@ -40,6 +42,15 @@ def incremental_parts(kind: ResponseKind) -> Framing[ExecutionResult | DeferredR
     return Framing(
         content_type=kind.value.encode(), start=DELIMITER, heartbeat=b"", end=_LAST, result=part, fault=_fault
     )
+
+
+def one_part(kind: ResponseKind, answer: bytes) -> bytes:
+    """Return a whole answer as the only part of a body, for a client that takes no other."""
+    if kind is ResponseKind.PARTS:
+        content = b'{"payload":' + answer + b"}"
+    else:
+        content = answer.rstrip()[:-1] + b',"hasNext":false}'
+    return DELIMITER + PART + content + DELIMITER + b"--\r\n"
 
 
 def _fault(result: ExecutionResult) -> bytes:

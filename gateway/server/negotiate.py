@@ -42,6 +42,13 @@ class Accepted:
     deferred: ResponseKind | None = None
     takes_json: bool = True
 
+    @property
+    def only_parts(self) -> ResponseKind | None:
+        """How one value is written for a client that takes neither JSON nor events, None for all others."""
+        if self.takes_json or self.kind is ResponseKind.EVENTS:
+            return None
+        return self.deferred or self.stream
+
 
 _MEDIA_TYPES = {
     "application/graphql-response+json": ResponseKind.GRAPHQL,

@@ -111,6 +111,33 @@ async def test_fragments_that_add_to_nothing_leave_one_value(query, data, accept
     assert response.json() == {"data": data}
 
 
+@pytest.mark.parametrize(
+    ("accept", "part"),
+    [
+        ("multipart/mixed", {"data": {"me": {"name": "Ada"}}, "hasNext": False}),
+        ("multipart/mixed;incrementalSpec=v0.2", {"data": {"me": {"name": "Ada"}}, "hasNext": False}),
+        ("multipart/mixed;deferSpec=20220824", {"data": {"me": {"name": "Ada"}}, "hasNext": False}),
+        ("multipart/mixed;subscriptionSpec=1.0", {"payload": {"data": {"me": {"name": "Ada"}}}}),
+    ],
+)
+async def test_a_client_that_takes_nothing_but_parts_gets_one_value_as_the_only_part(accept, part):
+    content_type, found = await answer("{ me { name } }", accept)
+    assert content_type.startswith("multipart/mixed")
+    assert found == [part]
+
+
+async def test_nothing_pending_is_one_part_for_a_client_that_takes_nothing_but_parts():
+    _, found = await answer("{ products(first: 0) { upc ... @defer { reviews { body } } } }", "multipart/mixed")
+    assert found == [{"data": {"products": []}, "hasNext": False}]
+
+
+async def test_a_fault_is_told_as_json_whatever_the_client_takes():
+    async with http(IN_PROCESS) as client:
+        response = await client.post("/graphql", json={"query": "{ no }"}, headers={"accept": "multipart/mixed"})
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
 async def test_what_is_refused_before_the_first_answer_is_one_value():
     async with http(IN_PROCESS) as client:
         query = "query($n: Int!) { products(first: $n) { upc ... @defer { reviews { body } } } }"
