@@ -184,7 +184,7 @@ class EngineDecider(EngineStarter):
 
     @property
     def _tasks(self) -> TaskDesk:
-        return TaskDesk(self._engine, self.go_on_with_order, self.change_order, self.split_order)
+        return TaskDesk(self._engine, self.go_on_with_order, self)
 
     async def _decided(self, decision: Awaitable[tuple[Problem, ...]]) -> tuple[Problem, ...]:
         """Return the problems of a decision; a system that must be asked for it and does not answer is one."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import replace
 
-from processes.amend_case import CANCELLATION, CHANGE, SPLIT, AmendRequest, submission_of
+from processes.amend_case import CANCELLATION, CHANGE, SPLIT, AmendRequest, not_allowed, submission_of
 from processes.api import (
     OrderCancellation,
     OrderChange,
@@ -21,9 +21,11 @@ from processes.order_checks import failed
 from processes.quote_approval import approval_problems
 from processes.quote_case import QuoteRequest
 from processes.starts import LOOK_S, RECEIVE_WAIT_S, Starts, platform_down, refused, seconds
-from schema.enums import OrderStatus
+from schema.enums import OrderStatus, ProcessState
 from schema.records.identity import Principal
+from schema.records.orders import LedgerOrder
 from schema.records.problems import Problem
+from schema.records.waiting import DECISION_WAIT_MS
 from systems.errors import ConnectorError
 
 __all__ = ["OrderStarts"]
@@ -75,12 +77,24 @@ class OrderStarts(Starts):
         """
         return await self._amend("orderChange", CHANGE, change, key, principal, wait_ms)
 
-    async def split_order(self, split: OrderSplit, *, key: str, principal: Principal, wait_ms: int) -> Started:
-        """Start the split of an order (P3) and wait at most ``wait_ms`` for its end.
+    async def amend_by(
+        self, decision_id: str, asked: OrderChange | OrderSplit, principal: Principal
+    ) -> tuple[Problem, ...]:
+        """Begin what a decision makes of an order (P3), and return what keeps it from its end.
 
-        Cancel/retry: safe to repeat with the same key.
+        The process has the decision's id, so that it is one however often the decision comes.
         """
-        return await self._amend("orderSplit", SPLIT, split, key, principal, wait_ms)
+        order = await self._submitted(asked.order_id)
+        if isinstance(order, Started):
+            return order.problems
+        await self._begin(decision_id, CHANGE if isinstance(asked, OrderChange) else SPLIT, asked, order, principal)
+        return await self._amended(decision_id, DECISION_WAIT_MS)
+
+    async def amended_by(self, decision_id: str) -> tuple[Problem, ...] | None:
+        """Return what keeps an amendment that a decision began from its end, None when it began none."""
+        if not await self._engine.knows(decision_id):
+            return None
+        return await self._amended(decision_id, DECISION_WAIT_MS)
 
     async def cancel_order(
         self, cancellation: OrderCancellation, *, key: str, principal: Principal, wait_ms: int
@@ -95,22 +109,41 @@ class OrderStarts(Starts):
         self,
         operation: str,
         kind: str,
-        asked: OrderChange | OrderSplit | OrderCancellation,
+        asked: OrderChange | OrderCancellation,
         key: str,
         principal: Principal,
         wait_ms: int,
     ) -> Started:
-        try:
-            order = (await self._use.orders.orders([asked.order_id])).get(asked.order_id)
-        except ConnectorError as error:
-            return refused(platform_down(error))
-        if order is None:
-            said = f"order {asked.order_id} was not submitted here: whoever entered it changes it in the ERP"
-            return refused(failed("NOT_SUBMITTED_HERE", said, "orderId"))
+        order = await self._submitted(asked.order_id)
+        if isinstance(order, Started):
+            return order
         claimed = await self._claim(operation, key, principal, asked)
         if isinstance(claimed, Started):
             return claimed
         process_id, replayed = claimed
+        await self._begin(process_id, kind, asked, order, principal)
+        problems = await self._amended(process_id, wait_ms)
+        return Started(process_id, await self._state(process_id), order.id, problems, replayed)
+
+    async def _submitted(self, order_id: str) -> LedgerOrder | Started:
+        """Return the order, or that nothing of it is started and why."""
+        try:
+            order = (await self._use.orders.orders([order_id])).get(order_id)
+        except ConnectorError as error:
+            return refused(platform_down(error))
+        if order is None:
+            said = f"order {order_id} was not submitted here: whoever entered it changes it in the ERP"
+            return refused(failed("NOT_SUBMITTED_HERE", said, "orderId"))
+        return order
+
+    async def _begin(
+        self,
+        process_id: str,
+        kind: str,
+        asked: OrderChange | OrderSplit | OrderCancellation,
+        order: LedgerOrder,
+        principal: Principal,
+    ) -> None:
         lines, added = (asked.lines, asked.added) if isinstance(asked, OrderChange) else ((), ())
         submission = submission_of(order)
         more = [SubmissionLine(line.line_no, line.sku, line.quantity) for line in added]
@@ -127,10 +160,15 @@ class OrderStarts(Starts):
             added=added,
         )
         await self._engine.start(kind, request)
+
+    async def _amended(self, process_id: str, wait_ms: int) -> tuple[Problem, ...]:
+        """Return what keeps an amendment from its end, as far as that is known when the wait is over."""
         await self._engine.decision(process_id, seconds(wait_ms))
         ending = await self._engine.ending(process_id)
         problems = () if ending is None else ending.problems
-        return Started(process_id, await self._state(process_id), order.id, problems, replayed)
+        if not problems and await self._state(process_id) is ProcessState.CANCELLED:
+            return (not_allowed(f"process {process_id} was cancelled before it ended", ProcessState.CANCELLED, ()),)
+        return problems
 
     async def _order_answer(self, process_id: str, order_id: str, *, replayed: bool) -> Started:
         order = None

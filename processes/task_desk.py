@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from processes.api import OrderChange, OrderSplit, Started
 from processes.authority import require_operator, require_queue
 from processes.chronicle import ASK_AGAIN, STEP_FAILED, step_task_ids
 from processes.decision_api import OpsAnswer, ProcessRetry, TaskResolution
@@ -28,8 +27,7 @@ from processes.order_checks import failed
 from processes.order_hold import hold_of
 from processes.quote_approval import LEVELS
 from processes.quote_decision import QuoteVerdict, decide_quote
-from processes.substitutes import RESOLUTION as SUBSTITUTE
-from processes.substitutes import gives_up, substitutions
+from processes.shortage_desk import Amends, ShortageDesk
 from processes.task_news import CLAIMED, RESOLVED, not_open, resolve_tasks, task_event
 from processes.workplaces import may_take, noted_in, works_on
 from schema.enums import ProcessState, SourceSystem
@@ -38,16 +36,14 @@ from schema.records.identity import Principal
 from schema.records.operations import ExceptionTask, ProcessRecord
 from schema.records.orders import LedgerOrder
 from schema.records.problems import NotAllowedInState, Problem
-from schema.records.waiting import DECISION_WAIT_MS
-from systems.errors import NotFound
 
 __all__ = ["CarriesOn", "TaskDesk", "retry_process"]
 
 MAX_RETRIES_READ = 200
 """Retries of one process that are looked through for one with the same key."""
 
+STOCKOUT = "Stockout"
 _APPROVING = ("RELEASE", "APPROVE")
-Asked_contra = TypeVar("Asked_contra", contravariant=True)
 
 
 class CarriesOn(Protocol):
@@ -71,36 +67,25 @@ class CarriesOn(Protocol):
         ...
 
 
-class Starts(Protocol[Asked_contra]):
-    """Starts what becomes of an order."""
-
-    def __call__(self, asked: Asked_contra, /, *, key: str, principal: Principal, wait_ms: int) -> Awaitable[Started]:
-        """Start it."""
-        ...
-
-
 class TaskDesk:
     """Claims and resolves tasks.
 
     Args:
         engine: carries the processes that tasks are about.
         go_on: lets the process of an order go on after a decision.
-        change_order: starts the change of an order.
-        split_order: starts the split of an order.
+        amends: amends orders that lack goods.
     """
 
     def __init__(
         self,
         engine: CarriesOn,
         go_on: Callable[[LedgerOrder], Awaitable[None]],
-        change_order: Starts[OrderChange],
-        split_order: Starts[OrderSplit],
+        amends: Amends,
     ) -> None:
         self._engine = engine
         self._use = engine.dependencies
         self._go_on = go_on
-        self._change_order = change_order
-        self._split_order = split_order
+        self._shortages = ShortageDesk(self._use, amends)
 
     async def claim(self, task_id: str, principal: Principal) -> tuple[Problem, ...]:
         """Make a task the principal's own; one that is already stays so.
@@ -134,16 +119,12 @@ class TaskDesk:
         if task is None or not await self._is_seen(task, principal):
             return (_unknown(asked.task_id),)
         require_queue(principal, task.queue, "exceptionTaskResolve")
-        if _is_resolved_so(task, asked, principal):
+        problems = await self._shortages.begun(decision_id) if task.kind == STOCKOUT else None
+        if problems is None and _is_resolved_so(task, asked, principal):
             await self._follow_up(task)
             return ()
-        if task.state == RESOLVED or (task.state == CLAIMED and task.assignee != principal.subject):
-            return (not_open(task),)
-        problems = list(check_comment(asked.comment))
-        if asked.resolution not in task.resolutions:
-            said = f"a task {task.kind} is resolved by one of {', '.join(task.resolutions)}"
-            problems.append(failed("RESOLUTION", said, "resolution"))
-        problems += () if problems else await self._act(task, asked, decision_id, principal)
+        if problems is None:
+            problems = _unfit(task, asked, principal) or await self._act(task, asked, decision_id, principal)
         if problems:
             return tuple(problems)
         await resolve_tasks(self._use, [task], asked.resolution, principal.subject, asked.comment)
@@ -176,12 +157,8 @@ class TaskDesk:
             return await decide_quote(self._use, quote_verdict, principal)
         if asked_about(task) is not None:
             return await decide_by_task(self._use, task, decision_id, asked.comment, principal, approve=approve)
-        if task.kind == "Stockout" and asked.resolution == "CANCEL_LINE":
-            return await self._cancel_short_lines(task, asked, decision_id, principal)
-        if task.kind == "Stockout" and asked.resolution == "SPLIT":
-            return await self._split(task, asked, decision_id, principal)
-        if task.kind == "Stockout" and asked.resolution.startswith(SUBSTITUTE):
-            return await self._substitute(task, asked, decision_id, principal)
+        if task.kind == STOCKOUT:
+            return await self._shortages.resolve(task, asked, decision_id, principal)
         if task.kind == "FulfillmentDelay" and asked.resolution == "INFORM_CUSTOMER":
             facts = {"template": "delayed", "channel": "SERVICE_DESK"}
             told = await task_event(self._use, task, "resolved", "informed", principal.subject, facts)
@@ -214,52 +191,6 @@ class TaskDesk:
             entry.kind == task.kind == "ApprovalRequired" and entry.state != RESOLVED and entry.id != task.id
             for entry in asked
         )
-
-    async def _cancel_short_lines(
-        self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
-    ) -> Sequence[Problem]:
-        order = await self._order_of(task)
-        lines = [gives_up(line) for line in order.lines if line.backordered > 0]
-        if not lines:
-            return ()
-        change = OrderChange(order.id, order.version, tuple(lines), asked.comment)
-        started = await self._change_order(change, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
-        return started.problems
-
-    async def _split(
-        self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
-    ) -> Sequence[Problem]:
-        order = await self._order_of(task)
-        if not order.ship_complete:
-            return ()
-        split = OrderSplit(order.id, order.version, asked.comment)
-        started = await self._split_order(split, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
-        return started.problems
-
-    async def _substitute(
-        self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
-    ) -> Sequence[Problem]:
-        order, sku = await self._order_of(task), asked.resolution.removeprefix(SUBSTITUTE)
-        made = {line.substituted_by for line in order.lines}
-        if any(line.sku == sku and line.line_no in made for line in order.lines):
-            return ()
-        items = await self._use.erp.items(sorted({sku, *(line.sku for line in order.lines)}))
-        ship_to = (await self._use.erp.ship_tos([order.ship_to_id])).get(order.ship_to_id)
-        added = substitutions(order, sku, items, ship_to)
-        if not added:
-            said = f"{sku} cannot stand for anything that order {order.number} lacks any more"
-            return [failed("SUBSTITUTE", said, "resolution")]
-        replaced = {entry.replaces for entry in added}
-        lines = tuple(gives_up(line) for line in order.lines if line.line_no in replaced)
-        change = OrderChange(order.id, order.version, lines, asked.comment, added)
-        started = await self._change_order(change, key=decision_id, principal=principal, wait_ms=DECISION_WAIT_MS)
-        return started.problems
-
-    async def _order_of(self, task: ExceptionTask) -> LedgerOrder:
-        order = (await self._use.orders.orders([str(task.order_id)])).get(str(task.order_id))
-        if order is None:
-            raise NotFound(SourceSystem.PLATFORM, "resolve task", f"order {task.order_id} is not in the ledger")
-        return order
 
     async def _is_parked(self, task: ExceptionTask) -> bool:
         found = (await self._use.process_log.processes([str(task.process_id)])).get(str(task.process_id))
@@ -329,7 +260,18 @@ def _quoted(task: ExceptionTask) -> tuple[str, str] | None:
 def _is_decided_elsewhere(task: ExceptionTask) -> bool:
     """Return whether the decision stands in another ledger, which takes one, and not in the task."""
     is_asked = hold_of(task) is not None or _quoted(task) is not None or asked_about(task) is not None
-    return is_asked or task.kind == "Stockout"
+    return is_asked or task.kind == STOCKOUT
+
+
+def _unfit(task: ExceptionTask, asked: TaskResolution, principal: Principal) -> Sequence[Problem]:
+    """Return why a task cannot be resolved so, whatever it is about."""
+    if task.state == RESOLVED or (task.state == CLAIMED and task.assignee != principal.subject):
+        return [not_open(task)]
+    problems = list(check_comment(asked.comment))
+    if asked.resolution not in task.resolutions:
+        said = f"a task {task.kind} is resolved by one of {', '.join(task.resolutions)}"
+        problems.append(failed("RESOLUTION", said, "resolution"))
+    return problems
 
 
 def _is_resolved_so(task: ExceptionTask, asked: TaskResolution, principal: Principal) -> bool:

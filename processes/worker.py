@@ -144,6 +144,10 @@ class ProcessEngine:
         """Have a run that waits for persons look what they decided; False when no run of the process is under way."""
         return await runs.wake(process_id)
 
+    async def knows(self, process_id: str) -> bool:
+        """Return whether a run of the process was ever started."""
+        return await runs.is_known(process_id)
+
     async def take_up(self, name: str, request: Any) -> None:
         """Go on with a process that no run carries; what earlier ones did is looked up before it is done again."""
         process_id: str = request.process_id

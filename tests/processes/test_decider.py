@@ -20,7 +20,6 @@ from processes.replay import replay_letters
 from processes.worker import EngineSettings, ProcessEngine
 from schema.enums import HoldKind, OrderStatus, ProcessState, QuoteStatus, SourceSystem
 from schema.events.envelope import EventFilter
-from schema.records.catalog import PriceLevel
 from schema.records.identity import Principal
 from schema.records.operations import DeadLetter, ExceptionTask
 from schema.records.problems import NotAllowedInState, VersionConflict
@@ -29,7 +28,7 @@ from systems.errors import NotFound, Unavailable
 from tests.support.eventually import eventually
 from tests.support.platform_records import letter
 from tests.support.process_world import QUICK, REP, ProcessWorld, line, problem_names, process_world, submission
-from tests.support.rule_records import credit, item, rule, stock, terms
+from tests.support.rule_records import credit, item, terms
 
 CONTROLLER = Principal("user:usr_7", roles=("CREDIT_CONTROLLER",))
 MANAGER = Principal("user:usr_9", roles=("SALES_MANAGER",))
@@ -301,31 +300,6 @@ async def test_what_is_there_of_an_order_that_ships_complete_is_released_by_its_
     await eventually(lambda: world.order(str(started.entity_id)), lambda order: not order.ship_complete)
     (told,) = await world.use.events.read(EventFilter(types=("order.split",)), None, 9)
     assert (told.event.actor, told.event.data["reason"]) == ("user:usr_4", "customer takes four now")
-
-
-async def test_what_is_short_comes_as_another_item_by_its_task(desk: EngineDecider, world: ProcessWorld) -> None:
-    world.erp.items_by_sku |= {
-        "PMP-0042": item(substitutes=("PMP-0043", "PMP-0044")),
-        "PMP-0043": item("PMP-0043"),
-    }
-    world.erp.price_rules.append(rule("other", PriceLevel.LIST, "46.00", sku="PMP-0043"))
-    world.wms.positions.append(stock("20", "W02", sku="PMP-0043"))
-    world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
-    asked_for = submission(line(6), allow_backorder=False, allow_substitutes=True)
-    started = await desk.submit_order(asked_for, key="o-1", principal=REP, wait_ms=WAIT)
-    await stopped(world, started.process_id, ProcessState.COMPLETED)
-    task = await only_task(world, "ORDER_DESK")
-    assert task.resolutions == ("WAIT", "SUBSTITUTE:PMP-0043", "CANCEL_LINE")
-    asked = TaskResolution(task.id, "SUBSTITUTE:PMP-0043", "as good, says the customer")
-    desk_clerk = Principal("user:usr_4", roles=("SERVICE_DESK",))
-    assert (await desk.resolve_task(asked, key="t-1", principal=desk_clerk)).problems == ()
-    order = await eventually(lambda: world.order(str(started.entity_id)), lambda order: len(order.lines) == 2)
-    assert [(entry.sku, entry.wanted, entry.backordered) for entry in order.lines] == [
-        ("PMP-0042", Decimal(4), Decimal(0)),
-        ("PMP-0043", Decimal(2), Decimal(0)),
-    ]
-    (told,) = await world.use.events.read(EventFilter(types=("order.line.substituted",)), None, 9)
-    assert told.event.actor == "user:usr_4"
 
 
 async def test_of_a_delay_the_customer_is_told_by_whoever_resolves_its_task(

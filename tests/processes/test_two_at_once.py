@@ -117,6 +117,16 @@ async def _nothing(*_: Any, **__: Any) -> Any:
     raise AssertionError
 
 
+class NothingAmended:
+    """Amends of a desk that amends nothing."""
+
+    async def amended_by(self, decision_id: str) -> None:
+        raise AssertionError
+
+    async def amend_by(self, decision_id: str, asked: object, principal: Principal) -> Any:
+        raise AssertionError
+
+
 async def test_of_two_who_resolve_a_task_at_once_the_second_is_told_and_nothing_follows_from_it(
     world: ProcessWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +134,7 @@ async def test_of_two_who_resolve_a_task_at_once_the_second_is_told_and_nothing_
     asked = task(queue="FINANCE", kind="InvoiceMismatch", resolutions=("ACCEPT", "CREDIT_AND_REBILL"))
     await world.use.tasks.open_task(asked, [])
     engine = Engine(world)
-    desk = TaskDesk(engine, _nothing, _nothing, _nothing)
+    desk = TaskDesk(engine, _nothing, NothingAmended())
     write = world.use.tasks.change_task
 
     async def after_another(*values: Any) -> bool:
