@@ -15,12 +15,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 from processes.amend_case import AmendCase, begin, give_up, is_open, refusal_of, refused_by_erp, settle
+from processes.amend_credit import check_credit_of
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
 from processes.amend_lines import amended, check_changes, lacks_less, lines_before, price_added, reprice
 from processes.amend_stock import give_back, look_up_reservation, reserve
 from processes.order_commit import allocated_line, places_of, shortages
 from processes.order_delivery import mirror_of, release_round, release_rounds
-from processes.order_pricing import find_credit_hold, order_total, pricing_ground
+from processes.order_pricing import pricing_ground
 from processes.order_sourcing import promised_on
 from processes.replacement_fate import ask_for_credit
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
@@ -31,8 +32,7 @@ from schema.records.accounts import ShipTo
 from schema.records.catalog import Item
 from schema.records.inventory import Warehouse
 from schema.records.orders import ErpLine, ErpLineChange, ErpOrderChange, LedgerLine, LedgerOrder, NewErpLine
-from schema.records.problems import CreditHold, Problem, Stockout
-from schema.records.values import Money
+from schema.records.problems import Problem, Stockout
 from systems.errors import Rejected
 from systems.ports import AllocationResult
 
@@ -91,14 +91,9 @@ async def price(case: AmendCase) -> Outcome:
 
 
 async def check_credit(case: AmendCase) -> Outcome:
-    """Refuse to let an order grow beyond what its customer may owe; one that shrinks is not asked about."""
+    """Refuse to let an order grow beyond what its customer may owe."""
     order = await case.order()
-    after = (await order_total(case, replace(order, lines=order.amended_lines))).total
-    growth = after.amount - (await order_total(case, order)).total.amount
-    if growth <= 0:
-        return Outcome(Verdict.SKIPPED, note="the order does not grow")
-    found: CreditHold | None = await find_credit_hold(case, Money(growth, after.currency))
-    return DONE if found is None else Outcome(Verdict.REFUSED, (found,))
+    return await check_credit_of(case, order, order.amended_lines)
 
 
 async def hold(case: AmendCase) -> Outcome:

@@ -82,14 +82,15 @@ async def check_credit(case: OrderCase) -> Outcome:
     order = await case.known_order()
     if refused_hold(order) is not None:
         return Outcome(Verdict.HELD)  # a person has decided already
-    found = await find_credit_hold(case, (await order_total(case, order)).total)
+    total = (await order_total(case, order)).total
+    if is_covered(order, total, case.use.clock.now()):
+        return DONE
+    found = await find_credit_hold(case, total)
     return DONE if found is None else await hold_credit(case, found)
 
 
 async def find_credit_hold(case: OrderCase, total: Money) -> CreditHold | None:
-    """Return why the customer may not owe ``total`` more than now, None when it may or a release covers it."""
-    if is_covered(await case.known_order(), total, case.use.clock.now()):
-        return None
+    """Return why the customer may not owe ``total`` more than now, None when it may."""
     terms = await _required_terms(case)
     pending = [
         amount for amount in await case.use.orders.open_exposure(case.account_id, case.order_id) if amount.amount

@@ -1,7 +1,8 @@
 """P3, splitting an accepted order that ships complete: what is there is released now, what lacks stays backordered.
 
 CHANGE_PENDING while that is under way, so that nobody changes the order meanwhile. Neither lines nor the ERP's document
-change; the order ships in parts from then on. Refused, it waits for all of its goods as before.
+change; the order ships in parts from then on. Nothing more is owed by it, so credit is not asked again, unless a person
+has released the order from a hold and that release has ended. Refused, it waits for all of its goods as before.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from processes.amend_case import AmendCase, begin, give_up, not_allowed, refusal_of, settle
+from processes.amend_credit import check_credit_of
 from processes.order_change import tell
 from processes.order_commit import is_splittable
 from processes.order_delivery import release_rounds
@@ -25,7 +27,7 @@ _NONE = Decimal(0)
 
 
 async def check(case: AmendCase) -> Outcome:
-    """Refuse orders that would not leave any earlier."""
+    """Refuse orders that would not leave any earlier, or whose release from a credit hold has ended."""
     order = await case.order()
     if order.amended_by == case.request.process_id:
         return DONE
@@ -33,7 +35,9 @@ async def check(case: AmendCase) -> Outcome:
     if refusal is None and not is_splittable(order):
         said = f"no goods of order {order.number} wait for others of it: there is nothing to split"
         refusal = not_allowed(said, order.status.value, ("CHANGE", "CANCEL"))
-    return DONE if refusal is None else Outcome(Verdict.REFUSED, (refusal,))
+    if refusal is not None:
+        return Outcome(Verdict.REFUSED, (refusal,))
+    return await check_credit_of(case, order, order.lines) if order.decisions else DONE
 
 
 async def lift(case: AmendCase) -> Outcome:

@@ -21,6 +21,7 @@ from tests.support.process_world import (
     ProcessWorld,
     line,
     problem_names,
+    released,
     run_amend,
     run_order,
     submission,
@@ -282,6 +283,34 @@ class TestChanging:
         assert (await ordered.order("ord_1")).lines[0].quantity.value == 6
         taken = await change(ordered, to(2), name="c2")
         assert taken.ending.state is ProcessState.COMPLETED
+
+    @pytest.mark.parametrize(
+        ("wanted", "cap", "hours", "problems"),
+        [
+            (3, "1000", 72, []),
+            (8, "1000", 72, ["CreditHold"]),
+            (3, "260", 72, ["CreditHold"]),
+            (3, "1000", -1, ["CreditHold"]),
+        ],
+        ids=["a tenth more", "more than that", "more than it was released for", "after the release"],
+    )
+    async def test_a_release_covers_what_an_order_comes_to_with_its_growth(
+        self, ordered: ProcessWorld, wanted: int, cap: str, hours: int, problems: list[str]
+    ):
+        ordered.erp.terms_by_account["acc_1"] = terms(profile=credit(limit="10"))
+        await ordered.use.orders.update(released(await ordered.order("ord_1"), "256.12", cap, hours))
+        run = await change(ordered, LineChange(2, Quantity(Decimal(wanted), "EA")))
+        assert problem_names(run.ending.problems) == problems
+
+    async def test_what_waited_whole_does_not_leave_after_the_release_of_its_hold(self, world: ProcessWorld):
+        world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+        await run_order(world, submission(line(6), ship_complete=True))
+        world.erp.terms_by_account["acc_1"] = terms(profile=credit(limit="10", receivables="100"))
+        await world.use.orders.update(released(await world.order("ord_1"), "216.60", "1000", -1))
+        assert problem_names((await change(world, to(4), name="c1")).ending.problems) == ["CreditHold"]
+        assert world.kept.keys("release") == []
+        world.erp.terms_by_account["acc_1"] = terms()
+        assert (await change(world, to(4), name="c2")).ending.state is ProcessState.COMPLETED
 
     async def test_goods_that_are_picked_cannot_be_changed(self, ordered: ProcessWorld):
         ordered.wms.picked = {"W01"}

@@ -14,7 +14,17 @@ from schema.events.envelope import EventFilter
 from schema.records.problems import NotAllowedInState, Stockout, VersionConflict
 from schema.records.values import PageRequest, Quantity
 from systems.errors import Unavailable
-from tests.support.process_world import REP, ProcessWorld, line, run_amend, run_order, submission
+from tests.support.process_world import (
+    REP,
+    ProcessWorld,
+    line,
+    problem_names,
+    released,
+    run_amend,
+    run_order,
+    submission,
+)
+from tests.support.rule_records import credit, terms
 
 WMS = SourceSystem.WMS
 RELEASE = "or:ord_1:rel:W01:1"
@@ -87,6 +97,37 @@ async def test_an_order_that_is_not_accepted_is_not_split(waiting: ProcessWorld,
     (problem,) = (await run_amend(waiting, SPLIT)).ending.problems
     assert isinstance(problem, NotAllowedInState)
     assert problem.message.endswith(f"is {status.value} and cannot be split")
+
+
+async def test_credit_is_not_asked_again_as_nothing_more_is_owed(waiting: ProcessWorld) -> None:
+    waiting.erp.terms_by_account["acc_1"] = terms(profile=credit(limit="10", on_hold=True))
+    before = await waiting.order("ord_1")
+    waiting.script.calls.clear()
+    run = await run_amend(waiting, SPLIT)
+    order = await waiting.order("ord_1")
+    assert (run.ending.state, order.status) == (ProcessState.COMPLETED, OrderStatus.ACCEPTED)
+    assert [(entry.wanted, entry.unit_price) for entry in order.lines] == [
+        (entry.wanted, entry.unit_price) for entry in before.lines
+    ]
+    assert "open_values" not in waiting.script.calls
+
+
+@pytest.mark.parametrize(
+    ("hours", "limit", "problems"),
+    [(1, "10", []), (-1, "10", ["CreditHold"]), (-1, "10000", [])],
+    ids=["it still holds", "it has ended", "it has ended, and is needed no more"],
+)
+async def test_what_was_released_from_a_credit_hold_leaves_while_that_release_holds(
+    waiting: ProcessWorld, hours: int, limit: str, problems: list[str]
+) -> None:
+    waiting.erp.terms_by_account["acc_1"] = terms(profile=credit(limit=limit, receivables="100"))
+    await waiting.use.orders.update(released(await waiting.order("ord_1"), "216.60", "1000", hours))
+    before = await waiting.order("ord_1")
+    run = await run_amend(waiting, SPLIT)
+    assert problem_names(run.ending.problems) == problems
+    assert waiting.kept.keys("release") == ([] if problems else [RELEASE])
+    if problems:
+        assert await waiting.order("ord_1") == before
 
 
 async def test_an_order_that_has_changed_since_it_was_read_is_not_split(waiting: ProcessWorld) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,12 @@ from processes.order_submit import ORDER_SUBMIT
 from processes.rules.tokens import TokenSigner
 from processes.runner import Ending, Runner
 from processes.steps import RetryPolicy
-from schema.enums import OrderChannel, ProcessState
+from schema.enums import HoldKind, OrderChannel, ProcessState
 from schema.events.envelope import EventFilter
 from schema.records.catalog import PriceLevel
 from schema.records.identity import Principal
-from schema.records.orders import LedgerOrder
-from schema.records.values import Quantity
+from schema.records.orders import HoldDecision, LedgerOrder
+from schema.records.values import Money, Quantity
 from systems.platform import (
     Database,
     PlatformAccountMerges,
@@ -182,6 +182,23 @@ def submission(*lines: SubmissionLine, **changes: Any) -> OrderSubmission:
         account_id="acc_1", ship_to_id="shp_1", channel=OrderChannel.MOBILE, lines=lines or (line(),)
     )
     return replace(made, **changes)
+
+
+def released(order: LedgerOrder, total: str, cap: str, hours: int) -> LedgerOrder:
+    """Return an order whose credit hold a person has released, until this many hours from now."""
+    decision = HoldDecision(
+        id="h-1",
+        kind=HoldKind.CREDIT,
+        approved=True,
+        by="user:usr_7",
+        at=NOW - timedelta(days=2),
+        comment="payment promised",
+        reason="over its limit",
+        order_total=Money(Decimal(total), "USD"),
+        max_amount=Money(Decimal(cap), "USD"),
+        expires_at=NOW + timedelta(hours=hours),
+    )
+    return replace(order, decisions=(decision,))
 
 
 def problem_names(problems: Sequence[object]) -> list[str]:
