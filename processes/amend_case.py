@@ -17,6 +17,7 @@ from processes.journal import problems_to_json
 from processes.order_case import OrderCase, OrderRequest
 from processes.order_checks import failed
 from processes.steps import DONE, Outcome, Verdict
+from processes.task_news import resolve_tasks
 from schema.enums import OrderStatus, ProcessState, SourceSystem
 from schema.events.envelope import Event
 from schema.records.operations import ProcessRecord
@@ -37,6 +38,7 @@ __all__ = [
     "not_allowed",
     "refusal_of",
     "refused_by_erp",
+    "resolve_asking_task",
     "settle",
     "submission_of",
 ]
@@ -83,6 +85,9 @@ class AmendRequest:
     asked_at: datetime
     lines: tuple[LineChange, ...] = ()
     added: tuple[LineAdded, ...] = ()
+    task_id: str | None = None
+    """Task by which it was asked for; it is resolved when the amendment is accepted."""
+    resolution: str = ""
 
 
 class AmendCase(OrderCase):
@@ -196,6 +201,14 @@ async def give_up(case: AmendCase) -> None:
 
     if (await case.order()).amended_by == case.request.process_id:
         await case.change(changed, tell)
+
+
+async def resolve_asking_task(case: AmendCase) -> None:
+    """Resolve the task by which the amendment was asked for, as whoever decided it has said; safe to repeat."""
+    asked = case.amendment
+    if asked.task_id is not None:
+        tasks = await case.use.tasks.tasks([asked.task_id])
+        await resolve_tasks(case.use, tasks.values(), asked.resolution, asked.asked_by, asked.reason)
 
 
 async def is_open(case: AmendCase) -> bool:

@@ -14,7 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from processes.amend_case import AmendCase, begin, give_up, is_open, refusal_of, refused_by_erp, settle
+from processes.amend_case import (
+    AmendCase,
+    begin,
+    give_up,
+    is_open,
+    refusal_of,
+    refused_by_erp,
+    resolve_asking_task,
+    settle,
+)
 from processes.amend_credit import check_credit_of
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
 from processes.amend_lines import amended, check_changes, lacks_less, lines_before, price_added, reprice
@@ -212,6 +221,7 @@ async def accept(case: AmendCase) -> Outcome:
         return [*_substitutions(case, order), case.told("order.change.accepted", "accepted", facts)]
 
     await case.change(changed, tell)
+    await resolve_asking_task(case)
     if not any(isinstance(entry, Stockout) for entry in (await case.order()).exceptions):
         await resolve_tasks_of(case.use, case.order_id, ["Stockout"], ORDER_CHANGED, "the changed order can be had")
     await _ask_for_credit(case)

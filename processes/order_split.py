@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from processes.amend_case import AmendCase, begin, give_up, not_allowed, refusal_of, settle
+from processes.amend_case import AmendCase, begin, give_up, not_allowed, refusal_of, resolve_asking_task, settle
 from processes.amend_credit import check_credit_of
 from processes.order_change import tell
 from processes.order_commit import is_splittable
@@ -58,6 +58,7 @@ async def lift(case: AmendCase) -> Outcome:
         return [case.told("order.split", "split", facts), case.told("order.change.accepted", "accepted", facts)]
 
     await case.change(changed, told)
+    await resolve_asking_task(case)
     return DONE
 
 

@@ -16,6 +16,7 @@ from processes.api import (
     Started,
     SubmissionLine,
 )
+from processes.decision_api import TaskResolution
 from processes.order_case import OrderRequest
 from processes.order_checks import failed
 from processes.quote_approval import approval_problems
@@ -78,16 +79,18 @@ class OrderStarts(Starts):
         return await self._amend("orderChange", CHANGE, change, key, principal, wait_ms)
 
     async def amend_by(
-        self, decision_id: str, asked: OrderChange | OrderSplit, principal: Principal
+        self, decision_id: str, resolution: TaskResolution, asked: OrderChange | OrderSplit, principal: Principal
     ) -> tuple[Problem, ...]:
         """Begin what a decision makes of an order (P3), and return what keeps it from its end.
 
-        The process has the decision's id, so that it is one however often the decision comes.
+        The process has the decision's id, so that it is one however often the decision comes. Accepted, it resolves the
+        task that was decided.
         """
         order = await self._submitted(asked.order_id)
         if isinstance(order, Started):
             return order.problems
-        await self._begin(decision_id, CHANGE if isinstance(asked, OrderChange) else SPLIT, asked, order, principal)
+        kind = CHANGE if isinstance(asked, OrderChange) else SPLIT
+        await self._begin(decision_id, kind, asked, order, principal, resolution)
         return await self._amended(decision_id, DECISION_WAIT_MS)
 
     async def amended_by(self, decision_id: str) -> tuple[Problem, ...] | None:
@@ -143,6 +146,7 @@ class OrderStarts(Starts):
         asked: OrderChange | OrderSplit | OrderCancellation,
         order: LedgerOrder,
         principal: Principal,
+        resolution: TaskResolution | None = None,
     ) -> None:
         lines, added = (asked.lines, asked.added) if isinstance(asked, OrderChange) else ((), ())
         submission = submission_of(order)
@@ -158,6 +162,8 @@ class OrderStarts(Starts):
             asked_at=self._use.clock.now(),
             lines=lines,
             added=added,
+            task_id=None if resolution is None else resolution.task_id,
+            resolution="" if resolution is None else resolution.resolution,
         )
         await self._engine.start(kind, request)
 

@@ -33,9 +33,9 @@ class Amends(Protocol):
         ...
 
     def amend_by(
-        self, decision_id: str, asked: OrderChange | OrderSplit, principal: Principal
+        self, decision_id: str, resolution: TaskResolution, asked: OrderChange | OrderSplit, principal: Principal
     ) -> Awaitable[Sequence[Problem]]:
-        """Begin the amendment once, and return what keeps it from its end."""
+        """Begin the amendment once, and return what keeps it from its end; accepted, it resolves the task."""
         ...
 
 
@@ -57,8 +57,8 @@ class ShortageDesk:
 
     async def resolve(
         self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
-    ) -> Sequence[Problem]:
-        """Do what the resolution says; return why that cannot be.
+    ) -> Sequence[Problem] | None:
+        """Begin what the resolution says, and return what keeps it from its end, None when the order stays as it is.
 
         Raises:
             ConnectorError: a system that must be asked does not answer; nothing was begun.
@@ -75,7 +75,7 @@ class ShortageDesk:
             if amendment is None:
                 said = f"{sku} cannot stand for anything that order {order.number} lacks any more"
                 return [failed("SUBSTITUTE", said, "resolution")]
-        return () if amendment is None else await self._amends.amend_by(decision_id, amendment, principal)
+        return None if amendment is None else await self._amends.amend_by(decision_id, asked, amendment, principal)
 
     async def _with_others(self, order: LedgerOrder, sku: str, reason: str) -> OrderChange | None:
         items = await self._use.erp.items(sorted({sku, *(line.sku for line in order.lines)}))

@@ -5,7 +5,8 @@
 - ProcessStepFailed: RETRY tries the step again, CANCEL takes the process back, DONE_BY_HAND goes on without the step.
 - OnboardingCredit and the other checks of an onboarding: APPROVE or REJECT decides the check.
 - Stockout: WAIT leaves what is short backordered, CANCEL_LINE cancels it (P7), SPLIT releases what is there of an order
-  that ships complete; SUBSTITUTE:<sku> puts that item in the place of what is short (P7).
+  that ships complete; SUBSTITUTE:<sku> puts that item in the place of what is short (P7). Whoever decides one of the
+  last three has the task until the order is amended so.
 - FulfillmentDelay: INFORM_CUSTOMER tells the customer; RE_TENDER and WAIT note what was done elsewhere.
 - Every other: the resolution is noted, and the process of the task looks at it.
 """
@@ -119,12 +120,15 @@ class TaskDesk:
         if task is None or not await self._is_seen(task, principal):
             return (_unknown(asked.task_id),)
         require_queue(principal, task.queue, "exceptionTaskResolve")
-        problems = await self._shortages.begun(decision_id) if task.kind == STOCKOUT else None
-        if problems is None and _is_resolved_so(task, asked, principal):
+        amended = await self._amended(task, asked, decision_id, principal)
+        if amended is not None:
+            if not amended:
+                await self.claim(task.id, principal)  # theirs until the amendment resolves it, or is refused
+            return tuple(amended)
+        if _is_resolved_so(task, asked, principal):
             await self._follow_up(task)
             return ()
-        if problems is None:
-            problems = _unfit(task, asked, principal) or await self._act(task, asked, decision_id, principal)
+        problems = _unfit(task, asked, principal) or await self._act(task, asked, decision_id, principal)
         if problems:
             return tuple(problems)
         await resolve_tasks(self._use, [task], asked.resolution, principal.subject, asked.comment)
@@ -133,6 +137,17 @@ class TaskDesk:
             return (not_open(stored),)  # of two who decide at once the first one has decided
         await self._follow_up(replace(task, resolution=asked.resolution))
         return ()
+
+    async def _amended(
+        self, task: ExceptionTask, asked: TaskResolution, decision_id: str, principal: Principal
+    ) -> Sequence[Problem] | None:
+        """Return what has come of the amendment that a decision begins or has begun, None when it begins none."""
+        if task.kind != STOCKOUT:
+            return None
+        begun = await self._shortages.begun(decision_id)
+        if begun is None and not _unfit(task, asked, principal):
+            begun = await self._shortages.resolve(task, asked, decision_id, principal)
+        return begun
 
     async def _is_seen(self, task: ExceptionTask, principal: Principal) -> bool:
         """Customers work no queue and learn so; our own people do not learn of tasks that are not their matter."""
@@ -157,8 +172,6 @@ class TaskDesk:
             return await decide_quote(self._use, quote_verdict, principal)
         if asked_about(task) is not None:
             return await decide_by_task(self._use, task, decision_id, asked.comment, principal, approve=approve)
-        if task.kind == STOCKOUT:
-            return await self._shortages.resolve(task, asked, decision_id, principal)
         if task.kind == "FulfillmentDelay" and asked.resolution == "INFORM_CUSTOMER":
             facts = {"template": "delayed", "channel": "SERVICE_DESK"}
             told = await task_event(self._use, task, "resolved", "informed", principal.subject, facts)

@@ -67,6 +67,12 @@ async def stopped(world: ProcessWorld, process_id: str, state: ProcessState) -> 
     await eventually(found, lambda at: at is state)
 
 
+async def state_of(world: ProcessWorld, task: ExceptionTask) -> tuple[str, str | None, str | None, str | None]:
+    """Return state, resolution, by whom it is resolved, and whose it is."""
+    found = (await world.use.tasks.tasks([task.id]))[task.id]
+    return found.state, found.resolution, found.resolved_by, found.assignee
+
+
 async def amendments(world: ProcessWorld, order_id: str) -> list[ProcessRecord]:
     processes = (await world.use.process_log.processes_of([order_id]))[order_id]
     return [process for process in processes if process.kind in ("ORDER_CHANGE", "ORDER_SPLIT")]
@@ -103,6 +109,8 @@ async def test_a_decision_that_comes_again_follows_what_it_began_and_another_wit
     asked = TaskResolution(task.id, resolution, "as agreed")
     assert (await desk.resolve_task(asked, key="t-1", principal=DESK_CLERK)).problems == ()
     assert (await world.order(order_id)).version > before
+    if system is SourceSystem.CLOUD_ERP:
+        assert await state_of(world, task) == ("CLAIMED", None, None, DESK_CLERK.subject)
     assert (await desk.resolve_task(asked, key="t-1", principal=DESK_CLERK)).problems == ()
     for other in (replace(asked, resolution="WAIT"), replace(asked, comment="not agreed")):
         refused = await desk.resolve_task(other, key="t-1", principal=DESK_CLERK)
@@ -112,6 +120,8 @@ async def test_a_decision_that_comes_again_follows_what_it_began_and_another_wit
     await stopped(world, begun.id, ProcessState.COMPLETED)
     assert (await desk.resolve_task(asked, key="t-1", principal=DESK_CLERK)).problems == ()
     assert [entry.id for entry in await amendments(world, order_id)] == [begun.id]
+    state, *decided, _ = await state_of(world, task)
+    assert (state, decided) == ("RESOLVED", [resolution, DESK_CLERK.subject])
 
 
 async def test_a_decision_that_comes_again_is_told_why_what_it_began_was_refused_and_a_new_one_may_succeed(
@@ -129,6 +139,27 @@ async def test_a_decision_that_comes_again_is_told_why_what_it_began_was_refused
     assert (await desk.resolve_task(asked, key="t-2", principal=DESK_CLERK)).problems == ()
     assert next(entry.state for entry in await amendments(world, order_id)) is ProcessState.FAILED
     assert (await desk.resolve_task(asked, key="t-1", principal=DESK_CLERK)).problems == first.problems
+
+
+async def test_the_task_of_what_is_refused_later_on_is_not_resolved_but_decided_anew(
+    desk: EngineDecider, world: ProcessWorld
+) -> None:
+    order_id, task = await asked_about_shortage(desk, world)
+    erp, operation = SourceSystem.CLOUD_ERP, "change_order"
+    away = [Unavailable(erp, operation, "away", outcome_unknown=False)] * 10_000
+    world.script.before[operation] += away
+    asked = TaskResolution(task.id, "CANCEL_LINE", "as agreed")
+    assert (await desk.resolve_task(asked, key="t-1", principal=DESK_CLERK)).problems == ()
+    world.script.before[operation][:] = [Rejected(erp, operation, "not now", reason="LOCKED")]
+    (begun,) = await amendments(world, order_id)
+    await stopped(world, begun.id, ProcessState.FAILED)
+    assert await state_of(world, task) == ("CLAIMED", None, None, DESK_CLERK.subject)
+    assert (await world.order(order_id)).lines[0].backordered == 2
+    again = await desk.resolve_task(asked, key="t-1", principal=DESK_CLERK)
+    assert problem_names(again.problems) == ["ValidationFailed"]
+    assert (await desk.resolve_task(asked, key="t-2", principal=DESK_CLERK)).problems == ()
+    state, *decided, _ = await state_of(world, task)
+    assert (state, decided) == ("RESOLVED", ["CANCEL_LINE", DESK_CLERK.subject])
 
 
 async def test_a_decision_whose_amendment_was_cancelled_meanwhile_is_told_so_when_it_comes_again(

@@ -123,7 +123,7 @@ class NothingAmended:
     async def amended_by(self, decision_id: str) -> None:
         raise AssertionError
 
-    async def amend_by(self, decision_id: str, asked: object, principal: Principal) -> Any:
+    async def amend_by(self, decision_id: str, resolution: object, asked: object, principal: Principal) -> Any:
         raise AssertionError
 
 

@@ -123,7 +123,7 @@ async def test_a_stockout_is_worked_with_the_page_alone(whole: Whole):
     assert (task["order"]["number"], task["resolutions"]) == (short["order"]["number"], ["WAIT", "CANCEL_LINE"])
     mine = operations("work-a-stockout.md", id_of_the_task=task["id"], id_of_the_order=short["order"]["id"])
     assert (await run(whole, mine["Claim"]))["task"]["state"] == "CLAIMED"
-    assert (await run(whole, mine["Resolve"]))["task"]["state"] == "RESOLVED"
+    await eventually(whole, mine["Resolve"], lambda answer: answer["task"]["state"] == "RESOLVED")
 
     def is_cut(order: dict[str, Any]) -> bool:
         (line,) = order["lines"]["nodes"]
