@@ -121,6 +121,7 @@ async def _check(scenario: str, url: str, kept: Path) -> None:
         ("return", "answered credit_return"),
         ("change", "answered change_order"),
         ("substitution", "committed reserve"),
+        ("decided split", "answered release"),
         ("cancellation", "answered cancel_order"),
         ("merge", "answered merge_customers"),
         ("merge", "committed carry over"),

@@ -8,23 +8,37 @@ from decimal import Decimal
 
 from processes.amend_case import CHANGE
 from processes.api import LineAdded, LineChange, OrderCancellation, OrderChange, ReturnAsked, ReturnLineAsked
+from processes.decider import EngineDecider
+from processes.decision_api import TaskResolution
 from processes.fulfilment import Fulfilment
 from processes.return_news import Returns
 from processes.shipment_watch import ShipmentWatch
 from processes.starter import EngineStarter
 from processes.worker import ProcessEngine
 from schema.enums import OrderStatus, ProcessState, ReturnStatus, ShipmentStatus, SourceSystem
+from schema.records.identity import Principal
 from schema.records.orders import Milestone, ReturnLine
 from schema.records.values import Quantity
 from systems.errors import Rejected, Unavailable
 from systems.news import ReturnNews, ShipmentNews
-from tests.support.mortal_parts import WAIT_MS, Scenario, delivered_shipment, named, order, received, stops, told_once
-from tests.support.process_world import REP, ProcessWorld
+from tests.support.mortal_parts import (
+    WAIT_MS,
+    Scenario,
+    delivered_shipment,
+    end,
+    named,
+    order,
+    received,
+    stops,
+    told_once,
+)
+from tests.support.process_world import REP, ProcessWorld, submission
 from tests.support.rule_records import NOW
 
 __all__ = ["ORDER_SCENARIOS"]
 
 _WMS = SourceSystem.WMS
+_CLERK = Principal("user:usr_4", roles=("SERVICE_DESK",))
 _OFTEN = 9
 """More often than any run asks."""
 
@@ -153,6 +167,31 @@ async def _substituted(world: ProcessWorld) -> None:
     assert (types.count("order.line.substituted"), types.count("order.change.accepted")) == (1, 1)
 
 
+async def _decide_to_split(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
+    """Submit an order that ships complete and lacks goods, and have the order desk split it."""
+    world.erp.stock = {("PMP-0042", "W01"): Decimal(4)}
+    desk = EngineDecider(engine, world.inbox)
+    wanted = submission(allow_backorder=False, ship_complete=True)
+    started = await desk.submit_order(wanted, key="o-1", principal=REP, wait_ms=WAIT_MS)
+    await end(world, named(started)[0])
+    decided = TaskResolution(f"tsk_{started.entity_id}_STOCKOUT", "SPLIT", "four are wanted now")
+    answer = await desk.resolve_task(decided, key="t-1", principal=_CLERK)
+    assert answer.problems == ()
+    processes = (await world.use.process_log.processes_of([str(started.entity_id)]))[str(started.entity_id)]
+    return [process.id for process in processes]
+
+
+async def _split(world: ProcessWorld) -> None:
+    found = await world.order(await received(world))
+    assert (found.status, found.amended_by, found.ship_complete) == (OrderStatus.ACCEPTED, None, False)
+    assert found.lines[0].backordered == 2
+    assert world.kept.keys("release") == [f"or:{found.id}:rel:W01:1"]
+    (asked,) = (await world.use.tasks.tasks_of([found.id]))[found.id]
+    assert (asked.state, asked.resolution, asked.resolved_by) == ("RESOLVED", "SPLIT", _CLERK.subject)
+    types = await world.event_types(found.id)
+    assert [types.count(name) for name in ("order.split", "order.released", "task.resolved")] == [1, 1, 1]
+
+
 async def _cancel_what_is_parked(world: ProcessWorld, engine: ProcessEngine) -> list[str]:
     """Cancel an order whose change waits for a person, because the warehouse does not take its goods."""
     world.script.before["release"] += [Rejected(_WMS, "release", "not now", reason="NOT_NOW")] * _OFTEN
@@ -183,6 +222,7 @@ ORDER_SCENARIOS: Mapping[str, Scenario] = {
     "replacement": Scenario(_replace, _replaced, ordered=True, is_new=True),
     "silent shipment": Scenario(_fall_silent, _late, ordered=True, is_new=True),
     "substitution": Scenario(_substitute, _substituted, ordered=True, is_new=True),
+    "decided split": Scenario(_decide_to_split, _split, is_new=True),
     "change in vain": Scenario(_change_in_vain, _unchanged, ProcessState.FAILED, ordered=True, is_new=True),
     "cancellation of what is parked": Scenario(_cancel_what_is_parked, _obsolete, ordered=True, is_new=True),
 }
