@@ -272,8 +272,7 @@ def _quoted(task: ExceptionTask) -> tuple[str, str] | None:
 
 def _is_decided_elsewhere(task: ExceptionTask) -> bool:
     """Return whether the decision stands in another ledger, which takes one, and not in the task."""
-    is_asked = hold_of(task) is not None or _quoted(task) is not None or asked_about(task) is not None
-    return is_asked or task.kind == STOCKOUT
+    return hold_of(task) is not None or _quoted(task) is not None or asked_about(task) is not None
 
 
 def _unfit(task: ExceptionTask, asked: TaskResolution, principal: Principal) -> Sequence[Problem]:
