@@ -21,7 +21,7 @@ from schema.records.problems import Stockout, ValidationFailed
 from schema.records.values import Quantity
 from systems.errors import Conflict
 
-__all__ = ["give_back", "look_up_reservation", "reserve"]
+__all__ = ["give_back", "look_up_reservation", "reserve", "stockout"]
 
 RESERVED_FOR = timedelta(hours=24)
 """How long goods are kept for a change that waits for the ERP."""
@@ -51,7 +51,7 @@ async def reserve(case: AmendCase) -> Outcome:
         place = (after.sku, code or "")
         there = free.get(place, _NONE)
         if there < growth and (after.line_no in new or not order.allow_backorder):
-            short.append(_stockout(after, was, tidy(there / _per_base(after, items))))
+            short.append(stockout(after, was.wanted + tidy(there / _per_base(after, items))))
         if there > 0:
             held = min(growth, there)
             free[place] = there - held
@@ -105,8 +105,8 @@ def _per_base(line: LedgerLine, items: Mapping[str, Item]) -> Decimal:
     return Decimal(1) if isinstance(found, ValidationFailed) else found
 
 
-def _stockout(after: LedgerLine, before: LedgerLine, free: Decimal) -> Stockout:
-    available = before.wanted + free
+def stockout(after: LedgerLine, available: Decimal) -> Stockout:
+    """Return that less can be had of a line than is wanted."""
     return Stockout(
         code="STOCKOUT",
         message=f"{after.sku}: {available:f} of {after.wanted:f} {after.quantity.uom} can be had",

@@ -27,7 +27,7 @@ from processes.amend_case import (
 from processes.amend_credit import check_credit_of
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
 from processes.amend_lines import amended, check_changes, lacks_less, lines_before, price_added, reprice
-from processes.amend_stock import give_back, look_up_reservation, reserve
+from processes.amend_stock import give_back, look_up_reservation, reserve, stockout
 from processes.order_commit import allocated_line, places_of, shortages
 from processes.order_delivery import mirror_of, release_round, release_rounds
 from processes.order_pricing import pricing_ground
@@ -146,7 +146,7 @@ async def restore_document(case: AmendCase) -> None:
 
 
 async def allocate(case: AmendCase) -> Outcome:
-    """Have the ERP set stock aside for the changed lines; what it is short of is backordered."""
+    """Have the ERP set stock aside for the changed lines; what it is short of is backordered, but not of added ones."""
     try:
         results = await case.use.erp.allocate(case.own_key("alloc"), case.order_id)
     except Rejected as refusal:
@@ -156,6 +156,9 @@ async def allocate(case: AmendCase) -> Outcome:
     for entry in results:
         by_line[entry.line_no].append(entry)
     numbers = _numbers(case)
+    short = _short_of_added(case, (await case.order()).amended_lines, by_line)
+    if short:
+        return Outcome(Verdict.REFUSED, tuple(short))
 
     def changed(order: LedgerOrder) -> LedgerOrder:
         lines = []
@@ -344,6 +347,18 @@ def _new_erp_line(line: LedgerLine) -> NewErpLine:
     return NewErpLine(
         line.line_no, line.sku, line.description, line.quantity, line.unit_price, line.requested_date, code
     )
+
+
+def _short_of_added(
+    case: AmendCase, lines: Sequence[LedgerLine], results: Mapping[int, Sequence[AllocationResult]]
+) -> list[Stockout]:
+    """Return added lines that the ERP has not set aside as a whole: another item that lacks, too, helps nobody."""
+    added, found = {entry.line_no for entry in case.amendment.added}, list[Stockout]()
+    for line in lines:
+        got = sum((entry.allocated for entry in results.get(line.line_no, ())), _NONE)
+        if line.line_no in added and got < line.wanted:
+            found.append(stockout(line, got))
+    return found
 
 
 def _substitutions(case: AmendCase, order: LedgerOrder) -> list[Event]:

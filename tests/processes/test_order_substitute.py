@@ -162,16 +162,28 @@ def _is_not_allocated(world: ProcessWorld) -> None:
     world.script.before["allocate"].append(Rejected(ERP, "allocate", "not open", reason="ORDER_NOT_OPEN"))
 
 
+def _lacks_in_the_erp(world: ProcessWorld) -> None:
+    world.erp.stock[OTHER, "W02"] = Decimal(2)
+
+
 @pytest.mark.parametrize(
     ("obstacle", "problem"),
     [
         (_is_away, "Stockout"),
+        (_lacks_in_the_erp, "Stockout"),
         (_is_too_cheap, "ApprovalRequired"),
         (_owes_too_much, "CreditHold"),
         (_is_locked, "ValidationFailed"),
         (_is_not_allocated, "ValidationFailed"),
     ],
-    ids=["not there either", "below its floor", "the customer owes too much", "the ERP refuses", "not allocated"],
+    ids=[
+        "not there either",
+        "not there in the ERP",
+        "below its floor",
+        "the customer owes too much",
+        "the ERP refuses",
+        "not allocated",
+    ],
 )
 async def test_what_cannot_come_leaves_the_order_as_it_was_and_can_be_asked_for_again(
     short: ProcessWorld, obstacle, problem: str
@@ -189,5 +201,6 @@ async def test_what_cannot_come_leaves_the_order_as_it_was_and_can_be_asked_for_
     assert all(entry.ordered == entry.cancelled for entry in document.lines if entry.sku == OTHER)
     short.erp.price_rules[:], short.wms.positions[:] = kept
     short.erp.terms_by_account.update(was_terms)
+    short.erp.stock.pop((OTHER, "W02"), None)
     assert (await substitute(short, "c2")).ending.state is ProcessState.COMPLETED
     assert [(entry.sku, entry.wanted) for entry in (await short.order("ord_1")).lines] == [("VLV-0007", 5), (OTHER, 4)]
