@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from processes.amend_added import new_erp_line, short_of_added, substitutions_told
 from processes.amend_case import (
     AmendCase,
     begin,
@@ -27,7 +28,7 @@ from processes.amend_case import (
 from processes.amend_credit import check_credit_of
 from processes.amend_floor import cancel_held, hold_releases, releases_of, resume_releases
 from processes.amend_lines import amended, check_changes, lacks_less, lines_before, price_added, reprice
-from processes.amend_stock import give_back, look_up_reservation, reserve, stockout
+from processes.amend_stock import give_back, look_up_reservation, reserve
 from processes.order_commit import allocated_line, places_of, shortages
 from processes.order_delivery import mirror_of, release_round, release_rounds
 from processes.order_pricing import pricing_ground
@@ -40,7 +41,7 @@ from schema.events.envelope import Event
 from schema.records.accounts import ShipTo
 from schema.records.catalog import Item
 from schema.records.inventory import Warehouse
-from schema.records.orders import ErpLine, ErpLineChange, ErpOrderChange, LedgerLine, LedgerOrder, NewErpLine
+from schema.records.orders import ErpLine, ErpLineChange, ErpOrderChange, LedgerLine, LedgerOrder
 from schema.records.problems import Problem, Stockout
 from systems.errors import Rejected
 from systems.ports import AllocationResult
@@ -121,7 +122,7 @@ async def change_document(case: AmendCase) -> Outcome:
     order = await case.order()
     try:
         change = _document_change(case, order.amended_lines[: len(order.lines)], "erp")
-        added = tuple(map(_new_erp_line, order.amended_lines[len(order.lines) :]))
+        added = tuple(map(new_erp_line, order.amended_lines[len(order.lines) :]))
         await case.use.erp.change_order(replace(change, added=added))
     except Rejected as refusal:
         return Outcome(Verdict.REFUSED, (refused_by_erp(refusal.reason, refusal.detail),))
@@ -156,7 +157,7 @@ async def allocate(case: AmendCase) -> Outcome:
     for entry in results:
         by_line[entry.line_no].append(entry)
     numbers = _numbers(case)
-    short = _short_of_added(case, (await case.order()).amended_lines, by_line)
+    short = short_of_added(case, (await case.order()).amended_lines, by_line)
     if short:
         return Outcome(Verdict.REFUSED, tuple(short))
 
@@ -221,7 +222,7 @@ async def accept(case: AmendCase) -> Outcome:
             "promisedDate": None if order.promised_date is None else order.promised_date.isoformat(),
             "lines": [_told_line(line) for line in order.lines if line.line_no in numbers],
         }
-        return [*_substitutions(case, order), case.told("order.change.accepted", "accepted", facts)]
+        return [*substitutions_told(case, order), case.told("order.change.accepted", "accepted", facts)]
 
     await case.change(changed, tell)
     await resolve_asking_task(case)
@@ -338,43 +339,6 @@ def _document_change(case: AmendCase, lines: Sequence[LedgerLine], key: str) -> 
         if line.line_no in numbers and line.unit_price is not None
     )
     return ErpOrderChange(case.own_key(key), case.order_id, changes)
-
-
-def _new_erp_line(line: LedgerLine) -> NewErpLine:
-    if line.unit_price is None:
-        raise ValueError(f"line {line.line_no} has no price")
-    code = line.allocations[0].warehouse_code if line.allocations else None
-    return NewErpLine(
-        line.line_no, line.sku, line.description, line.quantity, line.unit_price, line.requested_date, code
-    )
-
-
-def _short_of_added(
-    case: AmendCase, lines: Sequence[LedgerLine], results: Mapping[int, Sequence[AllocationResult]]
-) -> list[Stockout]:
-    """Return added lines that the ERP has not set aside as a whole: another item that lacks, too, helps nobody."""
-    added, found = {entry.line_no for entry in case.amendment.added}, list[Stockout]()
-    for line in lines:
-        got = sum((entry.allocated for entry in results.get(line.line_no, ())), _NONE)
-        if line.line_no in added and got < line.wanted:
-            found.append(stockout(line, got))
-    return found
-
-
-def _substitutions(case: AmendCase, order: LedgerOrder) -> list[Event]:
-    lines, told = {line.line_no: line for line in order.lines}, list[Event]()
-    for entry in case.amendment.added:
-        facts = {
-            "lineNo": entry.replaces,
-            "substituted": lines[entry.replaces].sku,
-            "substituteLineNo": entry.line_no,
-            "sku": entry.sku,
-            "quantity": str(entry.quantity.value),
-            "uom": entry.quantity.uom,
-            "status": order.status.value,
-        }
-        told.append(case.told("order.line.substituted", f"substituted:{entry.replaces}", facts))
-    return told
 
 
 def _is_as_before(document: ErpLine, line: LedgerLine) -> bool:
