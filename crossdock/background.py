@@ -26,6 +26,7 @@ from processes.invoice_watch import InvoiceWatch
 from processes.invoicing import INVOICE_ENTRY, Invoicing
 from processes.pick_watch import PickWatch
 from processes.price_news import PRICE_ENTRY, PriceNews
+from processes.quote_mirror import QuoteMirrorFeed
 from processes.quote_news import take_quote_news
 from processes.quote_watch import QuoteWatch
 from processes.release_watch import ReleaseWatch
@@ -73,7 +74,8 @@ MERGED_S = 60.0
 """How often what was written for merged accounts follows them."""
 
 MIRROR_S = 1.0
-"""How often it is looked for completed orders that the CRM does not show yet; it has 5 s for nearly all of them."""
+"""How often it is looked for completed orders and changed quotes that the CRM does not show yet; it has 5 s for nearly
+all of the orders."""
 
 MISSING_INVOICES_S = 60.0
 """How often it is looked whether what has left is invoiced; it has hours for that."""
@@ -120,6 +122,7 @@ class Background:
         self._crm_mirror = CrmMirror(engine.dependencies)
         self._prices = PriceNews(engine.dependencies, parts.platform.inbox)
         self._pick_watch = PickWatch(engine.dependencies)
+        self._quote_mirror = QuoteMirrorFeed(engine.dependencies)
         self._quote_watch = QuoteWatch(engine.dependencies)
         self._release_watch = ReleaseWatch(engine.dependencies)
         self._shipment_watch = ShipmentWatch(engine)
@@ -140,7 +143,9 @@ class Background:
             tasks.create_task(insist("missing invoices", self._watch_invoices))
             for erp in self._parts.systems.price_changes:
                 tasks.create_task(insist(f"prices of {erp}", partial(self._read_prices, erp)))
-            tasks.create_task(insist("mirror in the CRM", self._mirror_orders))
+            for what, mirror in (("orders", self._crm_mirror), ("quotes", self._quote_mirror)):
+                shown = partial(self._show_in_crm, mirror.look)
+                tasks.create_task(insist(f"mirror of {what} in the CRM", shown))
             merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
             tasks.create_task(insist("merged accounts", merged))
             releases = partial(self._again, self._release_watch.look, RELEASES_S)
@@ -207,9 +212,10 @@ class Background:
                 pass
             await asyncio.sleep(PRICES_S)
 
-    async def _mirror_orders(self) -> None:
+    @staticmethod
+    async def _show_in_crm(look: Callable[[], Awaitable[int]]) -> None:
         while True:
-            while await self._crm_mirror.look() > 0:
+            while await look() > 0:
                 pass
             await asyncio.sleep(MIRROR_S)
 

@@ -5,7 +5,8 @@ the ERP there is no quote: a stale price is worse than none.
 
 What comes after is no run of its own. That it is sent, accepted or declined the CRM tells. The order that names the
 quote has it (CONVERTED) and its prices; an order that ends without having been accepted gives it back as it was. When
-its last day is over in UTC it is EXPIRED, whatever it waits for.
+its last day is over in UTC it is EXPIRED, whatever it waits for. Its opportunity in the CRM shows a copy of it, which
+follows within seconds, or once the CRM is back; what the CRM tells of our own writing of that copy changes nothing.
 """
 
 from __future__ import annotations

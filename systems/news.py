@@ -124,7 +124,7 @@ class CaseNews:
 
 @dataclass(frozen=True, slots=True)
 class QuoteNews:
-    """A quote was sent, or the customer has answered; ``status`` None says neither."""
+    """A quote was sent, or the customer has answered; ``status`` None says neither, or that it is our own mirror."""
 
     event_id: str
     quote_id: str

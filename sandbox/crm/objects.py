@@ -215,11 +215,12 @@ OBJECTS: Mapping[str, SObject] = {
                     "Status",
                     values=(
                         *("Draft", "Needs Review", "In Review", "Approved", "Rejected"),
-                        *("Presented", "Accepted", "Denied"),
+                        *("Presented", "Accepted", "Denied", "Priced", "Expired", "Converted", "Superseded"),
                     ),
                     default="Draft",
                 ),
                 Field("ExpirationDate", Kind.DATE),
+                Field("Total__c", Kind.DOUBLE),
                 _CURRENCY,
             ),
             number="QuoteNumber",

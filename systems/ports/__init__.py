@@ -13,7 +13,7 @@ Rules for every port:
 """
 
 from systems.ports.calls import BAD_CURSOR, CallObserver, Clock, SystemCall, SystemHealth, SystemHealthBoard
-from systems.ports.crm import AccountDirectory, AccountRegistry, CaseDesk, OrderMirror, SalesContext
+from systems.ports.crm import AccountDirectory, AccountRegistry, CaseDesk, OrderMirror, QuoteMirror, SalesContext
 from systems.ports.customers import CustomerMaster, CustomerRegistry
 from systems.ports.items import ItemMaster, PriceBook, PriceChanges
 from systems.ports.lines import Line, Place, WaitingLines
@@ -57,6 +57,7 @@ __all__ = [
     "PriceBook",
     "PriceChanges",
     "ProcessLog",
+    "QuoteMirror",
     "QuoteStore",
     "ReleaseRequest",
     "ReleaseResult",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from schema.enums import AccountStatus, OrderStatus
+from schema.enums import AccountStatus, OrderStatus, QuoteStatus
 from schema.records.accounts import (
     Account,
     AccountFilter,
@@ -128,8 +128,21 @@ class OrderMirror:
     ordered_on: date
 
 
+@dataclass(frozen=True, slots=True)
+class QuoteMirror:
+    """What the CRM shows of a quote, at its opportunity where it has one."""
+
+    quote_id: str
+    number: str
+    account_id: str
+    opportunity_id: str | None
+    status: QuoteStatus
+    total: Money
+    valid_until: date
+
+
 class SalesContext(Protocol):
-    """Opportunities, and what the CRM is told about orders. System of record: CRM."""
+    """Opportunities, and what the CRM is told about orders and quotes. System of record: CRM."""
 
     async def opportunities(self, ids: Sequence[str]) -> Mapping[str, Opportunity]:
         """Return opportunities by platform id."""
@@ -141,6 +154,10 @@ class SalesContext(Protocol):
 
     async def mirror_order(self, key: str, mirror: OrderMirror) -> None:
         """Create or update the CRM's summary of an order, found by the order's platform id."""
+        ...
+
+    async def mirror_quote(self, mirror: QuoteMirror) -> None:
+        """Create or update the CRM's copy of a quote, found by the quote's platform id."""
         ...
 
 

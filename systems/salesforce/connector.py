@@ -27,7 +27,7 @@ from schema.records.values import Page, PageRequest
 from systems.client import ClientSettings, VendorClient
 from systems.errors import Conflict, ConnectorError, Rejected, Unavailable, Unexpected
 from systems.outcome import Action, Outcome
-from systems.ports import CallObserver, OrderMirror
+from systems.ports import CallObserver, OrderMirror, QuoteMirror
 from systems.salesforce.belongings import Belongings
 from systems.salesforce.ids import full_id
 from systems.salesforce.query import API, QueryReader
@@ -39,6 +39,7 @@ from systems.salesforce.records import (
     TERRITORY_FIELDS,
     USER_FIELDS,
     order_body,
+    quote_body,
     read_account,
     read_case,
     read_contact,
@@ -248,6 +249,17 @@ class Salesforce(Registry, Belongings):
         del key
         path = f"{API}/sobjects/Order/Crossdock_Id__c/{quote(mirror.order_id, safe='')}"
         await self._client.send("mirror order", "PATCH", path, order_body(mirror))
+
+    async def mirror_quote(self, mirror: QuoteMirror) -> None:
+        """Create or update the CRM's copy of a quote, found by the quote's platform id.
+
+        The platform id alone decides which quote it is, so sending again after an unknown outcome changes nothing.
+
+        Raises:
+            Rejected: the CRM does not know the account or the opportunity, or refuses a value.
+        """
+        path = f"{API}/sobjects/Quote/Crossdock_Id__c/{quote(mirror.quote_id, safe='')}"
+        await self._client.send("mirror quote", "PATCH", path, quote_body(mirror))
 
     async def cases(self, ids: Sequence[str]) -> Mapping[str, ServiceCase]:
         """Return cases by platform id; one of no account that the platform knows is not there."""

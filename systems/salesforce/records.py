@@ -10,8 +10,17 @@ from typing import Any
 from schema.enums import SourceSystem
 from schema.records.accounts import Account, Contact, Opportunity, ServiceCase, Territory, User
 from schema.records.values import ExternalRef, Money
-from systems.ports import OrderMirror
-from systems.salesforce.words import ACCOUNT_STATUS, CASE_STATUS, ERP_HOME, ORDER_STATUS, PRIORITY, meaning, word
+from systems.ports import OrderMirror, QuoteMirror
+from systems.salesforce.words import (
+    ACCOUNT_STATUS,
+    CASE_STATUS,
+    ERP_HOME,
+    ORDER_STATUS,
+    PRIORITY,
+    QUOTE_STATUS,
+    meaning,
+    word,
+)
 
 __all__ = [
     "ACCOUNT_FIELDS",
@@ -21,6 +30,7 @@ __all__ = [
     "TERRITORY_FIELDS",
     "USER_FIELDS",
     "order_body",
+    "quote_body",
     "read_account",
     "read_case",
     "read_contact",
@@ -126,12 +136,9 @@ def read_case(row: Mapping[str, Any]) -> ServiceCase:
 
 def order_body(mirror: OrderMirror) -> dict[str, Any]:
     """Return the fields of the vendor's order that mirrors one of ours."""
-    opportunity: dict[str, Any] = {"OpportunityId": None}
-    if mirror.opportunity_id is not None:
-        opportunity = {"Opportunity": {"Crossdock_Id__c": mirror.opportunity_id}}
     return {
         "Account": {"Crossdock_Id__c": mirror.account_id},
-        **opportunity,
+        **_opportunity(mirror.opportunity_id),
         "OrderReferenceNumber": mirror.number,
         "PoNumber": mirror.po_number,
         "Status": word(ORDER_STATUS, mirror.status),
@@ -141,6 +148,26 @@ def order_body(mirror: OrderMirror) -> dict[str, Any]:
         "Total__c": float(mirror.total.amount),
         "CurrencyIsoCode": mirror.total.currency,
     }
+
+
+def quote_body(mirror: QuoteMirror) -> dict[str, Any]:
+    """Return the fields of the vendor's quote that mirrors one of ours; its own number the vendor gives itself."""
+    return {
+        "Account": {"Crossdock_Id__c": mirror.account_id},
+        **_opportunity(mirror.opportunity_id),
+        "Name": mirror.number,
+        "Status": word(QUOTE_STATUS, mirror.status),
+        "ExpirationDate": mirror.valid_until.isoformat(),
+        "Total__c": float(mirror.total.amount),
+        "CurrencyIsoCode": mirror.total.currency,
+    }
+
+
+def _opportunity(opportunity_id: str | None) -> dict[str, Any]:
+    """Return the field that names an opportunity, or none."""
+    if opportunity_id is None:
+        return {"OpportunityId": None}
+    return {"Opportunity": {"Crossdock_Id__c": opportunity_id}}
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

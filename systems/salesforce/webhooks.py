@@ -9,7 +9,7 @@ from schema.records.onboarding import Applicant
 from schema.records.values import Address
 from systems.news import AccountNews, CaseNews, OnboardingNews, QuoteNews, UnreadableNews, read_time
 from systems.salesforce.session import CLIENT
-from systems.salesforce.words import CASE_STATUS, OUR_CHANNEL, PRIORITY, QUOTE_STATUS, meaning
+from systems.salesforce.words import CASE_STATUS, OUR_CHANNEL, PRIORITY, QUOTE_ANSWERS, QUOTE_STATUS, meaning
 from systems.webhooks import Webhook
 
 __all__ = ["read_news"]
@@ -102,10 +102,12 @@ def _quote_news(webhook: Webhook) -> QuoteNews:
     told, changed = webhook.payload["quote"], webhook.payload["changed"]
     quote_id = _text(told, "key")
     status = meaning(QUOTE_STATUS, told["status"], f"the status of quote {quote_id}")
+    is_echo = webhook.payload["origin"] == CLIENT
+    is_said = not is_echo and ("Status" in changed or "created" in changed)
     return QuoteNews(
         event_id=webhook.event_id,
         quote_id=quote_id,
-        status=status if "Status" in changed or "created" in changed else None,
+        status=status if is_said and status in QUOTE_ANSWERS else None,
         at=read_time(webhook.payload, "occurredAt"),
     )
 

@@ -14,6 +14,7 @@ __all__ = [
     "ORDER_STATUS",
     "OUR_CHANNEL",
     "PRIORITY",
+    "QUOTE_ANSWERS",
     "QUOTE_STATUS",
     "meaning",
     "word",
@@ -56,17 +57,23 @@ ORDER_STATUS: Mapping[str, OrderStatus] = {
     "Completed": OrderStatus.COMPLETED,
 }
 
-QUOTE_STATUS: Mapping[str, QuoteStatus | None] = {
-    "Draft": None,
-    "Needs Review": None,
-    "In Review": None,
-    "Approved": None,
-    "Rejected": None,
+QUOTE_STATUS: Mapping[str, QuoteStatus] = {
+    "Draft": QuoteStatus.DRAFT,
+    "Needs Review": QuoteStatus.DRAFT,
+    "Priced": QuoteStatus.PRICED,
+    "In Review": QuoteStatus.PENDING_APPROVAL,
+    "Approved": QuoteStatus.APPROVED,
+    "Rejected": QuoteStatus.REJECTED,
     "Presented": QuoteStatus.SENT,
     "Accepted": QuoteStatus.ACCEPTED,
     "Denied": QuoteStatus.DECLINED,
+    "Expired": QuoteStatus.EXPIRED,
+    "Converted": QuoteStatus.CONVERTED,
+    "Superseded": QuoteStatus.SUPERSEDED,
 }
-"""None is what the platform decides itself."""
+
+QUOTE_ANSWERS = (QuoteStatus.SENT, QuoteStatus.ACCEPTED, QuoteStatus.DECLINED)
+"""Statuses of a quote that are said in the CRM; the others the platform decides itself."""
 
 PRIORITY: Mapping[str, str] = {"Low": "LOW", "Medium": "NORMAL", "High": "HIGH"}
 

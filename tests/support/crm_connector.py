@@ -11,9 +11,9 @@ from typing import Any
 
 from sandbox.crm.vendor import Crm
 from sandbox.world.model import WorldModel
-from schema.enums import OrderStatus
+from schema.enums import OrderStatus, QuoteStatus
 from schema.records.values import Money
-from systems.ports import OrderMirror
+from systems.ports import OrderMirror, QuoteMirror
 from systems.salesforce import Salesforce, SalesforceSettings
 from tests.support.sandboxes import CREDENTIALS, ServedSandbox, serve_sandbox
 
@@ -27,6 +27,8 @@ __all__ = [
     "late",
     "mirror",
     "mirrored",
+    "mirrored_quotes",
+    "quote_mirror",
     "settings",
 ]
 
@@ -69,6 +71,25 @@ def mirrored(served: ServedSandbox, order_id: str = "ord_new") -> list[dict[str,
     return [
         dict(row) for row in served.host.store.query('SELECT * FROM "Order" WHERE "Crossdock_Id__c" = ?', (order_id,))
     ]
+
+
+def quote_mirror(quote_id: str = "quo_new", **changes: Any) -> QuoteMirror:
+    """Return a quote as the CRM is to show it."""
+    made = QuoteMirror(
+        quote_id=quote_id,
+        number="Q-900",
+        account_id="acc_1",
+        opportunity_id="opp_9",
+        status=QuoteStatus.PRICED,
+        total=Money(Decimal("1234.56"), "USD"),
+        valid_until=date(2026, 4, 1),
+    )
+    return replace(made, **changes)
+
+
+def mirrored_quotes(served: ServedSandbox) -> list[dict[str, Any]]:
+    """Return the quotes that the CRM has."""
+    return [dict(row) for row in served.host.store.query('SELECT * FROM "Quote"')]
 
 
 def cases_in(served: ServedSandbox) -> int:

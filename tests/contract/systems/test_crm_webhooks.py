@@ -17,6 +17,7 @@ from schema.records.accounts import AccountValues
 from systems.news import AccountNews, CaseNews, OnboardingNews, QuoteNews, UnreadableNews
 from systems.salesforce import Salesforce, SalesforceSettings, read_news
 from systems.webhooks import Webhook
+from tests.support.crm_connector import quote_mirror
 from tests.support.onboarding_records import address
 from tests.support.sandboxes import CREDENTIALS, ServedSandbox, serve_sandbox
 from tests.support.webhook_receiver import WebhookReceiver
@@ -178,6 +179,14 @@ async def test_a_quote_is_told_as_sent_and_answered_and_nothing_else_of_it(desk:
     answers = [QuoteStatus.SENT, None, QuoteStatus.DECLINED, QuoteStatus.ACCEPTED]
     assert [news.status for news in told] == [None, None, *answers]
     assert [news.at for news in told] == sorted(news.at for news in told)
+
+
+async def test_a_quote_that_we_mirror_is_not_told_as_sent_or_answered(desk: Desk):
+    async with Salesforce(SalesforceSettings(desk.served.url, **CREDENTIALS["crm"])) as crm:
+        for status in (QuoteStatus.SENT, QuoteStatus.ACCEPTED):
+            await crm.mirror_quote(quote_mirror(status=status))
+    told = [read_news(webhook) for webhook in await desk.told(2)]
+    assert [news.status for news in told if isinstance(news, QuoteNews)] == [None, None]
 
 
 async def test_a_case_that_we_have_opened_is_told_as_ours(desk: Desk):

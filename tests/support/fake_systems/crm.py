@@ -24,7 +24,7 @@ from schema.records.accounts import (
 from schema.records.onboarding import Lookalike, LookalikeQuery, NewAccount
 from schema.records.values import ExternalRef, Page, PageRequest
 from systems.errors import Rejected
-from systems.ports import BAD_CURSOR, OrderMirror
+from systems.ports import BAD_CURSOR, OrderMirror, QuoteMirror
 from tests.support.fake_systems.rows import per_account
 from tests.support.fake_systems.script import Kept, Script
 
@@ -201,6 +201,12 @@ class FakeCrm:
         self.kept.drop("mirror", mirror.order_id)
         self.kept.put("mirror", mirror.order_id, mirror.status.value)
         await self.script.leave("mirror_order")
+
+    async def mirror_quote(self, mirror: QuoteMirror) -> None:
+        await self.script.enter(SourceSystem.CRM, "mirror_quote")
+        self.kept.drop("mirror", mirror.quote_id)
+        self.kept.put("mirror", mirror.quote_id, f"{mirror.number} {mirror.status.value}")
+        await self.script.leave("mirror_quote")
 
     async def open_case(
         self, key: str, *, account_id: str, order_id: str | None, subject: str, priority: str, body: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sandbox.world.model import WorldModel
-from schema.enums import OrderStatus, SourceSystem
+from schema.enums import OrderStatus, QuoteStatus, SourceSystem
 from schema.records.values import ExternalRef, Money
 from systems.errors import Rejected, Unavailable
 from systems.salesforce import Salesforce
-from tests.support.crm_connector import ACCOUNT_REF, mirror, mirrored
+from tests.support.crm_connector import ACCOUNT_REF, mirror, mirrored, mirrored_quotes, quote_mirror
 from tests.support.sandboxes import ServedSandbox
 
 
@@ -76,3 +76,21 @@ class TestSales:
         await served.faults()
         await crm.mirror_order("k", mirror())
         assert len(mirrored(served)) == 1
+
+    async def test_a_quote_is_one_at_its_opportunity_however_often_it_is_mirrored(
+        self, crm: Salesforce, served: ServedSandbox
+    ):
+        words = []
+        for status in QuoteStatus:
+            await crm.mirror_quote(quote_mirror(status=status))
+            (row,) = mirrored_quotes(served)
+            words.append(row["Status"])
+        assert len(set(words)) == len(QuoteStatus)
+        assert (row["Crossdock_Id__c"], row["Name"]) == ("quo_new", "Q-900")
+        assert (row["AccountId"], row["OpportunityId"]) == (ACCOUNT_REF, "006000000000009AAA")
+        assert (row["ExpirationDate"], row["Total__c"], row["CurrencyIsoCode"]) == ("2026-04-01", 1234.56, "USD")
+
+    async def test_a_quote_of_no_opportunity_stands_at_its_account(self, crm: Salesforce, served: ServedSandbox):
+        await crm.mirror_quote(quote_mirror(opportunity_id=None))
+        (row,) = mirrored_quotes(served)
+        assert (row["AccountId"], row["OpportunityId"]) == (ACCOUNT_REF, None)
