@@ -2,13 +2,14 @@
 
 News counts in the order of the CRM's times: what comes late changes nothing, though a sending is told even then.
 Only a quote that could become an order can be sent or answered; one that is over, waits for approval or has become an
-order stays what it is.
+order stays what it is. One whose last day was over in UTC when it was sent or answered is over, EXPIRED or not yet.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC
 
 from processes.dependencies import Dependencies
 from processes.quote_writes import change_quote, quote_event
@@ -47,7 +48,8 @@ async def take_quote_news(use: Dependencies, news: QuoteNews) -> None:
 
     def answered(quote: Quote) -> Quote:
         is_late = quote.answered_at is not None and news.at <= quote.answered_at
-        if is_late or quote.status not in _ANSWERABLE or quote.status is status:
+        is_over = news.at.astimezone(UTC).date() > quote.valid_until
+        if is_late or is_over or quote.status not in _ANSWERABLE or quote.status is status:
             return quote
         return replace(quote, status=status, answered_at=news.at)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -68,6 +68,22 @@ async def test_a_quote_that_cannot_be_ordered_stays_what_it_is(world: ProcessWor
     await world.use.quotes.save(replace(await stored(world), status=status))
     await take_quote_news(world.use, ACCEPTED)
     assert ((await stored(world)).status, await told(world)) == (status, [])
+
+
+@pytest.mark.parametrize(
+    ("at", "status"),
+    [
+        pytest.param(time(23, 59, 59), S.ACCEPTED, id="on its last day"),
+        pytest.param(time(23, 59, 59, tzinfo=timezone(timedelta(hours=-1))), S.APPROVED, id="past it in UTC"),
+    ],
+)
+async def test_a_quote_is_answered_until_its_last_day_is_over(
+    world: ProcessWorld, at: time, status: QuoteStatus
+) -> None:
+    moment = datetime.combine((await stored(world)).valid_until, at, at.tzinfo or UTC)
+    await take_quote_news(world.use, replace(ACCEPTED, at=moment))
+    assert (await stored(world)).status is status
+    assert len(await told(world)) == (status is S.ACCEPTED)
 
 
 async def test_an_accepted_quote_is_ordered_and_one_that_is_declined_is_not(world: ProcessWorld) -> None:
