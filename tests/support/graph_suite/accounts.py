@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from crossdock.scenarios import scenario
-from tests.support.graph_suite.asking import NUMBERS, WITHIN_S, submission
+from tests.support.graph_suite.asking import NUMBERS, WITHIN_S, edit_in_crm, submission
 from tests.support.whole import Whole
 
 ONBOARD = """mutation ($input: OnboardingSubmitInput!) { onboardingSubmit(input: $input) {
@@ -122,18 +122,9 @@ class AccountSuite:
         assert [problem["currentVersion"] for problem in late["problems"]] == [version + 1]
 
     async def test_an_address_that_is_edited_in_the_crm_is_the_erps_too(self, whole: Whole):
-        settings = whole.settings.systems.crm
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": settings.client_id,
-            "client_secret": settings.client_secret,
-        }
-        crm, erp = whole.sandboxes["crm"], whole.sandboxes["erp"]
-        token = (await crm.http.post("/services/oauth2/token", data=form)).json()["access_token"]
-        path = "/services/data/v62.0/sobjects/Account/Crossdock_Id__c/acc_9"
+        erp = whole.sandboxes["erp"]
         edit = {"BillingCity": f"Newtown {next(NUMBERS)}"}
-        answer = await crm.http.patch(path, json=edit, headers={"authorization": f"Bearer {token}"})
-        answer.raise_for_status()
+        await edit_in_crm(whole, "Account/acc_9", edit)
         sql = "SELECT city FROM customers WHERE crossdockId = 'acc_9'"
         async with asyncio.timeout(WITHIN_S):
             while True:

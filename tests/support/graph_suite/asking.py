@@ -108,6 +108,21 @@ async def story_of(whole: Whole, number: str, state: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
+async def edit_in_crm(whole: Whole, record: str, values: dict[str, Any]) -> None:
+    """Change a record of the CRM, such as ``Account/acc_9``, as a person there does."""
+    settings, crm = whole.settings.systems.crm, whole.sandboxes["crm"]
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": settings.client_id,
+        "client_secret": settings.client_secret,
+    }
+    token = (await crm.http.post("/services/oauth2/token", data=form)).json()["access_token"]
+    name, key = record.split("/")
+    path = f"/services/data/v62.0/sobjects/{name}/Crossdock_Id__c/{key}"
+    answer = await crm.http.patch(path, json=values, headers={"authorization": f"Bearer {token}"})
+    answer.raise_for_status()
+
+
 async def order_that_is(whole: Whole, order_id: str, status: str) -> dict[str, Any]:
     """Return an order once it has a status: a busy machine answers a change before it is decided."""
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from crossdock.scenarios import scenario
+from tests.support.eventually import eventually
 from tests.support.graph_suite.asking import (
     BUYER,
     NUMBERS,
     ORDER,
     WITHIN_S,
+    edit_in_crm,
     following,
     new_key,
     order_that_is,
@@ -35,6 +39,30 @@ class OrderSuite:
         assert payload["quote"]["status"] == "PENDING_APPROVAL"
         assert payload["quote"]["approvals"][0]["level"] == "SALES_MANAGER"
         assert [problem["__typename"] for problem in payload["problems"]] == ["ApprovalRequired"]
+
+    @pytest.mark.slow
+    async def test_a_quote_is_in_the_crm_and_what_is_said_of_it_there_becomes_its_status(self, whole: Whole):
+        line = {"lineNo": 1, "sku": "VLV-0042", "quantity": {"value": "2", "uom": "EA"}}
+        given = {"idempotencyKey": f"quote-{next(NUMBERS)}", "accountId": BUYER, "lines": [line]}
+        query = "mutation ($input: QuotePrepareInput!) { quotePrepare(input: $input) { quote { id number status } } }"
+        quote = (await whole.data(query, {"input": given}))["quotePrepare"]["quote"]
+        crm = whole.sandboxes["crm"].host.store
+        sql = "SELECT Name, Status FROM Quote WHERE Crossdock_Id__c = ?"
+
+        async def shown() -> list[tuple[str, str]]:
+            return [(row["Name"], row["Status"]) for row in crm.query(sql, (quote["id"],))]
+
+        async def status() -> Any:
+            read = "query ($id: ID!) { quote(id: $id) { status } }"
+            return (await whole.data(read, {"id": quote["id"]}))["quote"]["status"]
+
+        assert quote["status"] == "PRICED"
+        await eventually(shown, lambda found: found == [(quote["number"], "Priced")])
+        await edit_in_crm(whole, f"Quote/{quote['id']}", {"Status": "Presented"})
+        await eventually(status, lambda found: found == "SENT")
+        await edit_in_crm(whole, f"Quote/{quote['id']}", {"Status": "Accepted"})
+        await eventually(status, lambda found: found == "ACCEPTED")
+        assert await shown() == [(quote["number"], "Accepted")]
 
     async def test_an_order_goes_through_every_step_into_erp_and_warehouse(self, whole: Whole):
         payload = (await whole.play("order", input=submission(("VLV-0042", "10"))))["orderSubmit"]
