@@ -16,8 +16,13 @@ LINK = (
 
 def supergraph_of(**subgraphs: str) -> Supergraph:
     """Compose subgraphs given as name=SDL (federation 2 link added)."""
+    return parse_supergraph(supergraph_text(**subgraphs))
+
+
+def supergraph_text(**subgraphs: str) -> str:
+    """Compose as :func:`supergraph_of` and return the text."""
     sources = [SubgraphSource(name, f"http://{name}.example", LINK + sdl) for name, sdl in subgraphs.items()]
-    return parse_supergraph(compose_or_raise(sources).supergraph or "")
+    return compose_or_raise(sources).supergraph or ""
 
 
 def plan_of(supergraph: Supergraph, operation: str, *labels: str) -> QueryPlan:

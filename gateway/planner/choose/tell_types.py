@@ -1,14 +1,17 @@
 """Find out the types of objects that are at hand as interface objects only.
 
 1. Where some step holds the objects with their types, those are shown.
-2. Else a subgraph that defines the interface itself is entered by the interface's key, and asked for ``__typename``.
+2. Else the nearest subgraph that defines the interface itself is entered by the interface's key, and asked for
+   ``__typename``.
+
+Invariant: what a key that is entered to tell types needs may not need those types in turn; that ends planning.
 """
 
 from __future__ import annotations
 
 from gateway.errors import ErrorCode, PlanningError
 from gateway.graph import SubgraphIndex
-from gateway.graph.index import EntityKey
+from gateway.graph.index import UNREACHABLE, EntityKey
 from gateway.operation.document import SelectedField
 from gateway.planner.choose.require import Requirements
 from gateway.planner.choose.typenames import Typenames
@@ -26,6 +29,8 @@ class TypeTeller:
         self._draft = draft
         self._typenames = typenames
         self._requirements = requirements
+        self._asked: list[Position] = []
+        """Positions that a subgraph is being entered for; what its key needs cannot need the types in turn."""
 
     def answer(self, position: Position, field: SelectedField) -> None:
         """Fetch the ``__typename`` that a client asks for; at the root there is nothing to fetch."""
@@ -52,17 +57,39 @@ class TypeTeller:
             return
         interface = untyped[0].declared
         everything = frozenset(self._index.supergraph.possible_types[interface]) & position.types
+        teller = self._nearest_teller(position, interface, everything)
+        if teller is None or position in self._asked:
+            raise PlanningError(
+                ErrorCode.NO_PATH,
+                f"{interface}: no subgraph tells the types of its objects by a key that is at hand without them; "
+                "tried all subgraphs",
+            )
+        self._asked.append(position)
+        try:
+            self._enter(position, *teller, everything)
+        finally:
+            self._asked.pop()
+
+    def _nearest_teller(
+        self, position: Position, interface: str, everything: frozenset[str]
+    ) -> tuple[str, EntityKey, list[str]] | None:
+        """Return the subgraph that is reached first of those that tell types, with its key and the types it knows.
+
+        Those that are reached later may need a key that is at hand only where the types are known.
+        """
+        best: tuple[int, tuple[str, EntityKey, list[str]]] | None = None
         for subgraph in self._index.subgraph_names:
             key = self._interface_key(subgraph, interface)
-            if key is None:
+            possible = sorted(everything & self._index.possible(subgraph, interface)) if key is not None else []
+            if key is None or not possible:
                 continue
-            possible = sorted(everything & self._index.possible(subgraph, interface))
-            if possible:
-                self._enter(position, subgraph, key, possible, everything)
-                return
-        raise PlanningError(
-            ErrorCode.NO_PATH, f"{interface}: no subgraph tells the types of its objects by a key; tried all subgraphs"
-        )
+            level = min(
+                self._index.reach(possible[0], one.subgraph, untyped=one.untyped).get(subgraph, UNREACHABLE)
+                for one in self._draft.at_hand(position)
+            )
+            if best is None or level < best[0]:
+                best = (level, (subgraph, key, possible))
+        return None if best is None else best[1]
 
     def _interface_key(self, subgraph: str, interface: str) -> EntityKey | None:
         """Return a key by which a subgraph that knows the implementations takes objects of an interface."""
