@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from gateway.composition.merge.merged import MergedField, MergedInput, MergedSchema, MergedType, MergedValue
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 
 __all__ = ["apply_contract"]
 

@@ -20,8 +20,7 @@ from gateway.composition.places import find_places
 from gateway.composition.subgraph_set import Subgraph
 from gateway.graph import Place, Places, SubgraphIndex
 from gateway.operation.document import SelectedField
-from gateway.operation.normalize import named_type
-from gateway.supergraph import FieldDefinition, Supergraph
+from gateway.supergraph import FieldDefinition, Supergraph, named_type
 
 __all__ = ["check_satisfiability"]
 

@@ -20,8 +20,8 @@ from graphql import parse
 from graphql.language import OperationDefinitionNode
 
 from gateway.operation.document import SelectedField
-from gateway.operation.normalize import Normalizer, named_type
-from gateway.supergraph import JoinField, Supergraph
+from gateway.operation.normalize import Normalizer
+from gateway.supergraph import JoinField, Supergraph, named_type
 
 __all__ = ["UNREACHABLE", "EntityKey", "Hop", "SubgraphIndex"]
 

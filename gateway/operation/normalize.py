@@ -23,7 +23,6 @@ from graphql.language import (
     FragmentSpreadNode,
     InlineFragmentNode,
     IntValueNode,
-    ListTypeNode,
     NamedTypeNode,
     NonNullTypeNode,
     SelectionNode,
@@ -38,9 +37,9 @@ from graphql.language.ast import NameNode
 from gateway.errors import ErrorCode, RequestError
 from gateway.operation.document import DeferredSelection, Guards, SelectedField
 from gateway.plan.nodes import Guard, StreamedList
-from gateway.supergraph import Supergraph
+from gateway.supergraph import Supergraph, named_type
 
-__all__ = ["Normalizer", "named_type"]
+__all__ = ["Normalizer"]
 
 MAX_FIELDS = 20_000
 """Most fields that an operation may unfold to; nested fragments grow exponentially and must not exhaust memory."""
@@ -59,13 +58,6 @@ class _Contribution:
     guards: tuple[Guard, ...]
     part: int | None
     stream: int | None
-
-
-def named_type(type_: TypeNode) -> str:
-    """Return the name inside list and non-null wrappers."""
-    while isinstance(type_, ListTypeNode | NonNullTypeNode):
-        type_ = type_.type
-    return type_.name.value if isinstance(type_, NamedTypeNode) else ""
 
 
 def _label(given: Mapping[str, ValueNode]) -> str | None:

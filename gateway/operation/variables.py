@@ -25,7 +25,7 @@ from graphql import (
 from graphql.language import ListTypeNode, NonNullTypeNode, TypeNode, VariableDefinitionNode
 
 from gateway.errors import ErrorCode, RequestError
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 
 __all__ = ["NO_VARIABLES", "VariableChecker", "Variables"]
 

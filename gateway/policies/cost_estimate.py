@@ -19,8 +19,8 @@ from graphql import Undefined, value_from_ast_untyped
 from graphql.language import ListTypeNode, NonNullTypeNode, TypeNode
 
 from gateway.operation import Operation, SelectedField
-from gateway.operation.normalize import named_type
 from gateway.policies.cost_weights import CostWeights, ListSize
+from gateway.supergraph import named_type
 
 __all__ = ["OperationCost"]
 

@@ -20,8 +20,7 @@ from graphql.language import (
     TypeNode,
 )
 
-from gateway.operation.normalize import named_type
-from gateway.supergraph import Supergraph
+from gateway.supergraph import Supergraph, named_type
 
 __all__ = ["CostWeights", "ListSize", "read_weights"]
 

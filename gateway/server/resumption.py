@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import print_ast
-from graphql.language import ListTypeNode, NamedTypeNode, NonNullTypeNode, TypeNode
 
 from gateway.errors import SupergraphError
 from gateway.executor.resumption import ResumableField
-from gateway.supergraph import Supergraph
+from gateway.supergraph import Supergraph, named_type
 
 __all__ = ["DIRECTIVE", "resumable_fields"]
 
@@ -35,20 +34,13 @@ def _read(supergraph: Supergraph, where: str, arguments: Mapping[str, Any]) -> R
     cursor, argument = arguments.get("cursor"), arguments.get("argument")
     if not isinstance(cursor, str) or not isinstance(argument, str):
         raise _wrong(where, "cursor and argument must be names")
-    event = supergraph.types.get(_named(field.type))
+    event = supergraph.types.get(named_type(field.type))
     if event is None or cursor not in event.fields:
         raise _wrong(where, f"its events have no field {cursor} to hold their cursor")
     type_ = next((item.type for item in field.node.arguments or () if item.name.value == argument), None)
     if type_ is None:
         raise _wrong(where, f"it has no argument {argument} that takes the cursor")
     return ResumableField(cursor, argument, print_ast(type_))
-
-
-def _named(type_: TypeNode) -> str:
-    while isinstance(type_, ListTypeNode | NonNullTypeNode):
-        type_ = type_.type
-    assert isinstance(type_, NamedTypeNode)  # noqa: S101 - the two other kinds of type were taken off
-    return type_.name.value
 
 
 def _wrong(where: str, what: str) -> SupergraphError:

@@ -9,6 +9,7 @@ from gateway.supergraph.model import (
     SubgraphInfo,
     Supergraph,
     TypeDefinition,
+    named_type,
 )
 from gateway.supergraph.parse import parse_supergraph
 
@@ -21,5 +22,6 @@ __all__ = [
     "SubgraphInfo",
     "Supergraph",
     "TypeDefinition",
+    "named_type",
     "parse_supergraph",
 ]

@@ -19,6 +19,7 @@ from graphql.language import (
 
 from gateway.errors import SupergraphError
 from gateway.supergraph.features import is_of_feature, linked_features
+from gateway.supergraph.model import named_type
 
 __all__ = ["build_api_document", "build_api_schema"]
 
@@ -75,7 +76,7 @@ def _strip_type(node: TypeDefinitionNode, hidden: set[str]) -> Any:
             changes["interfaces"] = tuple(item for item in node.interfaces or () if item.name.value not in hidden)
         if hasattr(node, "fields"):
             changes["fields"] = tuple(
-                _strip_member(item) for item in _visible(node.fields or ()) if _named(item.type) not in hidden
+                _strip_member(item) for item in _visible(node.fields or ()) if named_type(item.type) not in hidden
             )
     return _rebuild(node, **changes)
 
@@ -97,12 +98,6 @@ def _is_inaccessible(node: Any) -> bool:
 
 def _kept_directives(directives: Iterable[ConstDirectiveNode]) -> tuple[ConstDirectiveNode, ...]:
     return tuple(item for item in directives if item.name.value in _KEPT_DIRECTIVES)
-
-
-def _named(node: Any) -> str:
-    while not hasattr(node, "name"):
-        node = node.type
-    return str(node.name.value)
 
 
 def _rebuild(node: Any, **changes: Any) -> Any:

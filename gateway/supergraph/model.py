@@ -11,7 +11,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 from graphql import DocumentNode, GraphQLSchema
-from graphql.language import FieldDefinitionNode, TypeDefinitionNode, TypeNode
+from graphql.language import (
+    FieldDefinitionNode,
+    ListTypeNode,
+    NamedTypeNode,
+    NonNullTypeNode,
+    TypeDefinitionNode,
+    TypeNode,
+)
 
 __all__ = [
     "AuthorizationRule",
@@ -23,6 +30,7 @@ __all__ = [
     "Supergraph",
     "TypeDefinition",
     "TypeKind",
+    "named_type",
 ]
 
 TypeKind = Literal["object", "interface", "union", "enum", "scalar", "input"]
@@ -217,3 +225,10 @@ class Supergraph:
             for applied in field_.node.directives or ()
             if applied.name.value == directive
         }
+
+
+def named_type(type_: TypeNode) -> str:
+    """Return the name inside list and non-null wrappers."""
+    while isinstance(type_, ListTypeNode | NonNullTypeNode):
+        type_ = type_.type
+    return type_.name.value if isinstance(type_, NamedTypeNode) else ""

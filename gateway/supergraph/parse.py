@@ -25,6 +25,7 @@ from graphql.language import (
     SchemaDefinitionNode,
     SchemaExtensionNode,
     TypeDefinitionNode,
+    TypeNode,
     UnionTypeDefinitionNode,
 )
 
@@ -41,6 +42,7 @@ from gateway.supergraph.model import (
     TypeDefinition,
     TypeKind,
 )
+from gateway.supergraph.references import check_references
 
 __all__ = ["parse_supergraph"]
 
@@ -58,8 +60,8 @@ def parse_supergraph(sdl: str) -> Supergraph:
     """Return the supergraph that a document describes.
 
     Raises:
-        SupergraphError: the text is not GraphQL, has no ``join__Graph``, or links a feature with a purpose that this
-            gateway does not implement.
+        SupergraphError: the text is not GraphQL, has no ``join__Graph``, names what it does not have, or links a
+            feature with a purpose that this gateway does not implement.
     """
     try:
         document = parse(sdl, no_location=False)
@@ -70,19 +72,28 @@ def parse_supergraph(sdl: str) -> Supergraph:
     document = canonical_document(document)
     features = linked_features(document)
     graphs = _read_graphs(document)
-    names = {graph: info.name for graph, info in graphs.items()}
+    names = _Graphs({graph: info.name for graph, info in graphs.items()})
     types = {
         node.name.value: _read_type(node, names)
         for node in document.definitions
         if isinstance(node, TypeDefinitionNode) and not is_of_feature(node.name.value, features)
     }
-    return Supergraph(
+    supergraph = Supergraph(
         subgraphs={info.name: info for info in graphs.values()},
         types=types,
         root_types=_read_roots(document, types),
         authorization=_read_authorization(document),
         document=document,
     )
+    check_references(supergraph)
+    return supergraph
+
+
+class _Graphs(dict[str, str]):
+    """Names of subgraphs by value of ``join__Graph``."""
+
+    def __missing__(self, value: object) -> str:
+        raise SupergraphError(f"a join directive names the subgraph {value}, which join__Graph does not have")
 
 
 def _read_graphs(document: DocumentNode) -> dict[str, SubgraphInfo]:
@@ -120,7 +131,7 @@ def _read_type(node: TypeDefinitionNode, names: Mapping[str, str]) -> TypeDefini
         interfaces=_read_interfaces(node, joins, names),
         members=_read_members(node, joins, names),
         node=node,
-        contexts=tuple(str(_arguments(item)["name"]) for item in directives if item.name.value == "context"),
+        contexts=tuple(str(_Arguments(item)["name"]) for item in directives if item.name.value == "context"),
     )
 
 
@@ -156,7 +167,7 @@ def _read_join_types(directives: Iterable[DirectiveNode], names: Mapping[str, st
     for applied in directives:
         if applied.name.value not in {"join__type", "join__owner"}:
             continue
-        arguments = _arguments(applied)
+        arguments = _Arguments(applied)
         graph = names[arguments["graph"]]
         found = keys.setdefault(graph, [])
         if arguments.get("key"):
@@ -175,13 +186,13 @@ def _read_field(node: FieldDefinitionNode, home: Iterable[str], names: Mapping[s
     joins: dict[str, JoinField] = {}
     applied_joins = [item for item in node.directives or () if item.name.value == "join__field"]
     for applied in applied_joins:
-        arguments = _arguments(applied)
+        arguments = _Arguments(applied)
         if arguments.get("graph") is None:
             continue
         graph = names[arguments["graph"]]
         joins[graph] = JoinField(
             graph=graph,
-            type=parse_type(arguments["type"]) if arguments.get("type") else None,
+            type=_read_type_text(arguments["type"]) if arguments.get("type") else None,
             external=bool(arguments.get("external")),
             requires=arguments.get("requires"),
             provides=arguments.get("provides"),
@@ -198,12 +209,19 @@ def _read_field(node: FieldDefinitionNode, home: Iterable[str], names: Mapping[s
     return FieldDefinition(node.name.value, node.type, joins, node)
 
 
+def _read_type_text(text: str) -> TypeNode:
+    try:
+        return parse_type(text)
+    except GraphQLError as error:
+        raise SupergraphError(f"a join directive gives {text!r} as a type, which it is not") from error
+
+
 def _read_interfaces(
     node: TypeDefinitionNode, joins: Mapping[str, JoinType], names: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
     if not isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
         return {}
-    applied = [_arguments(item) for item in node.directives or () if item.name.value == "join__implements"]
+    applied = [_Arguments(item) for item in node.directives or () if item.name.value == "join__implements"]
     if not applied:
         declared = tuple(item.name.value for item in node.interfaces or ())
         return dict.fromkeys(joins, declared) if declared else {}
@@ -218,7 +236,7 @@ def _read_members(
 ) -> dict[str, tuple[str, ...]]:
     if not isinstance(node, UnionTypeDefinitionNode):
         return {}
-    applied = [_arguments(item) for item in node.directives or () if item.name.value == "join__unionMember"]
+    applied = [_Arguments(item) for item in node.directives or () if item.name.value == "join__unionMember"]
     if not applied:
         declared = tuple(item.name.value for item in node.types or ())
         return dict.fromkeys(joins, declared)
@@ -261,8 +279,8 @@ def _rule(directives: Iterable[DirectiveNode]) -> AuthorizationRule | None:
     found = {item.name.value: item for item in directives}
     if not found.keys() & {"authenticated", "requiresScopes", "policy"}:
         return None
-    scopes = _arguments(found["requiresScopes"])["scopes"] if "requiresScopes" in found else ()
-    policies = _arguments(found["policy"])["policies"] if "policy" in found else ()
+    scopes = _Arguments(found["requiresScopes"])["scopes"] if "requiresScopes" in found else ()
+    policies = _Arguments(found["policy"])["policies"] if "policy" in found else ()
     return AuthorizationRule(
         authenticated="authenticated" in found,
         scopes=tuple(tuple(group) for group in scopes),
@@ -270,9 +288,16 @@ def _rule(directives: Iterable[DirectiveNode]) -> AuthorizationRule | None:
     )
 
 
-def _arguments(applied: DirectiveNode) -> dict[str, Any]:
-    return {item.name.value: value_from_ast_untyped(item.value) for item in applied.arguments or ()}
+class _Arguments(dict[str, Any]):
+    """Arguments of an applied directive; one that is asked for and not given is a fault of the document."""
+
+    def __init__(self, applied: DirectiveNode) -> None:
+        super().__init__({item.name.value: value_from_ast_untyped(item.value) for item in applied.arguments or ()})
+        self._directive = applied.name.value
+
+    def __missing__(self, name: str) -> Any:
+        raise SupergraphError(f"@{self._directive} is applied without its argument {name}")
 
 
 def _only(directives: Iterable[DirectiveNode], name: str) -> dict[str, Any]:
-    return next((_arguments(item) for item in directives if item.name.value == name), {})
+    return next((_Arguments(item) for item in directives if item.name.value == name), {})

@@ -11,7 +11,7 @@ from gateway.composition.merge.applied import merge_applied
 from gateway.composition.merge.merged import MergedSchema, MergedType, MergedValue
 from gateway.composition.merge.wording import graph_name, merge_description, presence
 from gateway.composition.subgraph_set import Definition, Subgraph
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 
 __all__ = ["EnumUse", "find_enum_uses", "merge_enum"]
 

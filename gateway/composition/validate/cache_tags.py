@@ -15,7 +15,7 @@ from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
 from gateway.composition.validate.field_sets import FieldSetFault, is_list, read_field_set
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 from gateway.supergraph.cache_tags import TagFault, TagPlace, read_tag_format
 
 __all__ = ["check_cache_tags"]

@@ -26,7 +26,7 @@ from graphql.language import (
 from gateway.composition.codes import Fault
 from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 
 __all__ = ["ContextFault", "check_contexts", "read_selection"]
 

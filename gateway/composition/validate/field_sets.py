@@ -17,7 +17,7 @@ from graphql.language import (
 )
 
 from gateway.composition.subgraph_set import Applied, Definition, Member, Subgraph
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 
 __all__ = ["FieldSetFault", "Selected", "is_list", "read_field_set", "walk_field_set"]
 

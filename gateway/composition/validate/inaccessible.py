@@ -15,7 +15,7 @@ from gateway.composition.diagnostics import Diagnostics
 from gateway.composition.merge.merged import MergedField, MergedInput, MergedSchema, MergedType, MergedValue
 from gateway.composition.places import Reporter
 from gateway.composition.subgraph_set import Subgraph
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 
 __all__ = ["check_inaccessible"]
 

@@ -23,8 +23,7 @@ from gateway.composition.merge.type_refs import is_output_subtype
 from gateway.composition.places import Reporter, find_places
 from gateway.composition.subgraph_set import Subgraph
 from gateway.errors import SupergraphError
-from gateway.operation.normalize import named_type
-from gateway.supergraph import Supergraph
+from gateway.supergraph import Supergraph, named_type
 
 __all__ = ["check_api_schema", "check_merged"]
 

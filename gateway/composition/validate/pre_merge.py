@@ -14,7 +14,7 @@ from gateway.composition.subgraph_set import Applied, Definition, Member, Subgra
 from gateway.composition.validate.cache_tags import check_cache_tags
 from gateway.composition.validate.contexts import check_contexts
 from gateway.composition.validate.field_sets import FieldSetFault, Selected, is_list, read_field_set, walk_field_set
-from gateway.operation.normalize import named_type
+from gateway.supergraph import named_type
 
 __all__ = ["check_subgraph"]
 

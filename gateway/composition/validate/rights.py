@@ -11,8 +11,7 @@ from gateway.composition.places import Reporter, find_places
 from gateway.composition.subgraph_set import Subgraph
 from gateway.graph import SubgraphIndex
 from gateway.operation.document import SelectedField
-from gateway.operation.normalize import named_type
-from gateway.supergraph import AuthorizationRule, JoinField, Supergraph
+from gateway.supergraph import AuthorizationRule, JoinField, Supergraph, named_type
 
 __all__ = ["check_rights"]
 
