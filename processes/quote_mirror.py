@@ -33,12 +33,14 @@ _CHANGED = EventFilter(
         "quote.sent",
         "quote.accepted",
         "quote.declined",
+        "quote.recalled",
+        "quote.answer.refused",
         "quote.expired",
         "quote.converted",
         "quote.reopened",
     )
 )
-"""What changes of a quote that the CRM shows."""
+"""What changes of a quote that the CRM shows, and what people have said there that it must not show."""
 
 
 class QuoteMirrorFeed:

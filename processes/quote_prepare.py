@@ -3,10 +3,12 @@
 The quote is saved as soon as it is priced (PRICED, or PENDING_APPROVAL when a line is below its margin floor). Without
 the ERP there is no quote: a stale price is worse than none.
 
-What comes after is no run of its own. That it is sent, accepted or declined the CRM tells. The order that names the
-quote has it (CONVERTED) and its prices; an order that ends without having been accepted gives it back as it was. When
-its last day is over in UTC it is EXPIRED, whatever it waits for. Its opportunity in the CRM shows a copy of it, which
-follows within seconds, or once the CRM is back; what the CRM tells of our own writing of that copy changes nothing.
+What comes after is no run of its own. That it is sent, accepted or declined the CRM tells. A sent quote that nobody has
+answered is taken back by giving it a status there of one that is not sent (`quote.recalled`): it is PRICED or APPROVED
+again. The order that names the quote has it (CONVERTED) and its prices; an order that ends without having been accepted
+gives it back as it was. When its last day is over in UTC it is EXPIRED, whatever it waits for. Its opportunity in the
+CRM shows a copy of it, which follows within seconds, or once the CRM is back, and is put right when people set a status
+there that is not so; what the CRM tells of our own writing of that copy changes nothing.
 """
 
 from __future__ import annotations

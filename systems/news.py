@@ -124,7 +124,7 @@ class CaseNews:
 
 @dataclass(frozen=True, slots=True)
 class QuoteNews:
-    """A quote was sent, or the customer has answered; ``status`` None says neither, or that it is our own mirror."""
+    """A person has set the status of a quote; ``status`` None says that nobody has, or that it is our own mirror."""
 
     event_id: str
     quote_id: str

@@ -123,6 +123,8 @@ _TELLINGS: Mapping[str, _Telling] = {
     "quote.sent": _all("Quote| {number}| sent"),
     "quote.accepted": _inside("Quote| {number}| accepted by the customer"),
     "quote.declined": _inside("Quote| {number}| declined by the customer"),
+    "quote.recalled": _inside("Quote| {number}| taken back from the customer"),
+    "quote.answer.refused": _inside("Quote| {number}| stays| {status:words}|, not {said:words} as the CRM said"),
     "quote.expired": _all("Quote| {number}| expired"),
     "quote.converted": _inside("Quote| {number}| became an order"),
     "quote.reopened": _inside("Quote| {number}| can be ordered again"),

@@ -350,7 +350,8 @@ class Quote:
     """A quote; the platform is its system of record.
 
     ``order_id`` is the order that it became; if that is never accepted, the quote is what it was before again:
-    ``converted_from``. ``answered_at`` is when it was sent or answered last, by the CRM's time.
+    ``converted_from``. By the CRM's time, ``answered_at`` is when it was sent or answered last, ``recalled_at`` when it
+    was last said not to be with the customer.
     """
 
     id: str
@@ -370,6 +371,7 @@ class Quote:
     process_id: str | None
     converted_from: QuoteStatus | None = None
     answered_at: datetime | None = None
+    recalled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from schema.records.onboarding import Applicant
 from schema.records.values import Address
 from systems.news import AccountNews, CaseNews, OnboardingNews, QuoteNews, UnreadableNews, read_time
 from systems.salesforce.session import CLIENT
-from systems.salesforce.words import CASE_STATUS, OUR_CHANNEL, PRIORITY, QUOTE_ANSWERS, QUOTE_STATUS, meaning
+from systems.salesforce.words import CASE_STATUS, OUR_CHANNEL, PRIORITY, QUOTE_STATUS, meaning
 from systems.webhooks import Webhook
 
 __all__ = ["read_news"]
@@ -107,7 +107,7 @@ def _quote_news(webhook: Webhook) -> QuoteNews:
     return QuoteNews(
         event_id=webhook.event_id,
         quote_id=quote_id,
-        status=status if is_said and status in QUOTE_ANSWERS else None,
+        status=status if is_said else None,
         at=read_time(webhook.payload, "occurredAt"),
     )
 

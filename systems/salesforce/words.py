@@ -14,7 +14,6 @@ __all__ = [
     "ORDER_STATUS",
     "OUR_CHANNEL",
     "PRIORITY",
-    "QUOTE_ANSWERS",
     "QUOTE_STATUS",
     "meaning",
     "word",
@@ -71,9 +70,6 @@ QUOTE_STATUS: Mapping[str, QuoteStatus] = {
     "Converted": QuoteStatus.CONVERTED,
     "Superseded": QuoteStatus.SUPERSEDED,
 }
-
-QUOTE_ANSWERS = (QuoteStatus.SENT, QuoteStatus.ACCEPTED, QuoteStatus.DECLINED)
-"""Statuses of a quote that are said in the CRM; the others the platform decides itself."""
 
 PRIORITY: Mapping[str, str] = {"Low": "LOW", "Medium": "NORMAL", "High": "HIGH"}
 

@@ -168,7 +168,7 @@ async def test_a_case_is_told_from_its_opening_to_its_end(desk: Desk):
     assert (shown.status, shown.resolved_at) == (CaseStatus.RESOLVED, resolved.resolved_at)
 
 
-async def test_a_quote_is_told_as_sent_and_answered_and_nothing_else_of_it(desk: Desk):
+async def test_of_a_quote_the_statuses_are_told_that_people_set_and_nothing_else(desk: Desk):
     path = f"{OBJECTS}/Quote/Crossdock_Id__c/quo_1"
     await desk.write("PATCH", path, {"Name": "Pumps", "Account": {"Crossdock_Id__c": "acc_1"}})
     for values in ({"Status": "Approved"}, {"Status": "Presented"}, {"Name": "Pumps, spring"}, {"Status": "Denied"}):
@@ -177,7 +177,7 @@ async def test_a_quote_is_told_as_sent_and_answered_and_nothing_else_of_it(desk:
     told = [news for news in map(read_news, await desk.told(6)) if isinstance(news, QuoteNews)]
     assert {news.quote_id for news in told} == {"quo_1"}
     answers = [QuoteStatus.SENT, None, QuoteStatus.DECLINED, QuoteStatus.ACCEPTED]
-    assert [news.status for news in told] == [None, None, *answers]
+    assert [news.status for news in told] == [QuoteStatus.DRAFT, QuoteStatus.APPROVED, *answers]
     assert [news.at for news in told] == sorted(news.at for news in told)
 
 

@@ -60,9 +60,13 @@ class OrderSuite:
         await eventually(shown, lambda found: found == [(quote["number"], "Priced")])
         await edit_in_crm(whole, f"Quote/{quote['id']}", {"Status": "Presented"})
         await eventually(status, lambda found: found == "SENT")
-        await edit_in_crm(whole, f"Quote/{quote['id']}", {"Status": "Accepted"})
-        await eventually(status, lambda found: found == "ACCEPTED")
-        assert await shown() == [(quote["number"], "Accepted")]
+        await edit_in_crm(whole, f"Quote/{quote['id']}", {"Status": "Needs Review"})
+        await eventually(status, lambda found: found == "PRICED")
+        await eventually(shown, lambda found: found == [(quote["number"], "Priced")])
+        for said, becomes in (("Presented", "SENT"), ("Accepted", "ACCEPTED")):
+            await edit_in_crm(whole, f"Quote/{quote['id']}", {"Status": said})
+            await eventually(status, lambda found, becomes=becomes: found == becomes)
+        await eventually(shown, lambda found: found == [(quote["number"], "Accepted")])
 
     async def test_an_order_goes_through_every_step_into_erp_and_warehouse(self, whole: Whole):
         payload = (await whole.play("order", input=submission(("VLV-0042", "10"))))["orderSubmit"]
