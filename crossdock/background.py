@@ -28,6 +28,7 @@ from processes.pick_watch import PickWatch
 from processes.price_news import PRICE_ENTRY, PriceNews
 from processes.quote_mirror import QuoteMirrorFeed
 from processes.quote_news import take_quote_news
+from processes.quote_superseding import QuoteSuperseding
 from processes.quote_watch import QuoteWatch
 from processes.release_watch import ReleaseWatch
 from processes.return_news import Returns
@@ -92,6 +93,9 @@ PICKS_S = 60.0
 QUOTES_S = 60.0
 """How often it is looked which quotes are over; their last day is checked whenever one is ordered, too."""
 
+QUOTE_PRICES_S = 5.0
+"""How often it is looked which changed prices supersede quotes; they are left to settle for longer."""
+
 KEPT = timedelta(days=7)
 """How long a handled message is kept; a sender that repeats one after that long is asked for nothing twice either,
 because its event stands in the log."""
@@ -123,6 +127,7 @@ class Background:
         self._prices = PriceNews(engine.dependencies, parts.platform.inbox)
         self._pick_watch = PickWatch(engine.dependencies)
         self._quote_mirror = QuoteMirrorFeed(engine.dependencies)
+        self._quote_superseding = QuoteSuperseding(engine.dependencies)
         self._quote_watch = QuoteWatch(engine.dependencies)
         self._release_watch = ReleaseWatch(engine.dependencies)
         self._shipment_watch = ShipmentWatch(engine)
@@ -152,7 +157,11 @@ class Background:
             tasks.create_task(insist("releases", releases))
             picks = partial(self._again, self._pick_watch.look, PICKS_S)
             tasks.create_task(insist("picks", picks))
-            tasks.create_task(insist("quotes", self._watch_quotes))
+            for what, look, pause_s in (
+                ("quotes", self._quote_watch.look, QUOTES_S),
+                ("prices of quotes", self._quote_superseding.look, QUOTE_PRICES_S),
+            ):
+                tasks.create_task(insist(what, partial(self._watch_quotes, look, pause_s)))
             late = (self._shipment_watch.look_at_expected, self._shipment_watch.look_for_silence)
             for name, look in zip(("expected", "silent"), late, strict=True):
                 watched = partial(self._watch_shipments, look)
@@ -225,11 +234,12 @@ class Background:
                 pass
             await asyncio.sleep(MISSING_INVOICES_S)
 
-    async def _watch_quotes(self) -> None:
+    @staticmethod
+    async def _watch_quotes(look: Callable[[], Awaitable[int]], pause_s: float) -> None:
         while True:
-            while await self._quote_watch.look() > 0:
+            while await look() > 0:
                 pass
-            await asyncio.sleep(QUOTES_S)
+            await asyncio.sleep(pause_s)
 
     @staticmethod
     async def _watch_shipments(look: Callable[[], Awaitable[int]]) -> None:

@@ -43,6 +43,10 @@ LAPSE_AFTER = timedelta(days=5)
 """Until then an approval is worth asking for: after that the prices are not today's any more."""
 
 LAPSED = "LAPSED"
+SUPERSEDED = "SUPERSEDED"
+_UNDECIDED_BECAUSE = {LAPSED: "nobody has decided in time", SUPERSEDED: "prices have changed meanwhile"}
+"""Why nobody has to decide about an approval any more, by what stands in place of a decision."""
+
 EXPIRY_KEY = "expired"
 """What makes the event that a quote has expired the same, whoever lets it."""
 
@@ -75,21 +79,28 @@ def approval_problems(quote: Quote) -> tuple[ApprovalRequired, ...]:
 
 def expired(quote: Quote, now: datetime) -> Quote:
     """Return the quote when it is over; what is not decided about it lapses."""
-    approvals = tuple(
-        entry
-        if entry.decided_at is not None
-        else replace(entry, decided_at=now, decision=LAPSED, by="system:crossdock")
+    return replace(quote, status=QuoteStatus.EXPIRED, approvals=_undecided_ends(quote, LAPSED, now))
+
+
+def superseded(quote: Quote, now: datetime) -> Quote:
+    """Return the quote when its prices are not today's any more; nobody decides about it after that."""
+    return replace(quote, status=QuoteStatus.SUPERSEDED, approvals=_undecided_ends(quote, SUPERSEDED, now))
+
+
+def _undecided_ends(quote: Quote, how: str, now: datetime) -> tuple[ApprovalRecord, ...]:
+    return tuple(
+        entry if entry.decided_at is not None else replace(entry, decided_at=now, decision=how, by="system:crossdock")
         for entry in quote.approvals
     )
-    return replace(quote, status=QuoteStatus.EXPIRED, approvals=approvals)
 
 
 async def close_lapsed(use: Dependencies, quote: Quote) -> None:
-    """Resolve the tasks by which approvals were asked for that have lapsed."""
-    ids = [approval_task_id(quote.id, entry.level) for entry in quote.approvals if entry.decision == LAPSED]
-    if ids:
-        tasks = await use.tasks.tasks([*ids, *(overdue_task_id(task_id) for task_id in ids)])
-        await resolve_tasks(use, tasks.values(), LAPSED, "system:crossdock", "nobody has decided in time")
+    """Resolve the tasks by which approvals were asked for that nobody has to decide about any more."""
+    for how, because in _UNDECIDED_BECAUSE.items():
+        ids = [approval_task_id(quote.id, entry.level) for entry in quote.approvals if entry.decision == how]
+        if ids:
+            tasks = await use.tasks.tasks([*ids, *(overdue_task_id(task_id) for task_id in ids)])
+            await resolve_tasks(use, tasks.values(), how, "system:crossdock", because)
 
 
 async def look(case: QuoteCase) -> Outcome:

@@ -36,6 +36,7 @@ _CHANGED = EventFilter(
         "quote.recalled",
         "quote.answer.refused",
         "quote.expired",
+        "quote.superseded",
         "quote.converted",
         "quote.reopened",
     )

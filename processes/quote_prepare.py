@@ -6,20 +6,23 @@ the ERP there is no quote: a stale price is worse than none.
 What comes after is no run of its own. That it is sent, accepted or declined the CRM tells. A sent quote that nobody has
 answered is taken back by giving it a status there of one that is not sent (`quote.recalled`): it is PRICED or APPROVED
 again. The order that names the quote has it (CONVERTED) and its prices; an order that ends without having been accepted
-gives it back as it was. When its last day is over in UTC it is EXPIRED, whatever it waits for. Its opportunity in the
-CRM shows a copy of it, which follows within seconds, or once the CRM is back, and is put right when people set a status
-there that is not so; what the CRM tells of our own writing of that copy changes nothing.
+gives it back as it was. A changed price, by which a line would cost something else or need another approval, supersedes
+a quote that is not sent (SUPERSEDED, half a minute after the change at the earliest): nobody decides about it any more,
+and the rep prepares a new one. When its last day is over in UTC it is EXPIRED, whatever it waits for.
+
+Its opportunity in the CRM shows a copy of it, which follows within seconds, or once the CRM is back, and is put right
+when people set a status there that is not so; what the CRM tells of our own writing of that copy changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
-from processes.api import QuoteRequestLine, SubmissionLine
+from processes.api import SubmissionLine
 from processes.order_checks import (
     MAX_LINES,
     check_account,
@@ -27,45 +30,27 @@ from processes.order_checks import (
     check_line_numbers,
     check_opportunity,
     failed,
-    not_sellable,
 )
 from processes.order_hold import HOLD_DUE
-from processes.order_pricing import AGREED, queue_of_level
-from processes.price_facts import PriceFacts, per_base, price_facts
+from processes.order_pricing import queue_of_level
 from processes.quote_approval import LEVELS, QUOTE_APPROVAL, approval_problems, approval_task_id, undecided
 from processes.quote_case import QuoteCase
-from processes.rules import atp, floor
-from processes.rules.price import lock_until, settle
-from processes.rules.settlement import Charge
-from processes.rules.uom import factor, to_base
+from processes.quote_pricing import QuotedLine, last_day, price_line, quote_facts
+from processes.rules import atp
 from processes.steps import DONE, Outage, Outcome, Step, Verdict
 from schema.enums import QuoteStatus, SourceSystem
 from schema.events.envelope import Event
-from schema.records.catalog import Item, Price
-from schema.records.currencies import round_to_minor
 from schema.records.inventory import Availability
 from schema.records.operations import ExceptionTask
-from schema.records.orders import ApprovalRecord, Quote, QuoteLine
-from schema.records.problems import ApprovalRequired, ItemNotSellable, Problem, ValidationFailed
+from schema.records.orders import ApprovalRecord, Quote
+from schema.records.problems import Problem
 from schema.records.values import Freshness, Money
 from systems.errors import NotFound
 
 __all__ = ["QUOTE_PREPARE"]
 
-VALIDITY = timedelta(days=30)
-"""How long a quote holds when nobody says otherwise."""
-
 MAX_VALIDITY = timedelta(days=365)
 """How long a quote may hold."""
-
-REQUESTED = "REQUESTED"
-"""Source of a price that the sales rep asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class _QuotedLine:
-    line: QuoteLine
-    below_floor: ApprovalRequired | None
 
 
 async def gather_context(case: QuoteCase) -> Outcome:
@@ -87,11 +72,10 @@ async def price_quote(case: QuoteCase) -> Outcome:
     problems = await _problems(case)
     if problems:
         return Outcome(Verdict.REFUSED, tuple(problems))
-    items, ship_to, facts = await case.items(), await case.ship_to(), await _facts(case)
-    quoted: list[_QuotedLine] = []
+    items, ship_to, facts = await case.items(), await case.ship_to(), await quote_facts(case)
+    quoted: list[QuotedLine] = []
     for index, line in enumerate(case.preparation.lines):
-        current = facts.price(items[line.sku], line.quantity, ship_to, case.use)
-        found = _quoted(case, index, line, items[line.sku], current, facts)
+        found = price_line(case, index, line, items[line.sku], ship_to, facts)
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -200,86 +184,7 @@ async def _problems(case: QuoteCase) -> list[Problem]:
     return problems
 
 
-async def _facts(case: QuoteCase) -> PriceFacts:
-    account, terms = await case.account(), await case.terms()
-    if account is None or terms is None:
-        raise NotFound(_ERP, "price quote", f"account {case.account_id} has gone")
-    return await price_facts(case.use, account, terms, await case.items(), case.use.clock.now())
-
-
-def _quoted(
-    case: QuoteCase, index: int, line: QuoteRequestLine, item: Item, current: object, facts: PriceFacts
-) -> _QuotedLine | Problem:
-    """Return the line at the price that was asked for, else at today's; with who must approve it."""
-    place = ("lines", str(index))
-    if isinstance(current, ItemNotSellable):
-        return not_sellable(current, *place, "sku")
-    if isinstance(current, Problem):
-        return replace(current, path=place)
-    if not isinstance(current, Price):
-        raise TypeError(f"{type(current).__name__} is neither a price nor a problem")
-    asked = line.requested_unit_price
-    if asked is not None and asked.currency != current.unit.currency:
-        said = f"the account buys in {current.unit.currency}, not in {asked.currency}"
-        return failed("CURRENCY", said, *place, "requestedUnitPrice")
-    offered = _offered(case, line, item, current, place)
-    if not isinstance(offered, Charge):
-        return offered
-    unit = asked or offered.unit
-    is_offered = unit.amount == offered.unit.amount
-    token = current.token if unit.amount == current.unit.amount else line.price_token
-    per_unit = factor(line.quantity.uom, item)
-    checked = not is_offered or offered.source not in AGREED
-    low = (
-        floor.check_floor(item, per_base(unit, per_unit), facts.fx, place)
-        if checked and not isinstance(per_unit, ValidationFailed)
-        else None
-    )
-    quoted = QuoteLine(
-        line_no=line.line_no,
-        sku=line.sku,
-        description=item.name,
-        quantity=line.quantity,
-        unit_price=unit,
-        list_price=current.list,
-        price_source=offered.source.value if is_offered else REQUESTED,
-        price_token=lock_until(token, _ends(case), case.use.price_signer) if is_offered and token else None,
-        priced_at=facts.now,
-        extended=round_to_minor(unit.amount * line.quantity.value, unit.currency),
-        promised_date=None,
-    )
-    return _QuotedLine(quoted, low)
-
-
-def _offered(
-    case: QuoteCase, line: QuoteRequestLine, item: Item, current: Price, place: tuple[str, ...]
-) -> Charge | Problem:
-    """Return the price that the token of a line still holds, today's without one, or what stands between them."""
-    if line.price_token is None:
-        return Charge(current.unit, current.extended, current.source, current.rule_id)
-    base = to_base(line.quantity, item)
-    if isinstance(base, ValidationFailed):
-        return replace(base, path=place)
-    return settle(
-        None,
-        line.price_token,
-        current,
-        account_id=case.account_id,
-        base_quantity=base,
-        signer=case.use.price_signer,
-        now=case.request.asked_at,
-        path=place,
-        advice="ask again without the token to be quoted the current price",
-    )
-
-
-def _ends(case: QuoteCase) -> datetime:
-    """Return the moment at which the quote's prices end: the end of its last day."""
-    last = case.preparation.valid_until or (case.request.asked_at + VALIDITY).date()
-    return datetime.combine(last + timedelta(days=1), time(), UTC)
-
-
-async def _save(case: QuoteCase, quoted: Sequence[_QuotedLine]) -> None:
+async def _save(case: QuoteCase, quoted: Sequence[QuotedLine]) -> None:
     now, asked = case.use.clock.now(), case.preparation
     low = [entry.below_floor for entry in quoted if entry.below_floor is not None]
     approvals = tuple(
@@ -308,7 +213,7 @@ async def _save(case: QuoteCase, quoted: Sequence[_QuotedLine]) -> None:
         opportunity_id=asked.opportunity_id,
         lines=tuple(entry.line for entry in quoted),
         total=total,
-        valid_until=asked.valid_until or (case.request.asked_at + VALIDITY).date(),
+        valid_until=last_day(case),
         approvals=approvals,
         order_id=None,
         created_at=now,

@@ -17,6 +17,7 @@ from processes.crm_mirror import pass_over_completions
 from processes.invoice_watch import pass_over
 from processes.pick_watch import pass_over_releases
 from processes.quote_mirror import pass_over_quotes
+from processes.quote_superseding import pass_over_prices
 from processes.shipment_watch import pass_over_milestones
 from sandbox.serve import CREDENTIALS, ERP_COMPANY, WEBHOOK_SECRETS, moment_of
 from sandbox.world.generate import generate_world
@@ -64,6 +65,7 @@ async def prepare(state: Path) -> None:
         await pass_over_completions(platform.events, platform.cursors)
         await pass_over_releases(platform.events, platform.cursors)
         await pass_over_quotes(platform.events, platform.cursors)
+        await pass_over_prices(platform.events, platform.cursors)
         await pass_over_milestones(platform.events, platform.cursors)
 
 

@@ -126,6 +126,7 @@ _TELLINGS: Mapping[str, _Telling] = {
     "quote.recalled": _inside("Quote| {number}| taken back from the customer"),
     "quote.answer.refused": _inside("Quote| {number}| stays| {status:words}|, not {said:words} as the CRM said"),
     "quote.expired": _all("Quote| {number}| expired"),
+    "quote.superseded": _inside("Quote| {number}| superseded by a changed price|: {reason}"),
     "quote.converted": _inside("Quote| {number}| became an order"),
     "quote.reopened": _inside("Quote| {number}| can be ordered again"),
     "order.received": _all("Order| {number}| received| over {channel:channel}|, {total.amount} {total.currency}"),

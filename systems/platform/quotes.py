@@ -94,6 +94,14 @@ class PlatformQuoteStore:
         async with self._database.reading("ended quotes") as connection:
             return tuple(decode(Quote, row[0]) for row in await connection.execute(statement))
 
+    async def standing(self, statuses: Sequence[QuoteStatus], after: str | None, limit: int) -> tuple[Quote, ...]:
+        """Return quotes of these statuses behind the id ``after``, at most ``limit``, in the order of their ids."""
+        wanted = quotes.c.status.in_([status.value for status in statuses])
+        behind = () if after is None else (quotes.c.id > after,)
+        statement = select(quotes.c.record).where(wanted, *behind).order_by(quotes.c.id).limit(limit)
+        async with self._database.reading("standing quotes") as connection:
+            return tuple(decode(Quote, row[0]) for row in await connection.execute(statement))
+
     async def _newest(
         self, owner: Column[Any], ids: Sequence[str], status: QuoteStatus | None, limit: int
     ) -> Mapping[str, tuple[Quote, ...]]:

@@ -102,3 +102,7 @@ class QuoteStore(Protocol):
     async def ended(self, statuses: Sequence[QuoteStatus], before: date, limit: int) -> tuple[Quote, ...]:
         """Return quotes of these statuses whose last day is before ``before``, at most ``limit``, oldest first."""
         ...
+
+    async def standing(self, statuses: Sequence[QuoteStatus], after: str | None, limit: int) -> tuple[Quote, ...]:
+        """Return quotes of these statuses behind the id ``after``, at most ``limit``, in the order of their ids."""
+        ...

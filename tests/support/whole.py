@@ -37,6 +37,7 @@ from processes.decider import EngineDecider
 from processes.invoice_watch import pass_over
 from processes.pick_watch import pass_over_releases
 from processes.quote_mirror import pass_over_quotes
+from processes.quote_superseding import pass_over_prices
 from processes.shipment_watch import pass_over_milestones
 from processes.worker import ProcessEngine
 from sandbox.crm.vendor import Crm
@@ -203,6 +204,7 @@ async def _around(folder: Path) -> AsyncIterator[Any]:
             await pass_over_completions(platform.events, platform.cursors)
             await pass_over_releases(platform.events, platform.cursors)
             await pass_over_quotes(platform.events, platform.cursors)
+            await pass_over_prices(platform.events, platform.cursors)
             await pass_over_milestones(platform.events, platform.cursors)
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False, timeout=30))
         yield where, url, sandboxes, settings, http

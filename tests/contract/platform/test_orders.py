@@ -250,3 +250,12 @@ async def test_quotes_that_are_over_are_found_by_status_and_last_day(store: Plat
     await store.save(longer)
     assert [entry.id for entry in await store.ended(wanted, date(2026, 4, 4), 9)] == ["quo_3", "quo_1"]
     assert await store.ended((QuoteStatus.SENT,), date(2026, 4, 4), 9) == ()
+
+
+async def test_quotes_are_gone_through_by_status_in_the_order_of_their_ids(store: PlatformQuoteStore):
+    for number in (3, 1, 4, 2):
+        await store.save(quote(number, status=QuoteStatus.SENT if number == 2 else QuoteStatus.PRICED))
+    wanted = (QuoteStatus.PRICED, QuoteStatus.APPROVED)
+    assert [entry.id for entry in await store.standing(wanted, None, 2)] == ["quo_1", "quo_3"]
+    assert [entry.id for entry in await store.standing(wanted, "quo_3", 2)] == ["quo_4"]
+    assert await store.standing(wanted, "quo_4", 2) == ()
