@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import random
 import re
 import sys
 import time
@@ -60,8 +61,8 @@ TICKS = {"ticks": "type Query { one: Int } type Subscription { ticks: Tick } typ
 ROOMY = {"max_total": 2 * SUBSCRIBERS, "max_per_client": 2 * SUBSCRIBERS, "share_subgraph_streams": "all"}
 STREAMED = {"subscriptions": ROOMY, "subgraphs": {"ticks": {"subscriptions": "sse"}}}
 
-SHEDDING = {"load": {"max_running": 8, "max_waiting": 24, "max_wait": "200ms"}}
-"""An answer of a big query is work of the processor alone here, so a few at a time are as fast as many."""
+SHEDDING = {"load": {"max_running": 2, "max_waiting": 14, "max_wait": "200ms"}}
+"""An answer of a big query is work of the processor alone here, so two at a time are as fast as many."""
 
 WITHOUT = {
     "documents": {"automatic": {"enabled": False}},
@@ -320,9 +321,13 @@ async def closed_loop(port: int, request: bytes, count: int, connections: int) -
 
 
 async def open_loop(port: int, request: bytes, rate: float, seconds: float) -> tuple[list[float], dict[int, int], int]:
-    """Send requests at a rate, whatever comes back; return times of the accepted, number by status, and of unsent."""
+    """Send requests at a rate, whatever comes back; return times of the accepted, number by status, and of unsent.
+
+    They come as those of many clients do that know nothing of each other: at random, after exponential pauses.
+    """
     pool, times, statuses = Connections(port), list[float](), dict[int, int]()
     tasks = set[asyncio.Task[None]]()
+    chance = random.Random(1)
     unsent = 0
 
     async def ask(due: float) -> None:
@@ -331,16 +336,17 @@ async def open_loop(port: int, request: bytes, rate: float, seconds: float) -> t
         if status == 200:
             times.append(time.monotonic() - due)
 
-    started, sent = time.monotonic(), 0
-    while (passed := time.monotonic() - started) < seconds:
-        while sent < passed * rate:
+    started = time.monotonic()
+    due = started + chance.expovariate(rate)
+    while (now := time.monotonic()) - started < seconds:
+        while due < now:
             if len(tasks) < MOST_CONNECTIONS:
-                task = asyncio.get_running_loop().create_task(ask(started + sent / rate))
+                task = asyncio.get_running_loop().create_task(ask(due))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
             else:
                 unsent += 1
-            sent += 1
+            due += chance.expovariate(rate)
         await asyncio.sleep(0.001)
     if tasks:
         await asyncio.wait(tasks, timeout=30)
