@@ -85,10 +85,11 @@ async def _inspect(whole: Whole, order: dict[str, Any], number: str) -> None:
 
 
 async def _returnable(whole: Whole) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return an order with a line that was delivered lately, costs little, and of which nothing came back."""
+    """Return an order with a line that was delivered lately, is invoiced, is cheap, and of which nothing is back."""
     found = await whole.data(
         "{ orders(first: 100, filter: {fulfillmentStatus: [DELIVERED]}) { nodes { id shipments { deliveredAt }"
-        " lines { nodes { lineNo delivered { value uom } returned { value } unitPrice { amount } } } } } }"
+        " lines { nodes { lineNo delivered { value uom } invoiced { value } returned { value } unitPrice { amount } } }"
+        " } } }"
     )
     since = (datetime.now(UTC) - timedelta(days=25)).isoformat()
     return next(
@@ -96,7 +97,7 @@ async def _returnable(whole: Whole) -> tuple[dict[str, Any], dict[str, Any]]:
         for order in found["orders"]["nodes"]
         if all((entry["deliveredAt"] or "") > since for entry in order["shipments"])
         for line in order["lines"]["nodes"]
-        if float(line["delivered"]["value"]) >= 1
+        if min(float(line["delivered"]["value"]), float(line["invoiced"]["value"])) >= 1
         and float(line["returned"]["value"]) == 0
         and float(line["unitPrice"]["amount"]) < 400
     )
