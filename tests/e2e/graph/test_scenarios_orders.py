@@ -319,7 +319,7 @@ async def test_s09_releases_wait_for_a_warehouse_that_is_down_and_are_done_in_or
                 await order_when(rep, orders[-1], "status", status="ACCEPTED")
             down = await eventually(
                 lambda: seen(operator),
-                lambda entry: (entry["circuit"], entry["queued"]) == ("OPEN", len(orders)),
+                lambda entry: entry["circuit"] == "OPEN" and entry["queued"] >= len(orders),  # others may wait, too
                 RECOVERED_WITHIN_S,
             )
             assert down["oldestQueuedSeconds"] >= 0
