@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -143,35 +143,34 @@ class Background:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(insist("inbox", self._handle_messages))
             tasks.create_task(insist("reservations", self._end_what_is_over))
-            for erp in self._parts.systems.postings:
-                tasks.create_task(insist(f"invoices of {erp}", partial(self._read_invoices, erp)))
-            tasks.create_task(insist("missing invoices", self._watch_invoices))
-            for erp in self._parts.systems.price_changes:
-                tasks.create_task(insist(f"prices of {erp}", partial(self._read_prices, erp)))
-            for what, mirror in (("orders", self._crm_mirror), ("quotes", self._quote_mirror)):
-                shown = partial(self._show_in_crm, mirror.look)
-                tasks.create_task(insist(f"mirror of {what} in the CRM", shown))
+            for name, take, pause_s in self._feeds():
+                tasks.create_task(insist(name, partial(self._all_there_is, take, pause_s)))
             merged = partial(self._again, partial(carry_rest, self._use), MERGED_S)
             tasks.create_task(insist("merged accounts", merged))
             releases = partial(self._again, self._release_watch.look, RELEASES_S)
             tasks.create_task(insist("releases", releases))
             picks = partial(self._again, self._pick_watch.look, PICKS_S)
             tasks.create_task(insist("picks", picks))
-            for what, look, pause_s in (
-                ("quotes", self._quote_watch.look, QUOTES_S),
-                ("prices of quotes", self._quote_superseding.look, QUOTE_PRICES_S),
-            ):
-                tasks.create_task(insist(what, partial(self._watch_quotes, look, pause_s)))
-            late = (self._shipment_watch.look_at_expected, self._shipment_watch.look_for_silence)
-            for name, look in zip(("expected", "silent"), late, strict=True):
-                watched = partial(self._watch_shipments, look)
-                tasks.create_task(insist(f"shipments {name}", watched))
             tasks.create_task(insist("figures", self._project))
             for routine in INVENTORY_SYNC:
                 if routine.every_s is not None:
                     work = partial(self._again, partial(routine.do, self._stock), routine.every_s)
                     tasks.create_task(insist(f"stock {routine.name}", work))
             tasks.create_task(insist("circuits", self._tell_of_circuits))
+
+    def _feeds(self) -> Iterator[tuple[str, Callable[[], Awaitable[int]], float]]:
+        """Yield what is read in portions: how the log calls it, what takes one, and the pause after an empty one."""
+        for erp in self._parts.systems.postings:
+            yield f"invoices of {erp}", partial(self._invoicing.read, erp), INVOICES_S
+        yield "missing invoices", self._invoice_watch.look, MISSING_INVOICES_S
+        for erp in self._parts.systems.price_changes:
+            yield f"prices of {erp}", partial(self._prices.read, erp), PRICES_S
+        yield "mirror of orders in the CRM", self._crm_mirror.look, MIRROR_S
+        yield "mirror of quotes in the CRM", self._quote_mirror.look, MIRROR_S
+        yield "quotes", self._quote_watch.look, QUOTES_S
+        yield "prices of quotes", self._quote_superseding.look, QUOTE_PRICES_S
+        yield "shipments expected", self._shipment_watch.look_at_expected, LATE_SHIPMENTS_S
+        yield "shipments silent", self._shipment_watch.look_for_silence, LATE_SHIPMENTS_S
 
     async def _handle_messages(self) -> None:
         while True:
@@ -209,44 +208,13 @@ class Background:
             case _:
                 await self._fulfilment.handle(news, message.received_at, replayed=message.replayed)
 
-    async def _read_invoices(self, erp: SourceSystem) -> None:
-        while True:
-            while await self._invoicing.read(erp) > 0:
-                pass
-            await asyncio.sleep(INVOICES_S)
-
-    async def _read_prices(self, erp: SourceSystem) -> None:
-        while True:
-            while await self._prices.read(erp) > 0:
-                pass
-            await asyncio.sleep(PRICES_S)
-
     @staticmethod
-    async def _show_in_crm(look: Callable[[], Awaitable[int]]) -> None:
+    async def _all_there_is(take: Callable[[], Awaitable[int]], pause_s: float) -> None:
+        """Take portions until one is empty, and again after a pause."""
         while True:
-            while await look() > 0:
-                pass
-            await asyncio.sleep(MIRROR_S)
-
-    async def _watch_invoices(self) -> None:
-        while True:
-            while await self._invoice_watch.look() > 0:
-                pass
-            await asyncio.sleep(MISSING_INVOICES_S)
-
-    @staticmethod
-    async def _watch_quotes(look: Callable[[], Awaitable[int]], pause_s: float) -> None:
-        while True:
-            while await look() > 0:
+            while await take() > 0:
                 pass
             await asyncio.sleep(pause_s)
-
-    @staticmethod
-    async def _watch_shipments(look: Callable[[], Awaitable[int]]) -> None:
-        while True:
-            while await look() > 0:
-                pass
-            await asyncio.sleep(LATE_SHIPMENTS_S)
 
     async def _end_what_is_over(self) -> None:
         platform, clock = self._parts.platform, self._parts.clock
